@@ -1,0 +1,52 @@
+/**
+ * The arrows of the architecture: spoe, http, peers -> router -> directory -> mediamtx; control -> runtime, directory.
+ * Codecs and parsers import nothing of the project.
+ */
+const only = (folder, allowed) => ({
+  name: `${folder}-imports`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: [folder, ...allowed].map((name) => `^src/${name}(/|\\.ts$)`) },
+});
+const confined = (library, places) => ({
+  name: `${library}-only-in-${places.join('-').replaceAll('/', '.')}`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: places.map((place) => `^src/${place}`) },
+  to: { path: `(^|node_modules/)${library}(/|$)` },
+});
+const pure = (path) => ({
+  name: `pure-${path}`,
+  severity: 'error',
+  from: { path: `^src/${path}` },
+  to: { path: '^src/', pathNot: `^src/${path.split('/')[0]}/` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: 'cli/main|/page/' }, to: {} },
+    only('spoe', ['router', 'log']),
+    only('http', ['router', 'directory', 'metrics', 'log']),
+    only('router', ['directory']),
+    only('directory', ['mediamtx']),
+    only('mediamtx', []),
+    only('runtime', []),
+    only('control', ['runtime', 'directory', 'log']),
+    only('sim', ['log']),
+    only('config', []),
+    pure('spoe/(varint|typed-data|payload|frame|frame-reader)'),
+    pure('runtime/parse'),
+    confined('express', ['http/']),
+    confined('commander', ['cli/']),
+    confined('node-cache', ['directory/']),
+    confined('prom-client', ['metrics']),
+    confined('undici', ['mediamtx/', 'cli/', 'demo/']),
+    confined('net', ['spoe/server', 'runtime/client', 'sim/', 'demo/']),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+  },
+};

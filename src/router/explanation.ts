@@ -1,0 +1,26 @@
+import type { ServerEvidence } from '../directory/views';
+import type { DecisionState } from './decision';
+
+/** The rules by which a decision can come about, in the order in which they are tried. */
+export const ruleNames = [
+  'only-holder',
+  'newest-publisher',
+  'spread-by-session',
+  'placed-by-hash',
+  'no-server',
+  'no-evidence',
+  'invalid-name',
+] as const;
+export type RuleName = (typeof ruleNames)[number];
+
+/** Why a stream is routed where it is. */
+export interface Explanation {
+  readonly stream: string;
+  readonly session: string | undefined;
+  readonly state: DecisionState;
+  readonly server: string | undefined;
+  readonly rule: RuleName;
+  /** The rule in one sentence for people. */
+  readonly because: string;
+  readonly evidence: readonly ServerEvidence[];
+}
