@@ -1,0 +1,383 @@
+import type { Logger } from '../log';
+import { createMediamtxClient, isStreamName, type MediamtxClient, type PathReport } from '../mediamtx';
+import { createHolderPolicy, type HolderPolicy, type HolderRule } from './holder-policy';
+import { nextInventoryMs } from './inventory-schedule';
+import { createLookups, type FoundHolder, type LookupResult, type LookupStats } from './lookup';
+import { type ApiCallStats, countApiCall, createApiCallStats, createServerSlot, isUsable, type ServerSlot } from './server-slot';
+import { createStreamIndex, type Holding, isNewer, type StreamEntry } from './stream-index';
+import type { FleetServer, HolderView, ServerEvidence, ServerView, StreamView } from './views';
+
+export interface DirectoryOptions {
+  readonly intervalMs: number;
+  /** How long a server's last good list is used while its API fails. */
+  readonly staleForMs: number;
+  /** Failures in a row after which a server's API is suspect. */
+  readonly suspectAfter: number;
+  readonly maxStreams: number;
+  readonly holders: readonly HolderRule[];
+  readonly lookup: {
+    readonly deadlineMs: number;
+    readonly ttlMs: number;
+    readonly missTtlMs: number;
+    readonly perSecond: number;
+  };
+  /** Deadline of one Control API call. */
+  readonly apiTimeoutMs: number;
+  readonly credentialsFor: (server: string) => { username?: string | undefined; password?: string | undefined };
+  readonly log: Logger;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Plain counters, read by the metrics. */
+export interface DirectoryStats {
+  readonly lookups: LookupStats;
+  /** By server name; servers that left the fleet are dropped. */
+  readonly apiCalls: ReadonlyMap<string, ApiCallStats>;
+  /** Streams newly seen with publishers on two servers at once. */
+  conflicts: number;
+  /** Decisions and answers that rested on a last good list of a server whose API fails. */
+  staleAnswers: number;
+  /** Streams not taken in because `maxStreams` was reached, summed over lists. */
+  refusedStreams: number;
+  /** Listed names that break MediaMTX's own rule, summed over lists. */
+  ignoredNames: number;
+}
+
+/** Who holds what, and how do we know. All reading is synchronous; only `ask` waits for servers. */
+export interface Directory {
+  /** A stream in the inventory; undefined when no list has it. */
+  entry(stream: string): StreamEntry | undefined;
+  /** What an earlier lookup said; undefined when somebody must be asked. */
+  known(stream: string): LookupResult | undefined;
+  /** Asks the servers; undefined when the lookup budget is used up. Never rejects. */
+  ask(stream: string): Promise<LookupResult> | undefined;
+  /** What the inventory alone says of a stream that it has not got: complete when every usable server's list is good. */
+  absence(): LookupResult;
+  slots(): readonly ServerSlot[];
+  policyOf(stream: string): HolderPolicy;
+  evidence(stream: string, lookup: LookupResult | undefined): ServerEvidence[];
+  countStaleAnswer(): void;
+
+  streams(): StreamView[];
+  stream(name: string): StreamView | undefined;
+  servers(): ServerView[];
+  readonly streamCount: number;
+  readonly conflictCount: number;
+  readonly lookupsKept: number;
+  /** Some server's streams are known, or there is nothing to wait for. */
+  hasEvidence(): boolean;
+
+  /** Takes over the fleet as HAProxy describes it; unchanged servers keep what is known of them. */
+  setServers(servers: readonly FleetServer[]): void;
+  start(): void;
+  stop(): Promise<void>;
+  readonly stats: DirectoryStats;
+}
+
+/** Makes the directory; nothing is asked before `start`. */
+export function createDirectory(options: DirectoryOptions): Directory {
+  const { log, staleForMs, suspectAfter } = options;
+  const now = options.now ?? (() => performance.now());
+  const apiCalls = new Map<string, ApiCallStats>();
+  const policyOf = createHolderPolicy(options.holders);
+  const index = createStreamIndex(policyOf, options.maxStreams, (count) => {
+    stats.refusedStreams += count;
+    log.warn({ count, maxStreams: options.maxStreams }, 'streams not taken in: directory.maxStreams is reached');
+  });
+  const lookups = createLookups({ ...options.lookup, staleForMs, maxKept: 20_000, now });
+  const stats: DirectoryStats = {
+    lookups: lookups.stats,
+    apiCalls,
+    conflicts: 0,
+    staleAnswers: 0,
+    refusedStreams: 0,
+    ignoredNames: 0,
+  };
+  const polling = new Set<ServerSlot>();
+  const timers = new Map<ServerSlot, NodeJS.Timeout>();
+  const conflicting = new Set<string>();
+  let slots: readonly ServerSlot[] = [];
+  let running = false;
+  let told = false;
+
+  function connect(server: FleetServer): ServerSlot {
+    const calls = apiCalls.get(server.name) ?? createApiCallStats();
+    apiCalls.set(server.name, calls);
+    const client: MediamtxClient = createMediamtxClient({
+      server: server.name,
+      apiUrl: server.apiUrl,
+      ...options.credentialsFor(server.name),
+      timeoutMs: options.apiTimeoutMs,
+      onCall: (call, outcome, tookMs) => countApiCall(calls, call, outcome, tookMs),
+    });
+    return createServerSlot(server, client, calls);
+  }
+
+  function disconnect(slot: ServerSlot): void {
+    clearTimeout(timers.get(slot));
+    timers.delete(slot);
+    slot.usable = false;
+    index.replace(slot, new Map(), now());
+    void slot.client.close();
+  }
+
+  function isCurrent(slot: ServerSlot): boolean {
+    return running && slots.includes(slot);
+  }
+
+  function schedule(slot: ServerSlot, delayMs: number): void {
+    clearTimeout(timers.get(slot));
+    timers.set(
+      slot,
+      setTimeout(() => void poll(slot), delayMs),
+    );
+  }
+
+  /** One round of the inventory of one server: ask, take over or keep the last good answer, come again. */
+  async function poll(slot: ServerSlot): Promise<void> {
+    if (polling.has(slot)) return;
+    polling.add(slot);
+    const askedAt = now();
+    const answer = await slot.client.listPaths();
+    polling.delete(slot);
+    if (!isCurrent(slot)) return;
+    const tookMs = now() - askedAt;
+    const takeOverStarted = performance.now();
+    if (answer.ok) {
+      stats.ignoredNames += answer.value.ignored;
+      slot.inventoryTookMs = tookMs;
+      takeOver(slot, answer.value.reports, askedAt);
+    } else fail(slot, answer.detail);
+    schedule(
+      slot,
+      nextInventoryMs({
+        intervalMs: options.intervalMs,
+        tookMs,
+        ownMs: answer.ok ? answer.value.ownMs + performance.now() - takeOverStarted : 0,
+        servers: slots.length,
+        consecutiveFailures: slot.consecutiveFailures,
+      }),
+    );
+  }
+
+  /** Asks once which MediaMTX it is; a server that will not say is not asked again until it has failed and recovered. */
+  async function learnVersion(slot: ServerSlot): Promise<void> {
+    slot.info = { version: undefined, era: undefined };
+    const answer = await slot.client.info();
+    if (answer.ok) slot.info = answer.value;
+  }
+
+  function takeOver(slot: ServerSlot, reports: readonly PathReport[], askedAt: number): void {
+    if (slot.consecutiveFailures >= suspectAfter) log.info({ server: slot.name }, 'Control API answers again');
+    slot.health = 'ok';
+    slot.consecutiveFailures = 0;
+    slot.lastError = undefined;
+    slot.inventoryAt = askedAt;
+    const live = new Map<string, PathReport>();
+    let readers = 0;
+    for (const report of reports) {
+      if (!report.live) continue;
+      live.set(report.name, report);
+      readers += report.readers;
+    }
+    slot.readers = readers;
+    index.replace(slot, live, askedAt);
+    noteConflicts();
+    if (slot.info === undefined) void learnVersion(slot);
+  }
+
+  function fail(slot: ServerSlot, detail: string): void {
+    slot.consecutiveFailures++;
+    slot.lastError = detail;
+    // After a failure it may be another program that answers: ask for its version again.
+    slot.info = undefined;
+    const suspect = slot.consecutiveFailures >= suspectAfter;
+    if (suspect && slot.health !== 'suspect') log.warn({ server: slot.name, detail }, 'Control API is suspect');
+    slot.health = suspect ? 'suspect' : 'failing';
+    const tooOld = slot.inventoryAt !== undefined && now() - slot.inventoryAt > staleForMs;
+    if (tooOld || slot.fleet.operational === 'DOWN') forget(slot);
+  }
+
+  function forget(slot: ServerSlot): void {
+    if (slot.live.size > 0) log.warn({ server: slot.name, streams: slot.live.size }, 'last good list given up');
+    slot.inventoryAt = undefined;
+    slot.readers = 0;
+    index.replace(slot, new Map(), now());
+  }
+
+  function noteConflicts(): void {
+    for (const entry of index.contested) {
+      if (isConflict(entry)) {
+        if (conflicting.has(entry.name)) continue;
+        conflicting.add(entry.name);
+        stats.conflicts++;
+        const servers = entry.holdings.map((holding) => holding.slot.name);
+        log.warn({ stream: entry.name, servers, chosen: entry.chosen?.name }, 'stream has publishers on several servers');
+      }
+    }
+    for (const name of conflicting) {
+      const entry = index.get(name);
+      if (entry === undefined || !isConflict(entry)) conflicting.delete(name);
+    }
+  }
+
+  function isStale(slot: ServerSlot): boolean {
+    return slot.consecutiveFailures > 0;
+  }
+
+  function holderView({ slot, report }: Holding | FoundHolder, lookedUpAt: number | undefined): HolderView {
+    return {
+      server: slot.name,
+      publisherSince: report.publisherSinceMs > 0 ? new Date(report.publisherSinceMs).toISOString() : undefined,
+      sourceType: report.sourceType,
+      tracks: report.tracks,
+      readers: report.readers,
+      bytesReceived: report.bytesReceived,
+      bytesSent: report.bytesSent,
+      evidence: {
+        source: lookedUpAt === undefined ? 'inventory' : 'lookup',
+        ageMs: Math.round(now() - (lookedUpAt ?? slot.inventoryAt ?? now())),
+        stale: isStale(slot),
+      },
+    };
+  }
+
+  function streamView(entry: StreamEntry): StreamView {
+    const holdings = [...entry.holdings].sort((a, b) => {
+      if (a.slot === entry.chosen || b.slot === entry.chosen) return a.slot === entry.chosen ? -1 : 1;
+      return isNewer(a, b) ? -1 : 1;
+    });
+    return {
+      name: entry.name,
+      holders: holdings.map((holding) => holderView(holding, undefined)),
+      conflict: isConflict(entry),
+      policy: entry.policy,
+    };
+  }
+
+  function serverView(slot: ServerSlot): ServerView {
+    const { name, address, port, apiUrl, operational, administrative } = slot.fleet;
+    return {
+      name,
+      address,
+      port,
+      apiUrl,
+      operational,
+      administrative,
+      api: {
+        health: slot.health,
+        consecutiveFailures: slot.consecutiveFailures,
+        lastError: slot.lastError,
+        inventoryAgeMs: slot.inventoryAt === undefined ? undefined : Math.round(now() - slot.inventoryAt),
+        inventoryTookMs: slot.inventoryTookMs === undefined ? undefined : Math.round(slot.inventoryTookMs),
+        version: slot.info?.version,
+        era: slot.info?.era,
+      },
+      streams: slot.live.size,
+      readers: slot.readers,
+    };
+  }
+
+  function absence(): LookupResult {
+    const complete = slots.every((slot) => !slot.usable || slot.health === 'ok');
+    return { holders: [], complete, askedAt: now() };
+  }
+
+  return {
+    entry: (stream) => index.get(stream),
+    known: (stream) => lookups.known(stream, slots),
+    ask: (stream) => lookups.ask(stream, slots),
+    absence,
+    slots: () => slots,
+    policyOf,
+    countStaleAnswer: () => {
+      stats.staleAnswers++;
+    },
+    evidence(stream, lookup) {
+      return slots.map((slot) => {
+        const found = lookup?.holders.find((holder) => holder.slot === slot);
+        const live = slot.live.has(stream) || found !== undefined;
+        const at = slot.live.has(stream) ? slot.inventoryAt : (found !== undefined ? lookup?.askedAt : slot.inventoryAt);
+        return {
+          server: slot.name,
+          says: live ? 'live' : slot.inventoryAt === undefined ? 'no answer' : 'not live',
+          source: at === undefined ? undefined : slot.live.has(stream) || found === undefined ? 'inventory' : 'lookup',
+          ageMs: at === undefined ? undefined : Math.round(now() - at),
+          stale: isStale(slot),
+        };
+      });
+    },
+
+    streams: () => [...index.entries()].map(streamView).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    stream(name) {
+      const entry = index.get(name);
+      if (entry !== undefined) return streamView(entry);
+      const looked = isStreamName(name) ? lookups.known(name, slots) : undefined;
+      if (looked === undefined || looked.holders.length === 0) return undefined;
+      return {
+        name,
+        holders: looked.holders.map((holder) => holderView(holder, looked.askedAt)),
+        conflict: false,
+        policy: policyOf(name),
+      };
+    },
+    servers: () => slots.map(serverView),
+    get streamCount() {
+      return index.size;
+    },
+    get conflictCount() {
+      return conflicting.size;
+    },
+    get lookupsKept() {
+      return lookups.size;
+    },
+    hasEvidence: () => told && (slots.length === 0 || slots.some((slot) => slot.inventoryAt !== undefined)),
+
+    setServers(servers) {
+      told = true;
+      const before = new Map(slots.map((slot) => [slot.name, slot]));
+      slots = servers.map((server) => {
+        const slot = before.get(server.name);
+        if (slot === undefined || slot.fleet.apiUrl !== server.apiUrl) return connect(server);
+        before.delete(server.name);
+        const wasUsable = slot.usable;
+        slot.fleet = server;
+        slot.usable = isUsable(server);
+        if (slot.usable !== wasUsable) index.rechoose(slot);
+        if (server.operational === 'DOWN' && slot.consecutiveFailures > 0) forget(slot);
+        // A server that has come up is asked at once, whatever its back-off was.
+        if (slot.usable && !wasUsable && running) schedule(slot, 0);
+        return slot;
+      });
+      for (const gone of before.values()) disconnect(gone);
+      const names = new Set(servers.map((server) => server.name));
+      for (const name of apiCalls.keys()) if (!names.has(name)) apiCalls.delete(name);
+      if (running) for (const slot of slots) if (!timers.has(slot)) schedule(slot, 0);
+    },
+    start() {
+      running = true;
+      for (const slot of slots) schedule(slot, 0);
+    },
+    async stop() {
+      running = false;
+      for (const timer of timers.values()) clearTimeout(timer);
+      timers.clear();
+      lookups.stop();
+      await Promise.all(slots.map((slot) => slot.client.close()));
+    },
+    stats,
+  };
+}
+
+/**
+ * Two servers really hold a stream of policy `newest` at once, as opposed to one list being older than a publisher's move:
+ * every holder was listed after the newest publisher had been seen.
+ */
+function isConflict(entry: StreamEntry): boolean {
+  if (entry.policy === 'spread' || entry.holdings.length < 2) return false;
+  const newestSeenAt = Math.max(...entry.holdings.map((holding) => holding.seenAt));
+  return entry.holdings.every(
+    ({ slot }) => slot.consecutiveFailures === 0 && slot.inventoryAt !== undefined && slot.inventoryAt >= newestSeenAt,
+  );
+}

@@ -1,0 +1,8 @@
+export { createDirectory, type Directory, type DirectoryOptions, type DirectoryStats } from './directory';
+export type { HolderPolicy, HolderRule } from './holder-policy';
+export type { FoundHolder, LookupResult, LookupStats } from './lookup';
+export { type Candidate, hashText, pickByRendezvous } from './rendezvous';
+export { type ApiCallStats, isPlaceable, type ServerSlot } from './server-slot';
+export type { Holding, StreamEntry } from './stream-index';
+export type * from './views';
+export { isStreamName, maxStreamNameLength } from '../mediamtx';

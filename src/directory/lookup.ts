@@ -1,0 +1,196 @@
+import NodeCache from 'node-cache';
+import type { PathReport } from '../mediamtx';
+import { createLookupBudget } from './lookup-budget';
+import type { ServerSlot } from './server-slot';
+
+/** A server that said, when asked, that it has the stream live. */
+export interface FoundHolder {
+  readonly slot: ServerSlot;
+  readonly report: PathReport;
+}
+
+/** What the servers said of a stream that the inventory has not got. */
+export interface LookupResult {
+  readonly holders: readonly FoundHolder[];
+  /** Every server that could have it has said something; only then is an empty list proof of absence. */
+  readonly complete: boolean;
+  /** Monotonic ms at which the servers were asked. */
+  readonly askedAt: number;
+}
+
+/** Plain counters, read by the metrics. */
+export interface LookupStats {
+  /** Asked: found, found nowhere, nobody could say. */
+  hit: number;
+  miss: number;
+  error: number;
+  /** Answered at the deadline, before every server had. */
+  deadline: number;
+  /** Not asked, because the budget was used up. */
+  overBudget: number;
+  /** Questions that joined a lookup under way. */
+  shared: number;
+  /** Answers from the cache. */
+  cached: number;
+  /** Answers older than `ttlMs`, given while they were asked for again. */
+  stale: number;
+  waiting: number;
+}
+
+export interface LookupOptions {
+  readonly deadlineMs: number;
+  readonly ttlMs: number;
+  readonly missTtlMs: number;
+  readonly staleForMs: number;
+  readonly perSecond: number;
+  /** Streams kept at most; above it results are used once and forgotten. */
+  readonly maxKept: number;
+  readonly now: () => number;
+}
+
+export interface Lookups {
+  /** What is known without asking; undefined when somebody must be asked. Starts a refresh of what is getting old. */
+  known(stream: string, slots: readonly ServerSlot[]): LookupResult | undefined;
+  /** Asks all servers that could have the stream; callers for the same stream share one question. Never rejects. */
+  ask(stream: string, slots: readonly ServerSlot[]): Promise<LookupResult> | undefined;
+  /** Kept results. */
+  readonly size: number;
+  readonly stats: LookupStats;
+  stop(): void;
+}
+
+// Once somebody has it, the others get this long to say that they have it too.
+const settleMs = 10;
+
+/** Lookups by `paths/get` with single flight, a bounded cache and a budget. */
+export function createLookups(options: LookupOptions): Lookups {
+  const { now, ttlMs, missTtlMs, staleForMs, maxKept } = options;
+  const kept = new NodeCache({ useClones: false, checkperiod: 1 });
+  const budget = createLookupBudget(options.perSecond, now);
+  const underWay = new Map<string, Promise<LookupResult>>();
+  const stats: LookupStats = {
+    hit: 0,
+    miss: 0,
+    error: 0,
+    deadline: 0,
+    overBudget: 0,
+    shared: 0,
+    cached: 0,
+    stale: 0,
+    waiting: 0,
+  };
+
+  function keep(stream: string, result: LookupResult): void {
+    if (kept.getStats().keys >= maxKept && !kept.has(stream)) return;
+    kept.set(stream, result, (result.holders.length > 0 ? staleForMs : missTtlMs) / 1000);
+  }
+
+  function ask(stream: string, slots: readonly ServerSlot[]): Promise<LookupResult> | undefined {
+    const joined = underWay.get(stream);
+    if (joined !== undefined) {
+      stats.shared++;
+      return joined;
+    }
+    if (!budget.take()) {
+      stats.overBudget++;
+      return undefined;
+    }
+    const lookup = askAll(stream, slots, options, stats, (late) => keep(stream, late)).then((result) => {
+      underWay.delete(stream);
+      keep(stream, result);
+      return result;
+    });
+    underWay.set(stream, lookup);
+    return lookup;
+  }
+
+  return {
+    ask,
+    known(stream, slots) {
+      const result = kept.get<LookupResult>(stream);
+      if (result === undefined) return undefined;
+      const usable = result.holders.filter(({ slot }) => !isContradicted(slot, result.askedAt));
+      if (result.holders.length > 0 && usable.length === 0) return undefined;
+      if (result.holders.length > 0 && now() - result.askedAt > ttlMs) {
+        stats.stale++;
+        if (!underWay.has(stream)) void ask(stream, slots);
+      } else stats.cached++;
+      return usable.length === result.holders.length ? result : { ...result, holders: usable };
+    },
+    get size() {
+      return kept.getStats().keys;
+    },
+    stats,
+    stop: () => kept.close(),
+  };
+}
+
+/** A newer inventory of that server, which does not list the stream (or it would not be looked up), beats the old answer. */
+function isContradicted(slot: ServerSlot, askedAt: number): boolean {
+  return !slot.usable || (slot.inventoryAt !== undefined && slot.inventoryAt > askedAt);
+}
+
+/**
+ * One `paths/get` to each server that could have the stream. Resolves when all have answered, shortly after the first holder did,
+ * or at the deadline with what is known then. Answers that come later still reach `onLate`.
+ */
+function askAll(
+  stream: string,
+  slots: readonly ServerSlot[],
+  { deadlineMs, now }: LookupOptions,
+  stats: LookupStats,
+  onLate: (result: LookupResult) => void,
+): Promise<LookupResult> {
+  const askedAt = now();
+  const asked = slots.filter((slot) => slot.usable && slot.health !== 'suspect');
+  const holders: FoundHolder[] = [];
+  // A suspect server is not asked, and so nobody knows that it has not got the stream.
+  let silent = slots.filter((slot) => slot.usable).length;
+  let pending = asked.length;
+  stats.waiting++;
+
+  return new Promise((resolve) => {
+    let settled = false;
+    let settleTimer: NodeJS.Timeout | undefined;
+    const deadlineTimer = setTimeout(() => finish(true), deadlineMs);
+
+    function current(): LookupResult {
+      return { holders: [...holders], complete: silent === 0, askedAt };
+    }
+    function finish(atDeadline: boolean): void {
+      if (settled) return;
+      settled = true;
+      clearTimeout(deadlineTimer);
+      clearTimeout(settleTimer);
+      stats.waiting--;
+      if (atDeadline) {
+        stats.deadline++;
+        // A server whose list is good and fresh has, in effect, said that it has not got the stream.
+        silent -= asked.filter((slot) => slot.health === 'ok' && !answered.has(slot)).length;
+      }
+      const result = current();
+      if (result.holders.length > 0) stats.hit++;
+      else if (result.complete) stats.miss++;
+      else stats.error++;
+      resolve(result);
+    }
+
+    const answered = new Set<ServerSlot>();
+    for (const slot of asked) {
+      void slot.client.getPath(stream).then((answer) => {
+        pending--;
+        answered.add(slot);
+        if (answer.ok) {
+          silent--;
+          if (answer.value?.live === true) {
+            holders.push({ slot, report: answer.value });
+            if (settled) onLate(current());
+            else settleTimer ??= setTimeout(() => finish(false), settleMs);
+          }
+        }
+        if (pending === 0) finish(false);
+      });
+    }
+    if (pending === 0) finish(false);
+  });
+}

@@ -1,0 +1,75 @@
+import type { ApiCall, ApiOutcome, MediamtxClient, PathReport, ServerInfo } from '../mediamtx';
+import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
+import { hashText } from './rendezvous';
+import type { ApiHealth, FleetServer } from './views';
+
+/** Upper bounds of the buckets in which API call times are counted, in seconds. */
+const apiSecondsBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] as const;
+
+/** Plain counters of the calls to one server's Control API, read by the metrics. */
+export interface ApiCallStats {
+  readonly outcomes: Record<ApiCall, Partial<Record<ApiOutcome, number>>>;
+  readonly time: TimeHistogram;
+}
+
+/** Everything that the directory holds about one server; the inventory replaces `live` as a whole. */
+export interface ServerSlot {
+  readonly name: string;
+  readonly hash: number;
+  readonly client: MediamtxClient;
+  fleet: FleetServer;
+  /** HAProxy can send a viewer there: not DOWN and not in maintenance. */
+  usable: boolean;
+  /** Live streams by name, of the last good inventory. */
+  live: Map<string, PathReport>;
+  readers: number;
+  health: ApiHealth;
+  consecutiveFailures: number;
+  lastError: string | undefined;
+  /** Monotonic ms at which the last good inventory was asked for; undefined before the first and after it was given up. */
+  inventoryAt: number | undefined;
+  inventoryTookMs: number | undefined;
+  info: ServerInfo | undefined;
+  readonly calls: ApiCallStats;
+}
+
+export function createServerSlot(fleet: FleetServer, client: MediamtxClient, calls: ApiCallStats): ServerSlot {
+  return {
+    name: fleet.name,
+    hash: hashText(fleet.name),
+    client,
+    fleet,
+    usable: isUsable(fleet),
+    live: new Map(),
+    readers: 0,
+    health: 'unknown',
+    consecutiveFailures: 0,
+    lastError: undefined,
+    inventoryAt: undefined,
+    inventoryTookMs: undefined,
+    info: undefined,
+    calls,
+  };
+}
+
+export function isUsable(fleet: FleetServer): boolean {
+  return fleet.operational !== 'DOWN' && fleet.administrative !== 'maint';
+}
+
+/** A stream that nobody has may start there. */
+export function isPlaceable(slot: ServerSlot): boolean {
+  return slot.usable && slot.fleet.administrative === 'ready' && slot.health !== 'suspect';
+}
+
+export function createApiCallStats(): ApiCallStats {
+  return {
+    outcomes: { 'paths/list': {}, 'paths/get': {}, info: {} },
+    time: createTimeHistogram(apiSecondsBounds),
+  };
+}
+
+export function countApiCall(stats: ApiCallStats, call: ApiCall, outcome: ApiOutcome, tookMs: number): void {
+  const outcomes = stats.outcomes[call];
+  outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  observeSeconds(stats.time, tookMs / 1000);
+}

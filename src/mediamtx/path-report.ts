@@ -1,0 +1,78 @@
+import { isStreamName } from './stream-name';
+
+/** What one server says of one of its paths, the same for every MediaMTX era. */
+export interface PathReport {
+  readonly name: string;
+  /** A viewer would get video: `ready && online !== false`. */
+  readonly live: boolean;
+  /** When the publisher appeared, in ms since 1970; 0 when the server did not say. */
+  readonly publisherSinceMs: number;
+  /** MediaMTX's word, e.g. `rtspSession`; undefined without a source. */
+  readonly sourceType: string | undefined;
+  readonly readers: number;
+  /** Codec names as MediaMTX writes them, e.g. `H264`. */
+  readonly tracks: readonly string[];
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+}
+
+/**
+ * Reads one item of `paths/list` or `paths/get`. Unknown fields are ignored and missing ones tolerated:
+ * - `available`, `online` and their times exist since v1.16, `inboundBytes`, `outboundBytes` since v1.17;
+ * - an on-demand source that has not started shows `ready:false, online:true`;
+ * - an always-available path without a publisher shows `ready:true, online:false`.
+ *
+ * @returns undefined when the value is no path item or its name breaks MediaMTX's own rule.
+ */
+export function readPathReport(item: unknown): PathReport | undefined {
+  if (!isRecord(item) || typeof item['name'] !== 'string' || !isStreamName(item['name'])) return undefined;
+  const source = item['source'];
+  return {
+    name: item['name'],
+    live: item['ready'] === true && item['online'] !== false,
+    publisherSinceMs: timeMs(item['onlineTime']) || timeMs(item['readyTime']),
+    sourceType: isRecord(source) && typeof source['type'] === 'string' ? interned(source['type']) : undefined,
+    readers: Array.isArray(item['readers']) ? item['readers'].length : 0,
+    tracks: trackNames(item['tracks']),
+    bytesReceived: count(item['inboundBytes'] ?? item['bytesReceived']),
+    bytesSent: count(item['outboundBytes'] ?? item['bytesSent']),
+  };
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** RFC 3339 to ms; Go's zero time (year 1) and anything unreadable count as "not said". */
+function timeMs(value: unknown): number {
+  if (typeof value !== 'string') return 0;
+  const ms = Date.parse(value);
+  return ms > 0 ? ms : 0;
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && value >= 0 && Number.isFinite(value) ? value : 0;
+}
+
+// A fleet repeats a handful of track lists and source types 100,000 times: keep one copy of each.
+const maxInterned = 1_000;
+const texts = new Map<string, string>();
+const trackLists = new Map<string, readonly string[]>();
+const noTracks: readonly string[] = [];
+
+function interned(text: string): string {
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  if (texts.size < maxInterned) texts.set(text, text);
+  return text;
+}
+
+function trackNames(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) return noTracks;
+  const names = value.filter((name) => typeof name === 'string').slice(0, 32);
+  const key = names.join('\n');
+  const known = trackLists.get(key);
+  if (known !== undefined) return known;
+  if (trackLists.size < maxInterned) trackLists.set(key, names);
+  return names;
+}

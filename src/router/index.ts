@@ -1,0 +1,4 @@
+export type { Decision, DecisionState } from './decision';
+export { decisionStates } from './decision';
+export type { Explanation, RuleName } from './explanation';
+export { createRouter, type Router, undecided } from './router';
