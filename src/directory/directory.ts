@@ -1,9 +1,22 @@
 import type { Logger } from '../log';
-import { createMediamtxClient, isStreamName, type MediamtxClient, type PathReport } from '../mediamtx';
+import {
+  createMediamtxClient,
+  isStreamName,
+  type MediamtxClient,
+  type MediamtxClientOptions,
+  type PathReport,
+} from '../mediamtx';
 import { createHolderPolicy, type HolderPolicy, type HolderRule } from './holder-policy';
 import { nextInventoryMs } from './inventory-schedule';
 import { createLookups, type FoundHolder, type LookupResult, type LookupStats } from './lookup';
-import { type ApiCallStats, countApiCall, createApiCallStats, createServerSlot, isUsable, type ServerSlot } from './server-slot';
+import {
+  type ApiCallStats,
+  countApiCall,
+  createApiCallStats,
+  createServerSlot,
+  isUsable,
+  type ServerSlot,
+} from './server-slot';
 import { createStreamIndex, type Holding, isNewer, type StreamEntry } from './stream-index';
 import type { FleetServer, HolderView, ServerEvidence, ServerView, StreamView } from './views';
 
@@ -25,6 +38,8 @@ export interface DirectoryOptions {
   readonly apiTimeoutMs: number;
   readonly credentialsFor: (server: string) => { username?: string | undefined; password?: string | undefined };
   readonly log: Logger;
+  /** Tests put their own servers here. */
+  readonly createClient?: (options: MediamtxClientOptions) => MediamtxClient;
   /** Monotonic milliseconds. */
   readonly now?: () => number;
 }
@@ -104,7 +119,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
   function connect(server: FleetServer): ServerSlot {
     const calls = apiCalls.get(server.name) ?? createApiCallStats();
     apiCalls.set(server.name, calls);
-    const client: MediamtxClient = createMediamtxClient({
+    const client = (options.createClient ?? createMediamtxClient)({
       server: server.name,
       apiUrl: server.apiUrl,
       ...options.credentialsFor(server.name),
@@ -213,7 +228,10 @@ export function createDirectory(options: DirectoryOptions): Directory {
         conflicting.add(entry.name);
         stats.conflicts++;
         const servers = entry.holdings.map((holding) => holding.slot.name);
-        log.warn({ stream: entry.name, servers, chosen: entry.chosen?.name }, 'stream has publishers on several servers');
+        log.warn(
+          { stream: entry.name, servers, chosen: entry.chosen?.name },
+          'stream has publishers on several servers',
+        );
       }
     }
     for (const name of conflicting) {
@@ -298,7 +316,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       return slots.map((slot) => {
         const found = lookup?.holders.find((holder) => holder.slot === slot);
         const live = slot.live.has(stream) || found !== undefined;
-        const at = slot.live.has(stream) ? slot.inventoryAt : (found !== undefined ? lookup?.askedAt : slot.inventoryAt);
+        const at = slot.live.has(stream) ? slot.inventoryAt : found !== undefined ? lookup?.askedAt : slot.inventoryAt;
         return {
           server: slot.name,
           says: live ? 'live' : slot.inventoryAt === undefined ? 'no answer' : 'not live',

@@ -21,7 +21,10 @@ const longestAfterFailureMs = 8_000;
 export function nextInventoryMs(input: ScheduleInput): number {
   const { intervalMs, tookMs, consecutiveFailures } = input;
   if (consecutiveFailures > 0) {
-    return Math.min(intervalMs * 2 ** Math.max(0, consecutiveFailures - 2), Math.max(longestAfterFailureMs, intervalMs));
+    return Math.min(
+      intervalMs * 2 ** Math.max(0, consecutiveFailures - 2),
+      Math.max(longestAfterFailureMs, intervalMs),
+    );
   }
   const periodMs = Math.max(intervalMs, tookMs / inFlightShare, (input.ownMs * input.servers) / ownShare);
   return periodMs - tookMs;

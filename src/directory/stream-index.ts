@@ -56,7 +56,12 @@ export function createStreamIndex(
     const entry = byName.get(report.name);
     if (entry === undefined) {
       if (byName.size >= maxStreams) return false;
-      const created: StreamEntry = { name: report.name, policy: policyOf(report.name), holdings: [], chosen: undefined };
+      const created: StreamEntry = {
+        name: report.name,
+        policy: policyOf(report.name),
+        holdings: [],
+        chosen: undefined,
+      };
       byName.set(report.name, created);
       set(created, [{ slot, report, seenAt: at }]);
       return true;

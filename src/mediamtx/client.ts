@@ -170,7 +170,8 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
           const reply = await fetchJson('/v3/info', maxItemBytes, signal);
           if (reply.status === 404) return { version: undefined, era: 'pre-session' };
           const { body } = expectOk(reply);
-          const version = isRecord(body) && typeof body['version'] === 'string' ? body['version'].slice(0, 64) : undefined;
+          const version =
+            isRecord(body) && typeof body['version'] === 'string' ? body['version'].slice(0, 64) : undefined;
           return { version, era: eraOf(version) };
         },
         () => false,

@@ -1,4 +1,11 @@
 export { apiOutcomes, type ApiFailure, type ApiOutcome, type ApiResult } from './api-result';
-export { createMediamtxClient, type ApiCall, type MediamtxClient, type PathList, type ServerInfo } from './client';
+export {
+  createMediamtxClient,
+  type ApiCall,
+  type MediamtxClient,
+  type MediamtxClientOptions,
+  type PathList,
+  type ServerInfo,
+} from './client';
 export type { PathReport } from './path-report';
 export { isStreamName, maxStreamNameLength } from './stream-name';

@@ -113,7 +113,9 @@ function spread(slots: readonly ServerSlot[], session: string): Ruling {
   const ready = slots.filter((slot) => slot.fleet.administrative === 'ready');
   const candidates = ready.length > 0 ? ready : slots;
   const total = candidates.reduce((sum, { readers }) => sum + readers, 0);
-  const slot = pickByRendezvous(hashText(session), candidates, ({ readers }) => spreadWeight(readers, total, candidates.length));
+  const slot = pickByRendezvous(hashText(session), candidates, ({ readers }) =>
+    spreadWeight(readers, total, candidates.length),
+  );
   return { rule: 'spread-by-session', slot };
 }
 
@@ -148,7 +150,8 @@ function sentence({ rule, slot }: Ruling, stream: string): string {
     'placed-by-hash': `nobody has ${stream}; if it starts on demand it belongs on ${name}`,
     'no-server': `nobody has ${stream}, and no server may take it: all are down, draining, in maintenance or suspect`,
     'no-evidence': `nobody is known to have ${stream}, but not every server could be asked; HAProxy uses its own memory`,
-    'invalid-name': 'no MediaMTX path can have this name: letters, digits, _ - . / and no dot segments, at most 200 characters',
+    'invalid-name':
+      'no MediaMTX path can have this name: letters, digits, _ - . / and no dot segments, at most 200 characters',
   };
   return sentences[rule];
 }

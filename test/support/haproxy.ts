@@ -1,0 +1,141 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Child, startChild } from './child-process';
+import { until } from './until';
+
+/** The HAProxy under test; the matrix sets it to other versions. */
+export const haproxyBin = process.env['HAPROXY_BIN'] ?? 'haproxy';
+
+export const haproxyVersion =
+  /version (\d+\.\d+)/.exec(execFileSync(haproxyBin, ['-v'], { encoding: 'utf8' }))?.[1] ?? '?';
+
+export type Bridge = 'spoe' | 'lua';
+
+export interface Haproxy {
+  readonly child: Child;
+  /** Where viewers come in, `http://address:port`. */
+  readonly url: string;
+  readonly socket: string;
+  /** One Runtime API command and its reply. */
+  runtime(command: string): Promise<string>;
+  /** Reloads as `systemctl reload` does, and waits until the new worker answers. */
+  reload(): Promise<void>;
+  /** HAProxy's own log lines about requests. */
+  requests(): RequestLine[];
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+export interface RequestLine {
+  readonly server: string;
+  readonly status: number;
+  readonly stream: string;
+  readonly session: string;
+  readonly state: string;
+  readonly error: string;
+  readonly retries: string;
+  /** Milliseconds from the first byte of the request to the last of the answer. */
+  readonly totalMs: number;
+  readonly path: string;
+  readonly line: string;
+}
+
+export interface HaproxyOptions {
+  readonly bind: string;
+  readonly servers: readonly string[];
+  readonly env?: Record<string, string>;
+  /** Another configuration file than the shipped one. */
+  readonly config?: string;
+}
+
+/** Starts the shipped haproxy.cfg in master-worker mode with the given addresses, and waits until it listens. */
+export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
+  const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-haproxy-'));
+  const socket = join(folder, 'admin.sock');
+  const [host = '', port = ''] = options.bind.split(':');
+  const env: Record<string, string> = {
+    MTX_BIND: options.bind,
+    MTX_ADMIN_SOCKET: socket,
+    MTX_PEER: `${host}:10000`,
+    MTX_LUA: resolve('lua-bridge/mtxpilot.lua'),
+    ...Object.fromEntries(options.servers.map((server, i) => [`MTX${i + 1}`, server])),
+    ...options.env,
+  };
+  const child = startChild(
+    haproxyBin,
+    ['-W', '-db', '-f', options.config ?? resolve('haproxy/haproxy.cfg')],
+    env,
+    folder,
+  );
+  const haproxy: Haproxy = {
+    child,
+    url: `http://${options.bind}`,
+    socket,
+    runtime: (command) => runtimeCommand(socket, command),
+    async reload() {
+      const before = await workerPid(socket);
+      child.process.kill('SIGUSR2');
+      await until('the new HAProxy worker', async () => (await workerPid(socket)) !== before);
+    },
+    requests: () => child.lines.map(parseRequestLine).filter((line) => line !== undefined),
+    async stop(signal) {
+      await child.stop(signal);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await until(`HAProxy on ${options.bind}`, async () => {
+    if (child.process.exitCode !== null) throw new Error(child.lines.join('\n'));
+    return (await canConnect(host, Number(port))) && (await workerPid(socket));
+  }).catch(async (error: unknown) => {
+    await haproxy.stop('SIGKILL');
+    throw error;
+  });
+  return haproxy;
+}
+
+async function workerPid(socket: string): Promise<string | undefined> {
+  return /^Pid: (\d+)$/m.exec(await runtimeCommand(socket, 'show info').catch(() => ''))?.[1];
+}
+
+function canConnect(host: string, port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const connection = connect(port, host, () => {
+      connection.destroy();
+      done(true);
+    });
+    connection.once('error', () => done(false));
+  });
+}
+
+function runtimeCommand(socket: string, command: string): Promise<string> {
+  return new Promise((done, fail) => {
+    let reply = '';
+    const connection = connect(socket, () => connection.write(`${command}\n`));
+    connection.setEncoding('utf8').on('data', (text: string) => {
+      reply += text;
+    });
+    connection.once('error', fail).once('end', () => done(reply));
+  });
+}
+
+const requestLine =
+  /\[(?<at>[^\]]+)\] viewers \S+\/(?<server>\S+) \S+\/\S+\/\S+\/\S+\/\+?(?<total>-?\d+) (?<status>-?\d+) \S+ \S+ (?<retries>\S+) stream=(?<stream>\S*) session=(?<session>\S*) state=(?<state>\S*) decided=\S* error=(?<error>\S*) "(?<method>[A-Z]+) (?<path>\S+)/;
+
+export function parseRequestLine(line: string): RequestLine | undefined {
+  const groups = requestLine.exec(line)?.groups;
+  if (groups === undefined) return undefined;
+  const {
+    server = '',
+    status = '',
+    stream = '',
+    session = '',
+    state = '',
+    error = '',
+    retries = '',
+    total = '',
+    path = '',
+  } = groups;
+  return { server, status: Number(status), stream, session, state, error, retries, totalMs: Number(total), path, line };
+}

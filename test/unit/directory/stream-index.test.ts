@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import type { MediamtxClient, PathReport } from '../../../src/mediamtx';
+import { createApiCallStats, createServerSlot, type ServerSlot } from '../../../src/directory/server-slot';
+import { createStreamIndex } from '../../../src/directory/stream-index';
+
+function slot(name: string): ServerSlot {
+  const fleet = { name, address: '', port: 1, apiUrl: '', operational: 'UP', administrative: 'ready' } as const;
+  return createServerSlot(fleet, {} as MediamtxClient, createApiCallStats());
+}
+
+function lists(entries: Record<string, number>): Map<string, PathReport> {
+  const report = (name: string, publisherSinceMs: number): PathReport => ({
+    name,
+    live: true,
+    publisherSinceMs,
+    sourceType: undefined,
+    readers: 0,
+    tracks: [],
+    bytesReceived: 0,
+    bytesSent: 0,
+  });
+  return new Map(Object.entries(entries).map(([name, since]) => [name, report(name, since)]));
+}
+
+const newest = () => 'newest' as const;
+const none = () => undefined;
+
+describe('the stream index', () => {
+  it('chooses the newest publisher, and falls back when it goes', () => {
+    const [a, b] = [slot('a'), slot('b')];
+    const index = createStreamIndex(newest, 100, none);
+    index.replace(a, lists({ x: 1 }), 0);
+    index.replace(b, lists({ x: 2 }), 0);
+    expect(index.get('x')?.chosen).toBe(b);
+    expect([...index.contested].map(({ name }) => name)).toEqual(['x']);
+    index.replace(b, lists({}), 1);
+    expect(index.get('x')?.chosen).toBe(a);
+    expect(index.contested.size).toBe(0);
+    index.replace(a, lists({}), 2);
+    expect(index.get('x')).toBeUndefined();
+    expect(index.size).toBe(0);
+  });
+
+  it('chooses again when a publisher reconnects, or its server is not usable', () => {
+    const [a, b] = [slot('a'), slot('b')];
+    const index = createStreamIndex(newest, 100, none);
+    index.replace(a, lists({ x: 1 }), 0);
+    index.replace(b, lists({ x: 2 }), 0);
+    index.replace(a, lists({ x: 3 }), 1);
+    expect(index.get('x')?.chosen).toBe(a);
+    a.usable = false;
+    index.rechoose(a);
+    expect(index.get('x')?.chosen).toBe(b);
+    b.usable = false;
+    index.rechoose(b);
+    expect(index.get('x')?.chosen).toBeUndefined();
+  });
+
+  it('refuses streams above its bound and says how many, but keeps those it has', () => {
+    const refused: number[] = [];
+    const index = createStreamIndex(newest, 2, (count) => refused.push(count));
+    const [a, b] = [slot('a'), slot('b')];
+    index.replace(a, lists({ x: 1, y: 1 }), 0);
+    index.replace(b, lists({ y: 2, z: 1, zz: 1 }), 0);
+    expect(refused).toEqual([2]);
+    expect(index.size).toBe(2);
+    expect(index.get('y')?.chosen).toBe(b);
+    expect([...b.live.keys()]).toEqual(['y']);
+  });
+
+  it('agrees with the naive union after any sequence of lists', () => {
+    const names = fc.constantFrom('p', 'q', 'r', 's', 't');
+    const list = fc.dictionary(names, fc.integer({ min: 1, max: 5 }));
+    const step = fc.record({ server: fc.nat({ max: 2 }), list, usable: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const slots = [slot('a'), slot('b'), slot('c')];
+        const index = createStreamIndex(newest, 100, none);
+        const truth: Record<string, number>[] = [{}, {}, {}];
+        steps.forEach(({ server, list: entries, usable }, at) => {
+          const changed = slots[server] as ServerSlot;
+          changed.usable = usable;
+          index.rechoose(changed);
+          index.replace(changed, lists(entries), at);
+          truth[server] = entries;
+          for (const name of 'pqrst') {
+            const holders = slots.filter((_, i) => truth[i]?.[name] !== undefined);
+            const since = (s: ServerSlot) => truth[slots.indexOf(s)]?.[name] ?? 0;
+            const best = holders
+              .filter((s) => s.usable)
+              .sort((x, y) => since(y) - since(x) || (x.name < y.name ? -1 : 1))[0];
+            expect(index.get(name)?.chosen).toBe(best);
+            expect(index.get(name)?.holdings.length ?? 0).toBe(holders.length);
+          }
+        });
+      }),
+    );
+  });
+});

@@ -1,0 +1,138 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createMediamtxClient, type MediamtxClient } from '../../../src/mediamtx';
+
+let server: Server;
+let client: MediamtxClient;
+let answer: RequestListener;
+const calls: string[] = [];
+
+beforeEach(async () => {
+  calls.length = 0;
+  server = createServer((request, response) => answer(request, response));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  client = createMediamtxClient({
+    server: 'mtx7',
+    apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    username: 'ops',
+    password: 'secret',
+    timeoutMs: 150,
+    onCall: (call, outcome) => calls.push(`${call} ${outcome}`),
+  });
+});
+
+afterEach(async () => {
+  await client.close();
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+});
+
+const json =
+  (status: number, body: unknown): RequestListener =>
+  (_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  };
+const text =
+  (status: number, body: string): RequestListener =>
+  (_request, response) => {
+    response.writeHead(status, { 'content-type': 'text/plain' }).end(body);
+  };
+
+describe('the Control API client', () => {
+  it('sends basic credentials and the path in clear', async () => {
+    let seen: unknown;
+    answer = (request, response) => {
+      seen = [request.url, request.headers.authorization];
+      json(200, { name: 'live/a', ready: true })(request, response);
+    };
+    const result = await client.getPath('live/a');
+    expect(seen).toEqual(['/v3/paths/get/live/a', `Basic ${Buffer.from('ops:secret').toString('base64')}`]);
+    expect(result).toMatchObject({ ok: true, value: { name: 'live/a', live: true } });
+  });
+
+  it('reads every page of a server that cuts them', async () => {
+    const pages = [['a', 'b'], ['c', 'd'], ['e']];
+    answer = (request, response) => {
+      const page = Number(new URL(request.url ?? '', 'http://x').searchParams.get('page'));
+      json(200, { pageCount: 3, items: (pages[page] ?? []).map((name) => ({ name, ready: true })) })(request, response);
+    };
+    const result = await client.listPaths();
+    expect(result.ok && result.value.reports.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('counts listed names that are none', async () => {
+    answer = json(200, { pageCount: 1, items: [{ name: 'a' }, { name: 'b\n' }, 7] });
+    expect(await client.listPaths()).toMatchObject({ ok: true, value: { reports: [{ name: 'a' }], ignored: 2 } });
+  });
+
+  it.each([[{ status: 'error', error: 'path not found' }], [{ error: 'path not found' }]])(
+    'takes a 404 of its kind for "not there": %j',
+    async (body) => {
+      answer = json(404, body);
+      expect(await client.getPath('a')).toMatchObject({ ok: true, value: undefined });
+      expect(calls).toEqual(['paths/get not_found']);
+    },
+  );
+
+  const failures: [string, RequestListener, string, RegExp][] = [
+    ['404 of another program', text(404, '404 page not found'), 'bad_status', /status 404/],
+    ['401', json(401, { error: 'authentication error' }), 'unauthorized', /check mediamtx.username/],
+    ['500', text(500, 'oops'), 'bad_status', /status 500/],
+    ['302', (_q, r) => r.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(), 'bad_status', /status 302/],
+    ['garbage', text(200, '\u0000\u0001<html>'), 'bad_body', /no JSON/],
+    ['truncated JSON', text(200, '{"name":"a","rea'), 'bad_body', /no JSON/],
+    ['another path', json(200, { name: 'b' }), 'bad_body', /not about the path/],
+    ['a list instead', json(200, []), 'bad_body', /not about the path/],
+    ['nothing, for ever', () => undefined, 'timeout', /within 150 ms/],
+    [
+      'half an answer, then nothing',
+      (_q, r) => void r.writeHead(200, { 'content-length': '100' }).write('{'),
+      'timeout',
+      /within 150 ms/,
+    ],
+    ['closed at once', (q) => q.socket.destroy(), 'unreachable', /./],
+    [
+      'closed half way',
+      (q, r) => r.writeHead(200, { 'content-length': '100' }).write('{', () => q.socket.destroy()),
+      'unreachable',
+      /./,
+    ],
+  ];
+  it.each(failures)('turns %s into a value that names the server', async (_what, listener, failure, detail) => {
+    answer = listener;
+    const result = await client.getPath('a');
+    expect(result).toMatchObject({
+      ok: false,
+      failure,
+      detail: expect.stringMatching(/^server mtx7: paths\/get: /) as string,
+    });
+    expect(result.ok ? '' : result.detail).toMatch(detail);
+    expect(JSON.stringify(result)).not.toContain('secret');
+    expect(calls).toEqual([`paths/get ${failure}`]);
+  });
+
+  it('says so when nobody listens', async () => {
+    await new Promise((done) => server.close(done));
+    expect(await client.listPaths()).toMatchObject({
+      ok: false,
+      failure: 'unreachable',
+      detail: expect.stringContaining('ECONNREFUSED') as string,
+    });
+  });
+
+  it.each([
+    ['v1.20.1', 'session'],
+    ['v1.18.0', 'session'],
+    ['v1.17.1', 'pre-session'],
+    ['v2.0.0', 'session'],
+    ['dev', undefined],
+  ])('knows the era of %s', async (version, era) => {
+    answer = json(200, { version });
+    expect(await client.info()).toMatchObject({ ok: true, value: { version, era } });
+  });
+
+  it('takes a server without /v3/info for an old one', async () => {
+    answer = text(404, '404 page not found');
+    expect(await client.info()).toMatchObject({ ok: true, value: { version: undefined, era: 'pre-session' } });
+  });
+});

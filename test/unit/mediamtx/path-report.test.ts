@@ -1,0 +1,82 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readPathReport } from '../../../src/mediamtx/path-report';
+
+const folder = join(__dirname, '../../fixtures/recorded');
+
+interface Exchange {
+  label: string;
+  body?: string;
+}
+
+function recorded(file: string, label: string): unknown {
+  const lines = readFileSync(join(folder, file), 'utf8').trim().split('\n');
+  const exchange = lines.map((line) => JSON.parse(line) as Exchange).find((candidate) => candidate.label === label);
+  return JSON.parse(exchange?.body ?? 'null');
+}
+
+describe('readPathReport on recorded answers', () => {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
+
+  it('has recordings of four versions', () => {
+    expect(new Set(files.map((file) => file.split('-')[0])).size).toBe(4);
+  });
+
+  it.each(files)('%s: a live stream', (file) => {
+    const report = readPathReport(recorded(file, 'get live'));
+    expect(report).toMatchObject({
+      name: 'live/a',
+      live: true,
+      sourceType: 'rtspSession',
+      tracks: ['H264', 'MPEG-4 Audio'],
+    });
+    expect(report?.publisherSinceMs).toBeGreaterThan(Date.parse('2026-01-01'));
+    expect(report?.bytesReceived).toBeGreaterThan(0);
+  });
+
+  it.each(files)('%s: an on-demand source that has not started is not live', (file) => {
+    expect(readPathReport(recorded(file, 'get on-demand, idle'))).toMatchObject({
+      live: false,
+      publisherSinceMs: 0,
+      readers: 0,
+    });
+  });
+});
+
+describe('readPathReport', () => {
+  const rows: [string, unknown, ReturnType<typeof readPathReport> | object][] = [
+    [
+      'the oldest shape: ready only',
+      { name: 'a', ready: true },
+      { live: true, publisherSinceMs: 0, readers: 0, tracks: [] },
+    ],
+    ['always available, nobody publishes', { name: 'a', ready: true, online: false }, { live: false }],
+    ['on demand, not started', { name: 'a', ready: false, online: true }, { live: false }],
+    ['unknown fields', { name: 'a', ready: true, shiny: { new: 1 } }, { live: true }],
+    [
+      'onlineTime beats readyTime',
+      { name: 'a', onlineTime: '2026-01-01T00:00:02Z', readyTime: '2026-01-01T00:00:01Z' },
+      { publisherSinceMs: Date.parse('2026-01-01T00:00:02Z') },
+    ],
+    [
+      "Go's zero time is no time",
+      { name: 'a', onlineTime: '0001-01-01T00:00:00Z', readyTime: '2026-01-01T00:00:01+01:00' },
+      { publisherSinceMs: Date.parse('2025-12-31T23:00:01Z') },
+    ],
+    [
+      'wrong types are missing',
+      { name: 'a', ready: 'yes', readers: 3, tracks: 'H264', bytesSent: '9', source: [] },
+      { live: false, readers: 0, tracks: [], bytesSent: 0, sourceType: undefined },
+    ],
+  ];
+  it.each(rows)('%s', (_what, item, expected) => {
+    expect(readPathReport(item)).toMatchObject(expected as object);
+  });
+
+  it.each([[null], ['a'], [[]], [{}], [{ name: 7 }], [{ name: '' }], [{ name: '../etc' }], [{ name: 'a b' }]])(
+    'refuses %j',
+    (item) => {
+      expect(readPathReport(item)).toBeUndefined();
+    },
+  );
+});
