@@ -1,0 +1,11 @@
+// npm run demo: sets up what is missing, builds, starts the demo. Arguments go to `mtxpilot demo`.
+import { spawn } from 'node:child_process';
+import { build, ensurePackages, ensurePrograms } from './setup.mjs';
+
+ensurePackages();
+ensurePrograms(['haproxy']);
+build();
+const demo = spawn(process.execPath, ['dist/cli/main.js', 'demo', ...process.argv.slice(2)], { stdio: 'inherit' });
+// Ctrl-C reaches the demo by itself; this process only has to outlive it.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => signal === 'SIGTERM' && demo.kill(signal));
+demo.once('exit', (code) => process.exit(code ?? 1));

@@ -1,0 +1,45 @@
+// The end-to-end tests on other HAProxy versions than the installed one, from other releases of Debian.
+// HAPROXY_RELEASES=trixie chooses; a release is unpacked once, into a cache outside the checkout.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { build, ensurePackages, ensurePrograms, fail } from './setup.mjs';
+import { jest, summary } from './jest.mjs';
+
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mtxpilot');
+const releases = (process.env.HAPROXY_RELEASES ?? 'trixie,sid').split(',');
+
+/** An executable of the release's HAProxy that finds the libraries of its own release. */
+export function haproxyOf(release) {
+  const root = join(cache, release);
+  const bin = join(root, 'haproxy');
+  if (existsSync(bin)) return bin;
+  ensurePrograms(['debootstrap', 'patchelf']);
+  const unpacking = `${root}.new`;
+  rmSync(unpacking, { recursive: true, force: true });
+  mkdirSync(cache, { recursive: true });
+  console.error(`unpacking HAProxy of ${release}`);
+  const made = spawnSync('debootstrap', ['--variant=minbase', '--include=haproxy', release, unpacking], { encoding: 'utf8' });
+  if (made.status !== 0) fail(`debootstrap of ${release} failed: ${made.stdout?.slice(-500)}${made.stderr ?? made.error}`);
+  copyFileSync(join(unpacking, 'usr/sbin/haproxy'), join(unpacking, 'haproxy'));
+  execFileSync('patchelf', [
+    ...['--set-interpreter', join(root, 'lib64/ld-linux-x86-64.so.2')],
+    ...['--force-rpath', '--set-rpath', join(root, 'usr/lib/x86_64-linux-gnu')],
+    join(unpacking, 'haproxy'),
+  ]);
+  rmSync(root, { recursive: true, force: true });
+  renameSync(unpacking, root);
+  return bin;
+}
+
+ensurePackages();
+ensurePrograms(['haproxy', 'ffmpeg', 'chromium']);
+build();
+const passed = releases.map((release) => {
+  const HAPROXY_BIN = haproxyOf(release);
+  console.error(execFileSync(HAPROXY_BIN, ['-v'], { encoding: 'utf8' }).split('\n')[0]);
+  return jest(`e2e-${release}`, ['--runInBand', 'test/e2e', ...process.argv.slice(2)], { HAPROXY_BIN });
+});
+console.log(summary().line);
+process.exit(passed.every(Boolean) ? 0 : 1);
