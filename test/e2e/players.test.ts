@@ -1,0 +1,109 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
+import { haproxyVersion } from '../support/haproxy';
+import { type Lab, startLab } from '../support/lab';
+import { profiles } from '../support/matrix';
+
+const variants = ['fmp4', 'mpegts', 'lowLatency'] as const;
+const cases = profiles.flatMap((profile) => variants.map((variant) => ({ profile, variant })));
+
+interface Played {
+  readonly seconds: number;
+  readonly frames: number;
+  readonly errors: readonly string[];
+}
+
+describe.each(cases)(`HAProxy ${haproxyVersion}, $profile servers, $variant: real players`, ({ profile, variant }) => {
+  let lab: Lab;
+  let page: Server;
+
+  beforeAll(async () => {
+    lab = await startLab({ sim: { profile, variant } });
+    lab.fleet.server('mtx2').publish('live/show');
+    await lab.located('live/show', 'mtx2');
+    const script = readFileSync(require.resolve('hls.js/dist/hls.min.js'));
+    page = createServer((request, response) => {
+      if (request.url === '/hls.js') response.writeHead(200, { 'content-type': 'text/javascript' }).end(script);
+      else
+        response
+          .writeHead(200, { 'content-type': 'text/html' })
+          .end('<!doctype html><script src="/hls.js"></script><video muted></video>');
+    });
+    await new Promise<void>((done) => page.listen(8088, lab.block.address(1), done));
+  });
+  afterAll(async () => {
+    page.closeAllConnections();
+    await new Promise((done) => page.close(done));
+    await lab.stop();
+  });
+
+  it('Chromium with hls.js plays 10 s without an error', async () => {
+    const browser = await chromium.launch({
+      executablePath: process.env['CHROMIUM_BIN'] ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        '--autoplay-policy=no-user-gesture-required',
+      ],
+    });
+    try {
+      const tab = await browser.newPage();
+      await tab.goto(`http://${lab.block.address(1)}:8088/`);
+      const played = await tab.evaluate(playFor10Seconds, `${lab.haproxy.url}/live/show/index.m3u8`);
+      expect(played.errors).toEqual([]);
+      expect(played.seconds).toBeGreaterThanOrEqual(10);
+      expect(played.frames).toBeGreaterThan(100);
+    } finally {
+      await browser.close();
+    }
+    expect(lab.fleet.holders('live/show').map(({ name }) => name)).toEqual(['mtx2']);
+    for (const name of ['mtx1', 'mtx3']) expect(lab.fleet.server(name).requests()).toEqual([]);
+  });
+
+  it('ffmpeg reads 5 s', async () => {
+    const source = `${lab.haproxy.url}/live/show/index.m3u8`;
+    const { stdout, stderr } = await promisify(execFile)('ffmpeg', [
+      ...['-v', 'warning', '-nostdin', '-i', source, '-t', '5', '-map', '0:v', '-map', '0:a', '-c', 'copy'],
+      ...['-f', 'framecrc', '-'],
+    ]);
+    const frames = (stream: number) => stdout.split('\n').filter((line) => line.startsWith(`${stream},`)).length;
+    expect(frames(0)).toBeGreaterThan(100);
+    expect(frames(1)).toBeGreaterThan(200);
+    expect(stderr).not.toMatch(/error|invalid|corrupt|failed|discontinu/i);
+  });
+});
+
+/** Runs in the page: resolves when the video has played 10 s, or at the first fatal error. */
+async function playFor10Seconds(url: string): Promise<Played> {
+  interface Hls {
+    on(event: string, listener: (event: string, data: { fatal: boolean; details: string }) => void): void;
+    loadSource(url: string): void;
+    attachMedia(video: unknown): void;
+  }
+  interface Video {
+    currentTime: number;
+    play(): Promise<void>;
+    getVideoPlaybackQuality(): { totalVideoFrames: number };
+  }
+  const page = globalThis as unknown as { Hls: new () => Hls; document: { querySelector(selector: string): Video } };
+  const video = page.document.querySelector('video');
+  const hls = new page.Hls();
+  const errors: string[] = [];
+  let fatal = false;
+  hls.on('hlsError', (_event, data) => {
+    errors.push(`${data.details}${data.fatal ? ' (fatal)' : ''}`);
+    fatal ||= data.fatal;
+  });
+  hls.loadSource(url);
+  hls.attachMedia(video);
+  await video.play();
+  const start = video.currentTime;
+  while (!fatal && video.currentTime - start < 10) await new Promise((next) => setTimeout(next, 50));
+  return { seconds: video.currentTime - start, frames: video.getVideoPlaybackQuality().totalVideoFrames, errors };
+}

@@ -1,0 +1,115 @@
+import { haproxyVersion } from '../support/haproxy';
+import { type Lab, startLab } from '../support/lab';
+import { combinations } from '../support/matrix';
+import type { Answer, Player } from '../support/player';
+import { until } from '../support/until';
+
+const streams = Array.from({ length: 30 }, (_, i) => `live/studio-${i % 3}/${i}`);
+const holderOf = (stream: string) => `mtx${(streams.indexOf(stream) % 3) + 1}`;
+
+describe.each(combinations)(`HAProxy ${haproxyVersion}, $profile servers, bridge $bridge`, ({ profile, bridge }) => {
+  let lab: Lab;
+
+  beforeAll(async () => {
+    lab = await startLab({ bridge, sim: { profile } });
+    for (const stream of streams) lab.fleet.server(holderOf(stream)).publish(stream);
+    for (const stream of streams) await lab.located(stream, holderOf(stream));
+  });
+  afterAll(() => lab.stop());
+
+  /** Plays every player for some rounds, all at once; returns all answers. */
+  async function play(players: readonly Player[], rounds: number): Promise<Answer[]> {
+    await Promise.all(
+      players.map(async (player) => {
+        await player.load();
+        for (let round = 0; round < rounds; round++) await player.round();
+      }),
+    );
+    return players.flatMap(({ answers }) => answers);
+  }
+
+  /** Every answer is good and from the holder; only masters were decided; the decisions cost no lookup. */
+  async function expectRouted(play: () => Promise<Player[]>): Promise<void> {
+    const decided = () => lab.agent.metric('mtxpilot_decisions_total', { bridge: bridge === 'spoe' ? 'spoe' : 'http' });
+    const asked = () => lab.fleet.servers.reduce((sum, server) => sum + server.counters()['paths/get'], 0);
+    const [decidedBefore, askedBefore] = [await decided(), asked()];
+    const players = await play();
+    const answers = players.flatMap((player) =>
+      player.answers.map((answer) => ({ ...answer, holder: holderOf(player.stream) })),
+    );
+
+    expect(answers.filter(({ server, holder }) => server !== holder)).toEqual([]);
+    expect(answers.filter(({ status }) => status !== 200 && status !== 302)).toEqual([]);
+    for (const kind of ['master', 'media', 'init', 'segment'] as const) {
+      expect(answers.filter((answer) => answer.kind === kind).length).toBeGreaterThanOrEqual(players.length);
+    }
+    const masters = answers.filter(({ kind }) => kind === 'master').length;
+    expect(masters).toBe(players.length * (profile === 'session' ? 2 : 1));
+    expect((await decided()) - decidedBefore).toBe(masters);
+    expect(asked() - askedBefore).toBe(0);
+  }
+
+  it('300 sessions over three servers: every answer from the right one, decisions for masters only', async () => {
+    await expectRouted(async () => {
+      const players = Array.from({ length: 300 }, (_, i) => {
+        // As many machines as players: each with its own address and connections.
+        const connections = lab.connections(lab.block.address(100 + (i % 100)), 2);
+        return lab.player(streams[i % streams.length] ?? '', { connections });
+      });
+      await play(players, 3);
+      return players;
+    });
+  });
+
+  it('the same behind one address, with connections shuffled between players', async () => {
+    await expectRouted(async () => {
+      const players = Array.from({ length: 300 }, (_, i) => lab.player(streams[i % streams.length] ?? ''));
+      await play(players, 3);
+      return players;
+    });
+  });
+
+  it('the same with players that keep cookies', async () => {
+    await expectRouted(async () => {
+      const players = Array.from({ length: 60 }, (_, i) =>
+        lab.player(streams[i % streams.length] ?? '', { keepsCookies: true }),
+      );
+      await play(players, 3);
+      return players;
+    });
+  });
+
+  it('asks each server for its list about once a second, however many play', async () => {
+    const [server] = lab.fleet.servers;
+    if (server === undefined) throw new Error('no server');
+    server.resetTraffic();
+    const started = Date.now();
+    await play(
+      Array.from({ length: 60 }, (_, i) => lab.player(streams[i % streams.length] ?? '')),
+      3,
+    );
+    await until('two more lists', () => server.counters()['paths/list'] >= 3);
+    expect(server.counters()['paths/list']).toBeLessThanOrEqual((Date.now() - started) / 1000 + 2);
+  });
+
+  it('tells MediaMTX the address of the connection, whatever the client claims', async () => {
+    const [server] = lab.fleet.servers;
+    server?.resetTraffic();
+    const connections = lab.connections(lab.block.address(77));
+    const response = await connections.request({
+      origin: lab.haproxy.url,
+      path: `/${streams[0]}/index.m3u8`,
+      method: 'GET',
+      headers: { 'x-forwarded-for': '9.9.9.9' },
+    });
+    await response.body.dump();
+    expect(server?.requests().map(({ xForwardedFor }) => xForwardedFor)).toEqual([lab.block.address(77)]);
+  });
+
+  it('sends the player page of a stream to its server', async () => {
+    for (const stream of streams.slice(0, 6)) {
+      const response = await fetch(`${lab.haproxy.url}/${stream}/`);
+      expect([response.status, response.headers.get('x-sim-server')]).toEqual([200, holderOf(stream)]);
+    }
+  });
+});

@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { type Child, startChild } from './child-process';
+import { until } from './until';
+
+/** The built agent as a child process. */
+export interface Agent {
+  readonly child: Child;
+  readonly url: string;
+  /** GET of a JSON path of its API. */
+  get(path: string): Promise<{ status: number; body: unknown; headers: Headers }>;
+  /** The sum of a metric's samples whose labels contain `labels`. */
+  metric(name: string, labels?: Record<string, string>): Promise<number>;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+export interface AgentOptions {
+  readonly spoe: string;
+  readonly http: string;
+  readonly haproxySocket: string;
+  /** Further configuration, as in mtxpilot.yaml. */
+  readonly config?: Record<string, unknown>;
+}
+
+/** Starts the agent and waits until it has evidence, or, with `waitFor: 'process'`, only until it answers. */
+export async function startAgent(options: AgentOptions, waitFor: 'evidence' | 'process' = 'evidence'): Promise<Agent> {
+  const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-agent-'));
+  const file = join(folder, 'mtxpilot.yaml');
+  writeFileSync(
+    file,
+    stringify({
+      spoe: { listen: options.spoe },
+      http: { listen: options.http },
+      haproxy: { socket: options.haproxySocket },
+      ...options.config,
+    }),
+  );
+  const child = startChild(process.execPath, ['dist/cli/main.js', 'agent', '--config', file]);
+  const url = `http://${options.http}`;
+  const agent: Agent = {
+    child,
+    url,
+    async get(path) {
+      const response = await fetch(url + path);
+      return { status: response.status, body: await response.json(), headers: response.headers };
+    },
+    async metric(name, labels = {}) {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
+      let sum = 0;
+      for (const line of text.split('\n')) {
+        const match = /^([a-z_0-9]+)(?:\{(.*)\})? (\S+)$/.exec(line);
+        if (match?.[1] === name && wanted.every((label) => (match[2] ?? '').includes(label))) sum += Number(match[3]);
+      }
+      return sum;
+    },
+    async stop(signal) {
+      await child.stop(signal);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await until(`the agent on ${options.http}`, async () => {
+    if (child.process.exitCode !== null) throw new Error(`the agent ended: ${child.lines.join('\n')}`);
+    return (await fetch(`${url}${waitFor === 'evidence' ? '/readyz' : '/healthz'}`)).ok;
+  }).catch(async (error: unknown) => {
+    await agent.stop('SIGKILL');
+    throw error;
+  });
+  return agent;
+}
