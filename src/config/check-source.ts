@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { metaOf } from './keys';
+import { originText } from './origin';
+import { quoteGiven, quoteText } from './quote-given';
+import { settingsSchema } from './schema';
+import { keysIn, type Path, pathText, schemaAt, settingKeys, unwrap } from './setting-keys';
+import { type Source, type Tree, valueAt } from './source';
+import { unknownKey } from './unknown-key';
+
+/**
+ * What is wrong with the values of one source, a line a mistake, in the order of the file:
+ * `mtxpilot.yaml:3: lookup.deadline: "soon" is not allowed, expected a duration …`.
+ */
+export function checkSource(source: Source): string[] {
+  const found = [...prototypeKeys(source.tree), ...twoPasswords(source.tree)];
+  const checked = settingsSchema.safeParse(source.tree);
+  if (!checked.success) found.push(...checked.error.issues.flatMap((issue) => describeIssue(issue, source.tree)));
+  const lines = found.map(({ path, text }) => {
+    const origin = source.origin(path);
+    return { line: origin.source === 'file' ? origin.line : 0, text: `${originText(origin)}: ${text}` };
+  });
+  return lines.sort((a, b) => a.line - b.line).map(({ text }) => text);
+}
+
+interface Mistake {
+  readonly path: Path;
+  readonly text: string;
+}
+
+function describeIssue(issue: z.core.$ZodIssue, tree: Tree): Mistake[] {
+  const { path } = issue;
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], text: unknownKey(path, key) }));
+  }
+  if (issue.code === 'invalid_key') {
+    const name = quoteText(String(path.at(-1)));
+    const map = path.slice(0, -1);
+    return [{ path, text: `${pathText(map)}: ${name} is not the name of a server, ${expected(map)}` }];
+  }
+  const given = valueAt(tree, path);
+  const verdict = given === undefined ? 'is missing' : `${shown(given, path)} is not allowed`;
+  return [{ path, text: `${pathText(path)}: ${verdict}, ${expected(path)}` }];
+}
+
+/** What was given, without what is nobody's business in a log. */
+function shown(given: unknown, path: Path): string {
+  const schema = schemaAt(path);
+  const type = schema === undefined ? undefined : metaOf(schema)?.type;
+  if (type === 'secret' && typeof given === 'string') return 'this text';
+  if (type === 'secret' && typeof given === 'number') return 'a number';
+  if (type === 'URL' && typeof given === 'string') return quoteText(given.replace(/\/\/.*@/, '//(hidden)@'));
+  return quoteGiven(given);
+}
+
+function expected(path: Path): string {
+  const schema = schemaAt(path);
+  const allowed = schema === undefined ? undefined : metaOf(schema)?.allowed;
+  return `expected ${allowed ?? `a section with the keys ${keysIn(path).join(', ')}`}`;
+}
+
+/** A key `__proto__` is no key anywhere, and the one that a map of names would swallow silently. */
+function prototypeKeys(tree: Tree): Mistake[] {
+  return settingKeys
+    .filter(({ meta }) => meta.type === 'map')
+    .filter(({ path }) => Object.keys(valueAt(tree, path) ?? {}).includes('__proto__'))
+    .map(({ path, key }) => ({
+      path: [...path, '__proto__'],
+      text: `${key}: "__proto__" is not the name of a server`,
+    }));
+}
+
+/** In one source, a password and the file that holds it contradict each other. */
+function twoPasswords(tree: Tree): Mistake[] {
+  const overrides = valueAt(tree, ['mediamtx', 'servers']);
+  const names = typeof overrides === 'object' && overrides !== null ? Object.keys(overrides) : [];
+  return [['mediamtx'], ...names.map((name) => ['mediamtx', 'servers', name])]
+    .filter((section) => valueAt(tree, [...section, 'password']) !== undefined)
+    .map((section) => [...section, 'passwordFile'])
+    .filter((path) => valueAt(tree, path) !== undefined)
+    .map((path) => ({ path, text: `${pathText(path)}: there is a password too, give one of the two` }));
+}
+
+/**
+ * The tree without the nulls of sections, lists and maps that hold nothing but comments: `spoe:` alone on its line is an empty section.
+ */
+export function withoutEmptySections(given: unknown, schema: z.ZodType = settingsSchema): unknown {
+  const kind = unwrap(schema);
+  if (kind instanceof z.ZodObject)
+    return given === null ? {} : mapValues(given, (key) => kind.shape[key] as z.ZodType | undefined);
+  if (kind instanceof z.ZodRecord) return given === null ? {} : mapValues(given, () => kind.valueType as z.ZodType);
+  return kind instanceof z.ZodArray && given === null ? [] : given;
+}
+
+function mapValues(given: unknown, schemaOf: (key: string) => z.ZodType | undefined): unknown {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
+  return Object.fromEntries(
+    Object.entries(given).map(([key, value]) => {
+      const schema = Object.hasOwn(given, key) ? schemaOf(key) : undefined;
+      return [key, schema === undefined ? (value as unknown) : withoutEmptySections(value, schema)];
+    }),
+  );
+}

@@ -1,0 +1,91 @@
+import { formatAddress, type HostPort } from './address';
+import { formatDuration } from './duration';
+import { nearest } from './nearest';
+import { type Origin, originText } from './origin';
+import { quoteText } from './quote-given';
+import type { Settings } from './schema';
+
+/** `timeout processing` of the shipped spoe.cfg: what comes later than that, HAProxy no longer reads. */
+const haproxyProcessingMs = 100;
+
+/**
+ * What no key shows alone: values that contradict each other (errors) or that are hardly meant (warnings).
+ * `originOf` gives where a key was given; undefined for its default.
+ */
+export function crossChecks(
+  settings: Settings,
+  originOf: (key: string) => Origin | undefined,
+): { errors: string[]; warnings: string[] } {
+  const at = (key: string): string => {
+    const origin = originOf(key);
+    return origin === undefined ? key : `${originText(origin)}: ${key}`;
+  };
+  const errors: string[] = [];
+  const warnings: string[] = [];
+  const { spoe, http, lookup, directory, mediamtx, servers } = settings;
+
+  if (spoe.listen !== null && isSamePlace(spoe.listen, http.listen)) {
+    const [later, earlier] = originOf('http.listen') === undefined ? ['spoe', 'http'] : ['http', 'spoe'];
+    const given = later === 'http' ? http.listen : spoe.listen;
+    errors.push(
+      `${at(`${later}.listen`)}: ${formatAddress(given)} is taken by ${earlier}.listen (${originText(originOf(`${earlier}.listen`))}), give each its own port`,
+    );
+  }
+  if (lookup.deadline >= haproxyProcessingMs) {
+    warnings.push(
+      `${at('lookup.deadline')}: ${formatDuration(lookup.deadline)} is not below "timeout processing ${formatDuration(haproxyProcessingMs)}" of the shipped spoe.cfg: HAProxy gives up before an answer that takes that long`,
+    );
+  }
+  if (directory.staleFor < directory.interval) {
+    warnings.push(
+      `${at('directory.staleFor')}: ${formatDuration(directory.staleFor)} is shorter than directory.interval (${formatDuration(directory.interval)}): streams are forgotten between two lists`,
+    );
+  }
+
+  for (const [key, section] of credentials(settings)) {
+    if (section.password !== undefined && section.username === undefined) {
+      const given = section.passwordFile === undefined ? 'password' : 'passwordFile';
+      errors.push(`${at(`${key}.${given}`)}: there is no ${key}.username that it belongs to`);
+    }
+  }
+
+  const names = servers.map(({ name }) => name);
+  for (const [index, name] of names.entries()) {
+    const first = names.indexOf(name);
+    if (first < index)
+      errors.push(
+        `${at('servers')}: servers[${index}].name: ${quoteText(name)} is the name of servers[${first}] already`,
+      );
+  }
+  if (names.length > 0) {
+    for (const name of Object.keys(mediamtx.servers)) {
+      if (names.includes(name)) continue;
+      const like = nearest(name, names);
+      const hint = like === undefined ? `, there are ${names.slice(0, 10).join(', ')}` : `, did you mean ${like}?`;
+      warnings.push(`${at(`mediamtx.servers.${name}`)}: servers has no server of that name${hint}`);
+    }
+    if (originOf('haproxy.socket') !== undefined) {
+      warnings.push(
+        `${at('haproxy.socket')}: not used, because servers lists the servers (${originText(originOf('servers'))})`,
+      );
+    }
+  }
+  return { errors, warnings };
+}
+
+type Credentials = Pick<Settings['mediamtx'], 'username' | 'password' | 'passwordFile'>;
+
+function credentials({ mediamtx }: Settings): [string, Credentials][] {
+  const overrides = Object.entries(mediamtx.servers).map(([name, override]): [string, Credentials] => [
+    `mediamtx.servers.${name}`,
+    { ...override, username: override.username ?? mediamtx.username },
+  ]);
+  return [['mediamtx', mediamtx], ...overrides];
+}
+
+/** Whether two addresses cannot both be listened on; port 0 is any free port. */
+function isSamePlace(left: HostPort, right: HostPort): boolean {
+  if (left.port !== right.port || left.port === 0) return false;
+  const isEvery = ({ host }: HostPort): boolean => host === '0.0.0.0' || host === '::';
+  return isEvery(left) || isEvery(right) || left.host.toLowerCase() === right.host.toLowerCase();
+}

@@ -1,0 +1,243 @@
+import { z } from 'zod';
+import { formatAddress, type HostPort, parseHostPort, parseListen, parseSocketAddress } from './address';
+import { formatDuration, parseDuration } from './duration';
+
+/** What kind of value a key takes; decides how the text of an environment variable or a flag is read. */
+export type KeyType =
+  | 'address'
+  | 'socket'
+  | 'duration'
+  | 'number'
+  | 'text'
+  | 'secret'
+  | 'file'
+  | 'URL'
+  | 'choice'
+  | 'pattern'
+  | 'list'
+  | 'map';
+
+/** What is known of a key beside its schema: the one source of error messages, flags, `mtxpilot config` and the reference. */
+export interface KeyMeta<T = unknown> {
+  readonly type: KeyType;
+  /** What it means, in one or two sentences. */
+  readonly description: string;
+  /** Completes "expected …". */
+  readonly allowed: string;
+  /** The value as the configuration file has it. */
+  write(value: T): unknown;
+}
+
+const registry = z.registry<KeyMeta>();
+
+function describe<S extends z.ZodType>(schema: S, meta: KeyMeta<never>): S {
+  // write() is only ever given what this very schema produced.
+  registry.add(schema, meta as KeyMeta);
+  return schema;
+}
+
+const unchanged = (value: unknown): unknown => value;
+
+/** A value read by a function that gives undefined for what is not allowed. */
+function readBy<T>(read: (given: unknown) => T | undefined) {
+  return z.unknown().transform((given, context): T => {
+    const value = read(given);
+    if (value !== undefined) return value;
+    context.issues.push({ code: 'custom', input: given });
+    return z.NEVER;
+  });
+}
+
+/** A text read by a function that gives undefined for what is not allowed. */
+function readText<T>(read: (text: string) => T | undefined) {
+  return readBy((given) => (typeof given === 'string' ? read(given) : undefined));
+}
+
+/** Bounds in milliseconds, both allowed. */
+export function durationKey(description: string, min: number, max: number) {
+  const schema = readBy((given) => {
+    const durationMs = parseDuration(given);
+    return durationMs !== undefined && durationMs >= min && durationMs <= max ? durationMs : undefined;
+  });
+  const range = `from ${formatDuration(min)} to ${formatDuration(max)}`;
+  const allowed = `a duration ${range}, such as 80ms, 2s, 30m or 1h (a bare number is milliseconds)`;
+  return describe(schema, { type: 'duration', description, allowed, write: formatDuration });
+}
+
+/** Bounds, both allowed. */
+export function numberKey(description: string, min: number, max: number) {
+  const allowed = `a whole number from ${min} to ${max}`;
+  return describe(z.int().min(min).max(max), { type: 'number', description, allowed, write: unchanged });
+}
+
+/** An address to listen on. */
+export function listenKey(description: string) {
+  const allowed = 'HOST:PORT, such as 127.0.0.1:9101, [::1]:9101, or *:9101 for every IPv4 address';
+  return describe(readText(parseListen), { type: 'address', description, allowed, write: formatAddress });
+}
+
+/** An address to listen on, or null where the file says `off`. */
+export function optionalListenKey(description: string) {
+  const schema = readBy((given): HostPort | null | undefined => {
+    if (given === null || given === false || given === 'off' || given === 'null') return null;
+    return typeof given === 'string' ? parseListen(given) : undefined;
+  });
+  return describe(schema, {
+    type: 'address',
+    description,
+    allowed: 'HOST:PORT, such as 127.0.0.1:9100, [::1]:9100, or *:9100 for every IPv4 address, or off',
+    write: (address: HostPort | null) => (address === null ? 'off' : formatAddress(address)),
+  });
+}
+
+/** The address of HAProxy's `stats socket`. */
+export function socketKey(description: string) {
+  const allowed =
+    'the path of a Unix socket, such as /run/haproxy/admin.sock, or HOST:PORT, such as 127.0.0.1:9999 (unix@, ipv4@ and ipv6@ may stand in front)';
+  return describe(readText(parseSocketAddress), { type: 'socket', description, allowed, write: formatAddress });
+}
+
+/** The address of a service elsewhere. */
+export function hostPortKey(description: string) {
+  const schema = readText((text) => {
+    const address = parseHostPort(text);
+    return address !== undefined && address.port > 0 ? address : undefined;
+  });
+  const allowed = 'HOST:PORT, such as 10.0.0.11:8888 or [2001:db8::11]:8888';
+  return describe(schema, { type: 'address', description, allowed, write: formatAddress });
+}
+
+export function choiceKey<const T extends readonly [string, ...string[]]>(description: string, choices: T) {
+  const allowed = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1) ?? ''}`;
+  return describe(z.enum(choices), { type: 'choice', description, allowed, write: unchanged });
+}
+
+/** A name as HAProxy allows it for backends and servers. */
+export function haproxyNameKey(description: string) {
+  const allowed = 'a name as in haproxy.cfg: letters, digits and _ . : -, at most 255';
+  return describe(z.string().regex(/^[A-Za-z0-9_.:-]{1,255}$/), {
+    type: 'text',
+    description,
+    allowed,
+    write: unchanged,
+  });
+}
+
+/** User of HTTP basic authentication (RFC 7617: no colon, no control characters). */
+export function usernameKey(description: string) {
+  const allowed = 'a text of 1 to 255 characters without a colon (a number needs quotes)';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
+  return describe(z.string().regex(/^[^:\u0000-\u001f\u007f]{1,255}$/), {
+    type: 'text',
+    description,
+    allowed,
+    write: unchanged,
+  });
+}
+
+/** Never shown: neither in messages nor by `mtxpilot config`. */
+export function secretKey(description: string) {
+  const allowed = 'a text of 1 to 1024 characters in one line (a number needs quotes)';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
+  return describe(z.string().regex(/^[^\u0000-\u001f\u007f]{1,1024}$/), {
+    type: 'secret',
+    description,
+    allowed,
+    write: () => hiddenSecret,
+  });
+}
+
+/** What stands for a secret that is set. */
+export const hiddenSecret = '(hidden)';
+
+/** The path of a file whose content is a secret. */
+export function secretFileKey(description: string) {
+  const allowed = 'the path of a file';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
+  return describe(z.string().regex(/^[^\u0000-\u001f\u007f]{1,4096}$/), {
+    type: 'file',
+    description,
+    allowed,
+    write: unchanged,
+  });
+}
+
+/** Base URL of a Control API; with `template`, `{address}` and `{name}` stand for those of a server. */
+export function apiUrlKey(description: string, kind: 'template' | 'plain') {
+  const allowed =
+    kind === 'template'
+      ? 'an http:// or https:// URL without user, password and query, in which {address} and {name} stand for those of a server'
+      : 'an http:// or https:// URL without user, password and query, such as http://10.0.0.11:9997';
+  const schema = readText((text) => {
+    const example = kind === 'template' ? text.replaceAll('{address}', '127.0.0.1').replaceAll('{name}', 'mtx1') : text;
+    return isBaseUrl(example) ? text.replace(/\/+$/, '') : undefined;
+  });
+  return describe(schema, { type: 'URL', description, allowed, write: unchanged });
+}
+
+function isBaseUrl(text: string): boolean {
+  if (!/^https?:\/\/[\x21-\x7e]+$/.test(text) || /[{}?#\\]/.test(text) || !URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  return username === '' && password === '';
+}
+
+/**
+ * A pattern over stream names: `*` for characters of one part of the path, `**` across slashes.
+ * At most three wildcards: each multiplies the steps that a name from a viewer's URL can cost.
+ */
+export function streamPatternKey(description: string) {
+  const allowed =
+    'a pattern of stream names: letters, digits and _ - / . ~, with * within one part of the path and ** across slashes, at most three of them';
+  const schema = z.string().refine((text) => {
+    const wildcards = text.match(/\*+/g) ?? [];
+    return (
+      /^[A-Za-z0-9_\-/.~*]{1,200}$/.test(text) &&
+      !/^\/|\/$/.test(text) &&
+      wildcards.length <= 3 &&
+      wildcards.every((wildcard) => wildcard.length <= 2)
+    );
+  });
+  return describe(schema, { type: 'pattern', description, allowed, write: unchanged });
+}
+
+/** A list of sections; `write` is applied to the keys of each. */
+export function listKey<S extends z.ZodObject>(description: string, element: S, max: number) {
+  const allowed = `a list of at most ${max}, each with the keys ${Object.keys(element.shape).join(', ')}`;
+  const schema = z.array(element).max(max);
+  return describe(schema, {
+    type: 'list',
+    description,
+    allowed,
+    write: (items: readonly Record<string, unknown>[]) => items.map((item) => writeSection(element, item)),
+  });
+}
+
+/** A map of sections by name; a name is checked like a server's. */
+export function mapKey<S extends z.ZodObject>(description: string, element: S) {
+  const schema = z.record(z.string().regex(/^[A-Za-z0-9_.:-]{1,255}$/), element);
+  return describe(schema, {
+    type: 'map',
+    description,
+    allowed: `a map of servers' names as in haproxy.cfg, each with some of the keys ${Object.keys(element.shape).join(', ')}`,
+    write: (sections: Readonly<Record<string, Record<string, unknown>>>) =>
+      Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, writeSection(element, section)])),
+  });
+}
+
+function writeSection(schema: z.ZodObject, section: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const written = Object.entries(section).flatMap(([key, value]) => {
+    const inner = schema.shape[key] as z.ZodType | undefined;
+    return value === undefined || inner === undefined ? [] : [[key, metaOf(inner)?.write(value) ?? value]];
+  });
+  return Object.fromEntries(written) as Record<string, unknown>;
+}
+
+/** The metadata of a key behind its `.default()` and `.optional()`; undefined for a section. */
+export function metaOf(schema: z.ZodType): KeyMeta | undefined {
+  return registry.get(schema) ?? (isWrapper(schema) ? metaOf(schema.unwrap() as z.ZodType) : undefined);
+}
+
+/** `.default()`, `.prefault()` and `.optional()` wrap the schema that matters. */
+export function isWrapper(schema: z.ZodType): schema is z.ZodDefault | z.ZodPrefault | z.ZodOptional {
+  return schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional;
+}

@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import {
+  apiUrlKey,
+  choiceKey,
+  durationKey,
+  haproxyNameKey,
+  hostPortKey,
+  listenKey,
+  listKey,
+  mapKey,
+  numberKey,
+  optionalListenKey,
+  secretFileKey,
+  secretKey,
+  socketKey,
+  streamPatternKey,
+  usernameKey,
+} from './keys';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+const staticServer = z.strictObject({
+  name: haproxyNameKey("The server's name, the same as in haproxy.cfg."),
+  address: hostPortKey('Its HLS server.'),
+  api: apiUrlKey('Its Control API. Without it: `mediamtx.api`.', 'plain').optional(),
+});
+
+const serverOverride = z.strictObject({
+  api: apiUrlKey("This server's Control API, instead of `mediamtx.api`.", 'plain').optional(),
+  username: usernameKey('User for this server, instead of `mediamtx.username`.').optional(),
+  password: secretKey('Password for this server, instead of `mediamtx.password`.').optional(),
+  passwordFile: secretFileKey('File that holds this password.').optional(),
+});
+
+const holderRule = z.strictObject({
+  match: streamPatternKey(
+    'Names of streams: `*` stands for any characters within one part of the path, `**` for any characters.',
+  ),
+  policy: choiceKey(
+    '`newest`: the newest publisher has the stream. `spread`: all holders are replicas, sessions are spread.',
+    ['newest', 'spread'],
+  ),
+});
+
+/**
+ * Every key of the configuration with its type, bounds, default and meaning. Error messages, flags, environment variables, `mtxpilot config`
+ * and the configuration reference are all made from this.
+ */
+export const settingsSchema = z.strictObject({
+  spoe: z
+    .strictObject({
+      listen: optionalListenKey('Where HAProxy asks over SPOE. `off` when only the Lua bridge is used.').default({
+        host: '127.0.0.1',
+        port: 9100,
+      }),
+      maxConnections: numberKey('SPOE connections at a time; more are closed at once.', 1, 100_000).default(1000),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      listen: listenKey(
+        'Where the HTTP API, the metrics and the Lua bridge are served. Reading is open to everybody who reaches it.',
+      ).default({ host: '127.0.0.1', port: 9101 }),
+    })
+    .prefault({}),
+  haproxy: z
+    .strictObject({
+      socket: socketKey('The `stats socket` of haproxy.cfg, from which the servers are read.').default({
+        path: '/run/haproxy/admin.sock',
+      }),
+      backend: haproxyNameKey('The backend of haproxy.cfg that holds the MediaMTX servers.').default('mtx'),
+      interval: durationKey("Pause between two looks at HAProxy's servers.", 100, hourMs).default(1000),
+    })
+    .prefault({}),
+  servers: listKey(
+    'The servers, where HAProxy cannot be asked for them. With this list the socket is not used.',
+    staticServer,
+    10_000,
+  ).default([]),
+  mediamtx: z
+    .strictObject({
+      api: apiUrlKey(
+        'Control API of a server; `{address}` and `{name}` stand for those of the server.',
+        'template',
+      ).default('http://{address}:9997'),
+      username: usernameKey('User for the Control APIs. Without it, no credentials are sent.').optional(),
+      password: secretKey('Password for the Control APIs.').optional(),
+      passwordFile: secretFileKey(
+        'File that holds the password (a line end at its end is dropped). In a configuration file, relative to that file.',
+      ).optional(),
+      timeout: durationKey('Deadline of one call to a Control API.', 10, minuteMs).default(1000),
+      servers: mapKey('What differs for single servers, by name.', serverOverride).default({}),
+    })
+    .prefault({}),
+  directory: z
+    .strictObject({
+      interval: durationKey('Pause between two lists of all streams of a server.', 100, hourMs).default(1000),
+      staleFor: durationKey(
+        'How long the last good answer of a server counts when its API fails.',
+        0,
+        24 * hourMs,
+      ).default(minuteMs),
+      maxStreams: numberKey('Streams that are kept in memory at most.', 1, 10_000_000).default(500_000),
+      suspectAfter: numberKey('Failures of an API in a row until its server gets no new streams.', 1, 1000).default(3),
+    })
+    .prefault({}),
+  lookup: z
+    .strictObject({
+      deadline: durationKey(
+        'How long a request may wait for a stream that is not in the directory. Keep it below `timeout processing` of spoe.cfg (100ms).',
+        1,
+        minuteMs,
+      ).default(80),
+      ttl: durationKey('How long the result of a lookup counts.', 1, hourMs).default(2000),
+      missTtl: durationKey('How long it counts that nobody has a stream.', 1, hourMs).default(500),
+      budget: numberKey(
+        'Lookups a second at most; above, the directory alone answers. 0: no lookups.',
+        0,
+        1_000_000,
+      ).default(100),
+    })
+    .prefault({}),
+  holders: listKey(
+    'What to do when several servers have a stream, by name; the first rule that matches counts, `newest` without one.',
+    holderRule,
+    1000,
+  ).default([]),
+  log: z
+    .strictObject({
+      level: choiceKey('What is logged (JSON lines on standard error). `debug` has a line for each decision.', [
+        'debug',
+        'info',
+        'warn',
+        'error',
+        'silent',
+      ]).default('info'),
+    })
+    .prefault({}),
+});
+
+/**
+ * The effective configuration, keys as in the file. Durations are milliseconds, addresses are taken apart, secrets are in the clear:
+ * print it with printSettings only.
+ */
+export type Settings = z.output<typeof settingsSchema>;

@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Loaded,
+  loadSettings,
+  printSettings,
+  renderReference,
+  settingKeys,
+  writtenSettings,
+} from '../../../src/config';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mtxpilot-config-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function load(yaml: string, env: NodeJS.ProcessEnv = {}): Loaded {
+  const file = join(folder, 'mtxpilot.yaml');
+  writeFileSync(file, yaml);
+  const loaded = loadSettings({ file, env, flags: [] });
+  if ('errors' in loaded) throw new Error(loaded.errors.join('\n'));
+  return loaded;
+}
+
+const everything = `
+spoe: {listen: off}
+http: {listen: "[::1]:9101"}
+servers: [{name: mtx1, address: "[::1]:8888"}, {name: mtx2, address: "h:8888", api: "http://h:1"}]
+mediamtx:
+  username: u
+  password: geheim
+  timeout: 1500ms
+  servers:
+    mtx.1: {api: "http://x", username: v, password: streng}
+holders:
+  - {match: "a/**", policy: spread}
+`;
+
+describe('printSettings', () => {
+  it('shows every value as a person writes it, with the origin of what is no default, and no secret', () => {
+    const { settings, origins } = load(everything, { MTXPILOT_LOG_LEVEL: 'warn' });
+    expect(printSettings(settings, origins).replaceAll(folder, '.')).toBe(`spoe:
+  listen: off # from ./mtxpilot.yaml:2
+  maxConnections: 1000
+http:
+  listen: "[::1]:9101" # from ./mtxpilot.yaml:3
+haproxy:
+  socket: /run/haproxy/admin.sock
+  backend: mtx
+  interval: 1s
+# from ./mtxpilot.yaml:4
+servers:
+  - name: mtx1
+    address: "[::1]:8888"
+  - name: mtx2
+    address: h:8888
+    api: http://h:1
+mediamtx:
+  api: http://{address}:9997
+  username: u # from ./mtxpilot.yaml:6
+  password: (hidden) # from ./mtxpilot.yaml:7
+  timeout: 1500ms # from ./mtxpilot.yaml:8
+  servers:
+    mtx.1:
+      api: http://x # from ./mtxpilot.yaml:10
+      username: v # from ./mtxpilot.yaml:10
+      password: (hidden) # from ./mtxpilot.yaml:10
+directory:
+  interval: 1s
+  staleFor: 1m
+  maxStreams: 500000
+  suspectAfter: 3
+lookup:
+  deadline: 80ms
+  ttl: 2s
+  missTtl: 500ms
+  budget: 100
+# from ./mtxpilot.yaml:11
+holders:
+  - match: a/**
+    policy: spread
+log:
+  level: warn # from MTXPILOT_LOG_LEVEL
+`);
+  });
+
+  it('prints what can be read back to the same settings', () => {
+    const first = load(everything.replace(/ *,? ?password: \w+/g, ''));
+    const second = load(printSettings(first.settings, first.origins));
+    expect(second.settings).toEqual(first.settings);
+  });
+
+  it('shows the name of a password file instead of what is in it', () => {
+    writeFileSync(join(folder, 'password'), 'geheim');
+    const { settings, origins } = load(
+      'mediamtx: {username: u, passwordFile: password, servers: {mtx1: {passwordFile: password}}}',
+    );
+    expect(settings.mediamtx.password).toBe('geheim');
+    expect(printSettings(settings, origins)).not.toMatch(/geheim|hidden/);
+    expect(writtenSettings(settings)['mediamtx']).toMatchObject({
+      passwordFile: 'password',
+      servers: { mtx1: { passwordFile: 'password' } },
+    });
+  });
+});
+
+describe('renderReference', () => {
+  it('has a row for every key, with its default and variable', () => {
+    const rows = renderReference().split('\n');
+    for (const { key, variable } of settingKeys) {
+      expect(rows.filter((row) => row.startsWith(`| \`${key}\` |`) && row.includes(`\`${variable}\``))).toHaveLength(1);
+    }
+    expect(rows).toContain(
+      '| `lookup.missTtl` | duration | `500ms` | `MTXPILOT_LOOKUP_MISS_TTL` | How long it counts that nobody has a stream. |',
+    );
+    expect(rows).toContain("| `servers[].name` | text | yes | The server's name, the same as in haproxy.cfg. |");
+  });
+
+  it('is a well-formed table: the same number of cells in every row', () => {
+    const [keys = '', inside = ''] = renderReference().split('\n\n');
+    for (const table of [keys, inside]) {
+      const widths = table
+        .trimEnd()
+        .split('\n')
+        .map((row) => row.split('|').length);
+      expect(new Set(widths).size).toBe(1);
+    }
+  });
+});
