@@ -1,16 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
+type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
+
 /**
  * Waits for a condition instead of for time: calls `probe` until it returns something truthy, and returns that.
  * It gives up only when the test runner does; `what` then stands in the last error.
  */
-export async function until<T>(what: string, probe: () => T | Promise<T>, everyMs = 10): Promise<NonNullable<T>> {
+export async function until<T>(what: string, probe: () => T | Promise<T>, everyMs = 10): Promise<Truthy<T>> {
   const started = Date.now();
   for (;;) {
     let seen: unknown;
     try {
       const value = await probe();
-      if (value) return value;
+      if (value) return value as Truthy<T>;
       seen = value;
     } catch (error) {
       seen = error;
