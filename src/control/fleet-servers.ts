@@ -1,0 +1,30 @@
+import type { AdministrativeState, FleetServer } from '../directory/views';
+import { administrativeState, type ServerState } from '../runtime';
+
+/** The base URL of a server's Control API, or undefined where none can be told. `address` is `-` where HAProxy has none. */
+export type ApiUrlFor = (server: { readonly name: string; readonly address: string }) => string | undefined;
+
+/**
+ * What HAProxy says about the servers of a backend, in the directory's words. Servers without an API URL are left out:
+ * nobody could ask them for their streams.
+ *
+ * - `operational` is DOWN when `srv_op_state` is 0 (stopped), else UP: 1 (starting), 2 (running) and 3 (stopping) all serve.
+ * - `administrative` is `maint` or `drain` by `srv_admin_state`. It is also `drain` where HAProxy keeps new clients away by other means
+ *   (weight 0, or 3 = stopping, which HAProxy's own pages call NOLB): whoever asks for the server by name is served, nothing new is placed there.
+ */
+export function fleetServers(states: readonly ServerState[], apiUrlFor: ApiUrlFor): FleetServer[] {
+  return states.flatMap((state) => {
+    const name = state.serverName;
+    const address = state.address ?? state.fqdn ?? '-';
+    const apiUrl = apiUrlFor({ name, address });
+    if (apiUrl === undefined) return [];
+    const operational = state.operational === 'stopped' ? 'DOWN' : 'UP';
+    return [{ name, address, port: state.port, apiUrl, operational, administrative: administrative(state) }];
+  });
+}
+
+function administrative(state: ServerState): AdministrativeState {
+  const byMask = administrativeState(state.adminBits);
+  if (byMask !== 'ready') return byMask;
+  return state.weight === 0 || state.operational === 'stopping' ? 'drain' : 'ready';
+}
