@@ -1,0 +1,102 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { VersionFeatures } from './version';
+
+/** Header names and values in turn, in the order in which they are sent. */
+export type HeaderList = readonly string[];
+
+/** What every response of a server begins with, and how errors look. */
+export interface ReplyStyle {
+  readonly features: VersionFeatures;
+  /** The server's name, if responses are to tell it in `X-Sim-Server`. */
+  readonly identifyAs: string | undefined;
+}
+
+/** One request that is to be answered. */
+export interface Exchange {
+  readonly style: ReplyStyle;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** The text of MediaMTX's HTTP router for everything that it does not know. */
+export const NOT_FOUND_TEXT = '404 page not found';
+
+const TEXT: HeaderList = ['Content-Type', 'text/plain'];
+const JSON_TYPE: HeaderList = ['Content-Type', 'application/json; charset=utf-8'];
+
+/** JSON as Go writes it: with HTML's special characters escaped. */
+export function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** The JSON of an error. The `status` key came with v1.15.5. */
+export function errorBody(features: VersionFeatures, message: string): string {
+  return goJson(features.errorStatus ? { status: 'error', error: message } : { error: message });
+}
+
+/** A value that may stand in a header: UTF-8 as bytes, line breaks as spaces (as Go does), other control characters gone. */
+function headerValue(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  const clean = text.replace(/[\r\n]/g, ' ').replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '');
+  return Buffer.from(clean, 'utf8').toString('latin1');
+}
+
+function commonHeaders({ style, request }: Exchange): string[] {
+  const { features, identifyAs } = style;
+  const { origin } = request.headers;
+  const headers: string[] = [];
+  if (features.allowCredentials) headers.push('Access-Control-Allow-Credentials', 'true');
+  headers.push('Access-Control-Allow-Origin', features.echoOrigin && origin !== undefined ? headerValue(origin) : '*');
+  headers.push('Server', 'mediamtx');
+  if (identifyAs !== undefined) headers.push('X-Sim-Server', identifyAs);
+  return headers;
+}
+
+function writeHead(exchange: Exchange, status: number, headers: HeaderList): void {
+  // Go's HTTP server keeps connections open without saying so.
+  exchange.response.removeHeader('Connection');
+  exchange.response.writeHead(status, [...commonHeaders(exchange), ...headers]);
+}
+
+/** Answers with a body of known length. */
+export function reply(exchange: Exchange, status: number, headers: HeaderList, body: string | Buffer = ''): void {
+  const { response } = exchange;
+  if (response.destroyed || response.headersSent) return;
+  const length = String(Buffer.byteLength(body));
+  writeHead(exchange, status, status === 204 ? headers : [...headers, 'Content-Length', length]);
+  response.end(body);
+}
+
+/** Answers with a body in chunks, without its length. */
+export function replyChunked(exchange: Exchange, headers: HeaderList, pieces: readonly (string | Buffer)[]): void {
+  const { response } = exchange;
+  if (response.destroyed || response.headersSent) return;
+  writeHead(exchange, 200, headers);
+  response.cork();
+  for (const piece of pieces) response.write(piece);
+  response.end();
+  response.uncork();
+}
+
+/** 404 in plain text. */
+export function replyNotFound(exchange: Exchange): void {
+  reply(exchange, 404, TEXT, NOT_FOUND_TEXT);
+}
+
+/** An error in JSON, with further headers in front of its type. */
+export function replyError(exchange: Exchange, status: number, message: string, headers: HeaderList = []): void {
+  reply(exchange, status, [...JSON_TYPE, ...headers], errorBody(exchange.style.features, message));
+}
+
+/** 200 with a JSON text. */
+export function replyJson(exchange: Exchange, json: string): void {
+  reply(exchange, 200, JSON_TYPE, json);
+}
+
+/** A redirect without body. */
+export function replyRedirect(exchange: Exchange, status: number, location: string, headers: HeaderList = []): void {
+  reply(exchange, status, ['Location', headerValue(location), ...headers]);
+}

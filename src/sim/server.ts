@@ -1,0 +1,263 @@
+import { createApiHandler } from './api-handler';
+import { makeClientIp } from './client-ip';
+import { type Clock, systemClock } from './clock';
+import type { SimCredentials } from './credentials';
+import type { SimFault, SimSide } from './fault';
+import { createHlsHandler } from './hls-handler';
+import { createListener, type Handler } from './listener';
+import { mediaLibrary } from './media-library';
+import { allSessions, type Session } from './muxer';
+import { createPathTable, makeSource, type PathTable, type SimPathConfig } from './path-table';
+import type { ReplyStyle } from './reply';
+import { contentReadyMs, type SimVariant } from './timeline';
+import { createTraffic, type SimCounters, type SimRequest } from './traffic';
+import { featuresOf, PROFILE_VERSIONS, type SimProfile } from './version';
+
+/** A stand-in's configuration. */
+export interface SimServerOptions {
+  /** Listeners bind to this address only. */
+  readonly address: string;
+  /** Default: the address. */
+  readonly name?: string;
+  /** Default 8888, MediaMTX's own. */
+  readonly hlsPort?: number;
+  /** Default 9997, MediaMTX's own. */
+  readonly apiPort?: number;
+  /** Default 'session'. */
+  readonly profile?: SimProfile;
+  /** A version written like `v1.19.3`, instead of the profile's. */
+  readonly version?: string;
+  /** `hlsVariant`. Default 'lowLatency', as in MediaMTX. */
+  readonly variant?: SimVariant;
+  /** `hlsCDNSecret`. Default '', which means no CDN mode. */
+  readonly cdnSecret?: string;
+  /** Who may use the Control API. Default: everybody. */
+  readonly apiCredentials?: SimCredentials;
+  /** Who may read. Default: everybody. */
+  readonly readCredentials?: SimCredentials;
+  /** `paths`. Default: everybody may publish everywhere, as with `all_others`. */
+  readonly paths?: readonly SimPathConfig[];
+  /** `hlsTrustedProxies`: addresses or networks whose X-Forwarded-For counts. Default none. */
+  readonly trustedProxies?: readonly string[];
+  /**
+   * From the first request of a stream until its playlists have content, in milliseconds. Default: as long as MediaMTX takes
+   * at the least, 2,000 for fmp4 and 1,000 for the others. 0 makes a stream that seems to have been read before.
+   */
+  readonly firstSegmentDelayMs?: number;
+  /** `hlsAlwaysRemux`: that time begins with the publisher. Default false. */
+  readonly alwaysRemux?: boolean;
+  /** After how long without a request a session ends. Default 30,000, as in MediaMTX. */
+  readonly sessionIdleMs?: number;
+  /** `hlsMuxerCloseAfter`. Default 60,000. */
+  readonly muxerCloseAfterMs?: number;
+  /** Before wrong API credentials are refused: shortest and longest, in milliseconds. Default: as in the version. */
+  readonly wrongCredentialsDelayMs?: readonly [number, number];
+  /** Adds `X-Sim-Server: <name>` to every response, so that a client can tell who answered. Default false. */
+  readonly identify?: boolean;
+  /** How many HLS requests `requests()` remembers. Default 10,000; 0 turns the log off. */
+  readonly requestLogLimit?: number;
+  /** Default: the machine's clock. Waiting requests use real timers whatever it says. */
+  readonly clock?: Clock;
+}
+
+/** How somebody publishes. */
+export interface PublishOptions {
+  /** MediaMTX's source type. Default `rtspSession`. */
+  readonly sourceType?: string;
+}
+
+/** Somebody who publishes a stream. */
+export interface SimPublisher {
+  readonly stream: string;
+  /** The source's id in the Control API. */
+  readonly id: string;
+  /** Stops publishing; nothing happens when another publisher has taken the stream over, or it has stopped already. */
+  stop(): void;
+}
+
+/** A viewer's session, as the Control API tells it. */
+export type SimSession = Readonly<
+  Pick<Session, 'id' | 'stream' | 'clientIp' | 'query' | 'isCdn' | 'createdMs' | 'lastRequestMs'>
+>;
+
+/** A stand-in MediaMTX. */
+export interface SimServer {
+  readonly name: string;
+  readonly address: string;
+  /** `http://address:port`, without a slash at the end. */
+  readonly hlsUrl: string;
+  readonly apiUrl: string;
+  readonly version: string;
+  readonly variant: SimVariant;
+  /** Whether it listens: true until `kill` or `stop`. */
+  isRunning(): boolean;
+  /**
+   * Somebody publishes a stream; who did before is replaced. Throws an Error with MediaMTX's words when the name is invalid, not
+   * configured, or has a source of its own, and when the server is not running.
+   */
+  publish(stream: string, options?: PublishOptions): SimPublisher;
+  /** The publisher leaves: sessions die, the next one starts anew. Tells whether there was one. */
+  unpublish(stream: string): boolean;
+  /** Names of the streams that can be read, sorted. */
+  streams(): string[];
+  /** Sessions that are alive. Always empty before v1.18.0. */
+  sessions(): SimSession[];
+  /** From now on one listener fails in this way, with the fault before forgotten. */
+  setFault(side: SimSide, fault: SimFault): Promise<void>;
+  /** Both listeners work again. Requests that were stalled are answered. */
+  clearFaults(): Promise<void>;
+  /** Dies at once: connections are closed, new ones refused, everything forgotten. */
+  kill(): Promise<void>;
+  /** Dies, if it has not, and comes back without streams and sessions. Faults stay. */
+  restart(): Promise<void>;
+  /** The same as `kill`: nothing is left open. */
+  stop(): Promise<void>;
+  /** Requests by endpoint. */
+  counters(): SimCounters;
+  /** The newest requests to the HLS port, oldest first. */
+  requests(): readonly SimRequest[];
+  /** Counters to zero, log empty. */
+  resetTraffic(): void;
+  /** Open connections to a listener. */
+  connections(side: SimSide): number;
+}
+
+const DEFAULT_PATHS: readonly SimPathConfig[] = [{ name: '~^.*$' }];
+
+interface Life {
+  readonly paths: PathTable;
+  readonly api: Handler;
+  readonly hls: Handler;
+  readonly timers: Set<NodeJS.Timeout>;
+}
+
+/**
+ * Starts a stand-in MediaMTX and waits until it listens. Rejects when an address is taken or an option is wrong.
+ * It holds no timers except for requests that wait.
+ */
+export async function createSimServer(options: SimServerOptions): Promise<SimServer> {
+  const { address, name = address, hlsPort = 8888, apiPort = 9997, variant = 'lowLatency' } = options;
+  const features = featuresOf(options.version ?? PROFILE_VERSIONS[options.profile ?? 'session']);
+  const clock = options.clock ?? systemClock();
+  const traffic = createTraffic(options.requestLogLimit ?? 10_000);
+  const style: ReplyStyle = { features, identifyAs: options.identify ? name : undefined };
+  const clientIp = makeClientIp(options.trustedProxies ?? []);
+  mediaLibrary();
+  let life: Life | undefined;
+
+  function begin(): Life {
+    const timers = new Set<NodeJS.Timeout>();
+    const paths = createPathTable({
+      configs: options.paths ?? DEFAULT_PATHS,
+      variant,
+      clock,
+      firstSegmentDelayMs: options.firstSegmentDelayMs ?? contentReadyMs(variant),
+      alwaysRemux: options.alwaysRemux ?? false,
+      sessionIdleMs: options.sessionIdleMs ?? 30_000,
+      muxerCloseAfterMs: options.muxerCloseAfterMs ?? 60_000,
+    });
+    const api = createApiHandler({
+      style,
+      clock,
+      startedMs: clock(),
+      paths,
+      credentials: options.apiCredentials,
+      wrongCredentialsDelayMs: options.wrongCredentialsDelayMs ?? features.wrongCredentialsDelayMs,
+      traffic,
+      after(delayMs, callback) {
+        const timer = setTimeout(() => {
+          timers.delete(timer);
+          callback();
+        }, delayMs);
+        timers.add(timer);
+      },
+    });
+    const hls = createHlsHandler({
+      style,
+      clock,
+      paths,
+      cdnSecret: options.cdnSecret ?? '',
+      readCredentials: options.readCredentials,
+      clientIp,
+      traffic,
+    });
+    return { paths, api, hls, timers };
+  }
+
+  function end(): void {
+    if (!life) return;
+    for (const timer of life.timers) clearTimeout(timer);
+    life.paths.close();
+    life = undefined;
+  }
+
+  const listeners = {
+    api: createListener(address, apiPort, style, (request, response) => life?.api(request, response)),
+    hls: createListener(address, hlsPort, style, (request, response) => life?.hls(request, response)),
+  };
+
+  async function start(): Promise<void> {
+    life = begin();
+    try {
+      await listeners.api.open();
+      await listeners.hls.open();
+    } catch (error) {
+      await kill();
+      throw error;
+    }
+  }
+
+  async function kill(): Promise<void> {
+    // Sockets go first: a client must see a broken connection, not a last answer.
+    await Promise.all([listeners.api.close(), listeners.hls.close()]);
+    end();
+  }
+
+  function running(): Life {
+    if (!life) throw new Error(`server '${name}' is not running`);
+    return life;
+  }
+
+  await start();
+
+  return {
+    name,
+    address,
+    hlsUrl: `http://${address}:${hlsPort}`,
+    apiUrl: `http://${address}:${apiPort}`,
+    version: features.version,
+    variant,
+    isRunning: () => life !== undefined,
+    publish(stream, { sourceType = 'rtspSession' } = {}) {
+      const { paths } = running();
+      const source = makeSource(sourceType);
+      paths.publish(stream, source);
+      return {
+        stream,
+        id: source.id,
+        stop: () => {
+          paths.unpublish(stream, source.id);
+        },
+      };
+    },
+    unpublish: (stream) => running().paths.unpublish(stream),
+    streams: () =>
+      (life?.paths.sorted() ?? []).filter((path) => path.availableSinceMs !== undefined).map((path) => path.name),
+    sessions: () =>
+      (life?.paths.sorted() ?? []).flatMap(({ muxer }) => (muxer && features.sessions ? allSessions(muxer) : [])),
+    setFault: (side, fault) => listeners[side].setFault(fault),
+    async clearFaults() {
+      await Promise.all([listeners.api.setFault(undefined), listeners.hls.setFault(undefined)]);
+    },
+    kill,
+    stop: kill,
+    async restart() {
+      await kill();
+      await start();
+    },
+    counters: () => traffic.counters(),
+    requests: () => traffic.requests(),
+    resetTraffic: () => traffic.reset(),
+    connections: (side) => listeners[side].connections(),
+  };
+}
