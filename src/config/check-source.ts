@@ -3,8 +3,9 @@ import { metaOf } from './keys';
 import { originText } from './origin';
 import { quoteGiven, quoteText } from './quote-given';
 import { settingsSchema } from './schema';
-import { keysIn, type Path, pathText, schemaAt, settingKeys, unwrap } from './setting-keys';
-import { type Source, type Tree, valueAt } from './source';
+import { keysIn, pathText, schemaAt, settingKeys, unwrap } from './setting-keys';
+import type { Source } from './source';
+import { type Path, type Tree, valueAt } from './tree';
 import { unknownKey } from './unknown-key';
 
 /**

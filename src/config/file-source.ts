@@ -2,8 +2,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { withoutEmptySections } from './check-source';
 import { quoteGiven } from './quote-given';
-import { keysIn, type Path } from './setting-keys';
-import type { ReadSource, Tree } from './source';
+import { keysIn } from './setting-keys';
+import type { ReadSource } from './source';
+import type { Path, Tree } from './tree';
 
 const largestFileBytes = 1024 * 1024;
 

@@ -6,8 +6,9 @@ import { mergeSources, treeOf } from './merge-sources';
 import type { Origin } from './origin';
 import { readPasswordFiles } from './read-password-files';
 import { type Settings, settingsSchema } from './schema';
-import { type Source, valueAt } from './source';
+import type { Source } from './source';
 import { environmentSource, type FlagSetting, flagSource } from './text-source';
+import { valueAt } from './tree';
 
 /** Where the configuration is looked for when no file is named; the first that exists is read. */
 export const standardFiles: readonly string[] = ['mtxpilot.yaml', '/etc/mtxpilot/mtxpilot.yaml'];

@@ -1,6 +1,7 @@
 import type { Origin } from './origin';
-import { type Path, settingKeys } from './setting-keys';
-import { putAt, type Source, type Tree, valueAt } from './source';
+import { settingKeys } from './setting-keys';
+import type { Source } from './source';
+import { type Path, putAt, type Tree, valueAt } from './tree';
 
 /** One value, as given, and where. */
 export interface GivenValue {

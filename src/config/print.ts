@@ -2,7 +2,7 @@ import { Document, isMap, type Pair, Scalar } from 'yaml';
 import { type Origin, originText } from './origin';
 import type { Settings } from './schema';
 import { settingKeys } from './setting-keys';
-import { putAt, type Tree, valueAt } from './source';
+import { putAt, type Tree, valueAt } from './tree';
 
 /**
  * The settings as the configuration file would have them: every key, durations and addresses as people write them, secrets as `(hidden)`.

@@ -1,18 +1,16 @@
 import { metaOf } from './keys';
-import { settingsSchema } from './schema';
-import { keysIn, type Path, type SettingKey, schemaAt, settingKeys, unwrap } from './setting-keys';
-import { valueAt } from './source';
+import { keysIn, type SettingKey, schemaAt, settingKeys, unwrap } from './setting-keys';
+import type { Path } from './tree';
 
 /**
  * The configuration reference: a Markdown table of every key with type, default, environment variable and meaning, and one of the keys inside lists
  * and maps.
  */
 export function renderReference(): string {
-  const standard = settingsSchema.parse({});
   const rows = settingKeys.map((key) => [
     code(key.key),
     key.meta.type,
-    defaultText(key, valueAt(standard, key.path)),
+    key.standard === undefined ? '–' : code(key.standard),
     code(key.variable),
     key.meta.description,
   ]);
@@ -23,12 +21,6 @@ export function renderReference(): string {
     ...table(['Key inside a list or map', 'Type', 'Needed', 'Meaning'], inner),
     '',
   ].join('\n');
-}
-
-function defaultText({ meta }: SettingKey, value: unknown): string {
-  if (value === undefined) return '–';
-  const written = meta.write(value);
-  return code(typeof written === 'string' ? written : JSON.stringify(written));
 }
 
 function innerRows({ key, path, meta }: SettingKey): string[][] {

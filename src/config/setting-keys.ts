@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isWrapper, type KeyMeta, metaOf } from './keys';
 import { settingsSchema } from './schema';
+import { type Path, valueAt } from './tree';
 
 /** One key of the configuration that a variable or flag can set as a whole. */
 export interface SettingKey {
@@ -12,22 +13,24 @@ export interface SettingKey {
   /** e.g. `--lookup-miss-ttl`; undefined for secrets (a command line is public), lists and maps. */
   readonly flag: string | undefined;
   readonly meta: KeyMeta;
+  /** The default as it is written in the file, e.g. `500ms`; undefined where there is none. */
+  readonly standard: string | undefined;
 }
-
-export type Path = readonly PropertyKey[];
 
 /** Every key, in the order of the schema. */
-export const settingKeys: readonly SettingKey[] = keysOf(settingsSchema, []);
+export const settingKeys: readonly SettingKey[] = keysOf(settingsSchema, [], settingsSchema.parse({}));
 
-function keysOf(schema: z.ZodType, path: readonly string[]): SettingKey[] {
+function keysOf(schema: z.ZodType, path: readonly string[], standard: unknown): SettingKey[] {
   const meta = metaOf(schema);
-  if (meta !== undefined) return [settingKey(path, meta)];
+  if (meta !== undefined) return [settingKey(path, meta, standard)];
   const section = unwrap(schema);
   if (!(section instanceof z.ZodObject)) return [];
-  return Object.entries(section.shape).flatMap(([name, inner]) => keysOf(inner as z.ZodType, [...path, name]));
+  return Object.entries(section.shape).flatMap(([name, inner]) =>
+    keysOf(inner as z.ZodType, [...path, name], valueAt(standard, [name])),
+  );
 }
 
-function settingKey(path: readonly string[], meta: KeyMeta): SettingKey {
+function settingKey(path: readonly string[], meta: KeyMeta, standard: unknown): SettingKey {
   const words = path.flatMap((name) => name.split(/(?=[A-Z])/));
   const hasFlag = !['secret', 'list', 'map'].includes(meta.type);
   return {
@@ -36,7 +39,12 @@ function settingKey(path: readonly string[], meta: KeyMeta): SettingKey {
     variable: `MTXPILOT_${words.join('_').toUpperCase()}`,
     flag: hasFlag ? `--${words.join('-').toLowerCase()}` : undefined,
     meta,
+    standard: standard === undefined ? undefined : writtenText(meta.write(standard)),
   };
+}
+
+function writtenText(written: unknown): string {
+  return typeof written === 'string' ? written : JSON.stringify(written);
 }
 
 /** The schema without its default. */

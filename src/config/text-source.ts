@@ -4,8 +4,9 @@ import { type KeyMeta, metaOf } from './keys';
 import { nearest } from './nearest';
 import { type Origin, originText } from './origin';
 import { quoteText } from './quote-given';
-import { type Path, type SettingKey, schemaAt, settingKeys } from './setting-keys';
-import { putAt, type ReadSource, type Tree } from './source';
+import { type SettingKey, schemaAt, settingKeys } from './setting-keys';
+import type { ReadSource } from './source';
+import { type Path, putAt, type Tree } from './tree';
 import { unknownKey } from './unknown-key';
 
 /** One setting on the command line: `{ flag: '--set', key: 'lookup.ttl', value: '5s' }`. */

@@ -1,6 +1,7 @@
 import { nearest } from './nearest';
 import { quoteText } from './quote-given';
-import { keysIn, type Path, pathText, settingKeys } from './setting-keys';
+import { keysIn, pathText, settingKeys } from './setting-keys';
+import type { Path } from './tree';
 
 /**
  * What to say about a key that does not exist: the nearest one of its section, else a key of that name (or nearly) in another section, else

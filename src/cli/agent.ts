@@ -1,0 +1,55 @@
+import { runAgent } from '../agent';
+import type { Settings } from '../config';
+import { createLogger } from '../log';
+import { printable } from './printable';
+import { addSettingOptions, loadFromOptions } from './setting-options';
+import { aborted, stopSignal } from './stop-signal';
+import { exitCodes, type RegisterCommand } from './terminal';
+
+/** `mtxpilot agent`: runs until SIGTERM or SIGINT. Exit code 2 for a wrong configuration, 1 when it cannot start. */
+export const agent: RegisterCommand = (program, terminal, exit) => {
+  const command = program.command('agent').description('the sidecar: tells HAProxy which server has a stream');
+  addSettingOptions(command);
+  command.action(async (options: Readonly<Record<string, unknown>>) => {
+    const loaded = loadFromOptions(options, terminal);
+    if (loaded === undefined) {
+      exit(exitCodes.usage);
+      return;
+    }
+    const { settings, warnings, file } = loaded;
+    const log = createLogger(settings.log.level);
+    // From here on, a signal that comes while the agent still starts is not lost.
+    const stop = stopSignal();
+    log.info({ file }, file === undefined ? 'no configuration file, defaults apply' : 'configuration read');
+    for (const warning of warnings) log.warn(warning);
+    let running: Awaited<ReturnType<typeof runAgent>>;
+    try {
+      running = await runAgent(settings, log);
+    } catch (error) {
+      terminal.stderr.write(`mtxpilot: ${printable(whyNotStarted(error, settings))}\n`);
+      exit(exitCodes.problem);
+      return;
+    }
+    await aborted(stop);
+    log.info({ signal: stop.reason as unknown }, 'stopping');
+    await running.stop();
+    log.info('stopped');
+  });
+};
+
+function whyNotStarted(error: unknown, { http, spoe }: Settings): string {
+  const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
+  const key =
+    port === http.listen.port
+      ? 'http.listen'
+      : port !== undefined && port === spoe.listen?.port
+        ? 'spoe.listen'
+        : undefined;
+  if (key === undefined) return `the agent cannot start: ${message}`;
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another program listens there already',
+    EADDRNOTAVAIL: 'this machine does not have that address',
+    EACCES: 'no permission to listen there',
+  };
+  return `the agent cannot start: ${key}: ${reasons[code ?? ''] ?? ''} (${message})`;
+}

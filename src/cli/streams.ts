@@ -1,0 +1,84 @@
+import { InvalidArgumentError } from 'commander';
+import { type AgentOptions, addAgentOptions } from './agent-options';
+import { streamsShape } from './api-shapes';
+import { type Answer, askAgent } from './ask-agent';
+import { formatAge } from './format-age';
+import { formatTable } from './format-table';
+import { show } from './show';
+import { exitCodes, type RegisterCommand } from './terminal';
+
+interface StreamsOptions extends AgentOptions {
+  readonly match?: string;
+  readonly limit: number;
+}
+
+type Streams = ReturnType<typeof streamsShape.parse>;
+
+const largestPage = 1000;
+
+/** `mtxpilot streams`: the streams that are live and where. Exit code 1 when one of them has two publishers that conflict. */
+export const streams: RegisterCommand = (program, terminal, exit) => {
+  const command = program
+    .command('streams')
+    .option('--match <text>', 'only streams whose name contains this')
+    .option('--limit <number>', 'show at most so many', parseLimit, largestPage)
+    .description('the streams that are live, their servers and publishers');
+  addAgentOptions(command, terminal.env);
+  command.action(async (options: StreamsOptions) => {
+    const answer = await collect(options);
+    exit(
+      show(terminal, answer, {
+        json: options.json,
+        text: describe,
+        exitCode: (found) => (found.streams.some(({ conflict }) => conflict) ? exitCodes.problem : exitCodes.ok),
+      }),
+    );
+  });
+};
+
+/** As many pages as are needed for `limit` streams. */
+async function collect({ url, match, limit }: StreamsOptions): Promise<Answer<Streams>> {
+  const found: Streams['streams'] = [];
+  let cursor: string | undefined;
+  for (;;) {
+    const query = new URLSearchParams({ limit: String(Math.min(limit - found.length, largestPage)) });
+    if (match !== undefined) query.set('match', match);
+    if (cursor !== undefined) query.set('cursor', cursor);
+    const answer = await askAgent(url, `/v1/streams?${query.toString()}`, streamsShape);
+    if (!answer.ok) return answer;
+    const { streams: page, total, next } = answer.value;
+    found.push(...page);
+    // A page that does not move on would be asked for without end.
+    if (typeof next !== 'string' || next === cursor || page.length === 0 || found.length >= limit) {
+      return { ok: true, value: { streams: found, total } };
+    }
+    cursor = next;
+  }
+}
+
+function describe({ streams: found, total }: Streams): string {
+  if (found.length === 0) return 'no stream is live\n';
+  const rows = found.flatMap(({ name, conflict, holders }) =>
+    holders.map(({ server, publisherSince, sourceType, tracks, readers, evidence }, index) => [
+      index === 0 ? name : ' ',
+      server,
+      publisherSince,
+      sourceType,
+      (tracks ?? []).join(','),
+      readers,
+      formatAge(evidence?.ageMs),
+      [conflict === true && 'conflict', evidence?.stale === true && 'last good answer'].filter(Boolean).join(', '),
+    ]),
+  );
+  const table = formatTable(
+    ['STREAM', 'SERVER', 'PUBLISHER SINCE', 'SOURCE', 'TRACKS', 'READERS', 'AGE', 'NOTE'],
+    rows,
+  );
+  return found.length < total ? `${table}${found.length} of ${total} streams, --limit shows more\n` : table;
+}
+
+function parseLimit(text: string): number {
+  const limit = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  if (limit < 1) throw new InvalidArgumentError('Expected a whole number from 1 to 9999999.');
+  return limit;
+}
