@@ -1,0 +1,179 @@
+import { createObserver } from '../../../src/control';
+import type { FleetServer } from '../../../src/directory/views';
+import type { Logger } from '../../../src/log';
+import type { HaproxyInfo, RuntimeClient, RuntimeError } from '../../../src/runtime';
+import { until } from '../../support/until';
+
+type Reply = string | RuntimeError;
+
+/** A client whose replies the test sets, and which counts what it is asked. */
+function fakeClient(replies: { info: Reply; states: Reply }) {
+  const asked: string[] = [];
+  const client: RuntimeClient = {
+    name: '/run/admin.sock',
+    stats: { commands: 0, failures: 0, waiting: 0 },
+    execute: async (words) => {
+      asked.push(words.join(' '));
+      await new Promise(setImmediate);
+      const reply = words[1] === 'info' ? replies.info : replies.states;
+      return typeof reply === 'string' ? { ok: true, value: reply } : { ok: false, error: reply };
+    },
+  };
+  return { client, asked, replies };
+}
+
+function fakeLog() {
+  const lines: string[] = [];
+  const write = (level: string) => (_: unknown, text?: string) => {
+    if (level !== 'debug') lines.push(`${level}: ${text ?? ''}`);
+  };
+  const log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+  return { log: { ...log, isLevelEnabled: () => true } as unknown as Logger, lines };
+}
+
+const info = (pid: number, uptime: number) => `Version: 3.2.1\nPid: ${pid}\nUptime_sec: ${uptime}\n`;
+const columns =
+  'be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_fqdn srv_port';
+const states = (...servers: [name: string, op: number, admin: number, address?: string][]) =>
+  [
+    '1',
+    `# ${columns}`,
+    ...servers.map(
+      ([name, op, admin, address = '10.0.0.1'], i) => `3 mtx ${i} ${name} ${address} ${op} ${admin} 1 1 9 - 8888`,
+    ),
+    '',
+  ].join('\n');
+const gone: RuntimeError = { reason: 'unreachable', message: 'there is no socket' };
+
+function observed(replies: { info: Reply; states: Reply }) {
+  const fake = fakeClient(replies);
+  const { log, lines } = fakeLog();
+  const fleets: (readonly FleetServer[])[] = [];
+  const processes: HaproxyInfo[] = [];
+  const observer = createObserver({
+    client: fake.client,
+    backend: 'mtx',
+    apiUrlFor: ({ address }) => (address === '-' ? undefined : `http://${address}:9997`),
+    onServers: (servers) => void fleets.push(servers),
+    onHaproxy: (haproxy) => void processes.push(haproxy),
+    log,
+    intervalMs: 1,
+  });
+  const polls = async (count: number) => {
+    const target = observer.stats.polls + count;
+    await until(`poll ${target}`, () => observer.stats.polls > target, 1);
+  };
+  observer.start();
+  return { ...fake, observer, fleets, processes, lines, polls };
+}
+
+let current: ReturnType<typeof observed> | undefined;
+const observe = (replies: { info: Reply; states: Reply }) => (current = observed(replies));
+afterEach(() => current?.observer.stop());
+
+const names = (fleet: readonly FleetServer[] | undefined) =>
+  fleet?.map((server) => `${server.name} ${server.operational} ${server.administrative}`);
+
+it('reports the fleet once, and again only when something changed', async () => {
+  const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0], ['mtx2', 0, 0]) });
+  await seen.polls(5);
+  expect(seen.fleets.map(names)).toEqual([['mtx1 UP ready', 'mtx2 DOWN ready']]);
+  expect(seen.fleets[0]?.[0]).toEqual({
+    name: 'mtx1',
+    address: '10.0.0.1',
+    port: 8888,
+    apiUrl: 'http://10.0.0.1:9997',
+    operational: 'UP',
+    administrative: 'ready',
+  });
+
+  // Uptime and "time since last change" move on without anything having changed.
+  seen.replies.info = info(7, 2);
+  seen.replies.states = states(['mtx1', 2, 0], ['mtx2', 0, 0]).replaceAll(' 9 - ', ' 10 - ');
+  await seen.polls(3);
+  expect(seen.observer.stats.changes).toBe(1);
+
+  seen.replies.states = states(['mtx1', 2, 8], ['mtx2', 0, 0]);
+  await seen.polls(3);
+  expect(seen.fleets.slice(1).map(names)).toEqual([['mtx1 UP drain', 'mtx2 DOWN ready']]);
+  expect(seen.asked.slice(0, 2)).toEqual(['show info', 'show servers state mtx']);
+  expect(seen.lines).toEqual([]);
+});
+
+it('keeps the last fleet while the socket is away, and says so once', async () => {
+  const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0]) });
+  await seen.polls(2);
+  seen.replies.info = gone;
+  await seen.polls(10);
+  expect(seen.fleets).toHaveLength(1);
+  expect(seen.lines).toEqual(['warn: there is no socket; the last known servers stay in use']);
+  expect(seen.observer.stats.failures).toBeGreaterThanOrEqual(9);
+
+  seen.replies.info = { reason: 'timeout', message: 'no answer' };
+  await seen.polls(3);
+  seen.replies.info = info(7, 5);
+  await seen.polls(3);
+  expect(seen.lines.slice(1)).toEqual([
+    'warn: no answer; the last known servers stay in use',
+    'info: HAProxy answers again',
+  ]);
+  expect({ fleets: seen.fleets.length, reloads: seen.observer.stats.reloads }).toEqual({ fleets: 1, reloads: 0 });
+});
+
+it.each<[string, Reply]>([
+  ['a backend that is not there', "Can't find backend.\n"],
+  ['garbage', '\0\u001b[2J'],
+  ['half a line', states(['mtx1', 2, 0], ['mtx2', 2, 0]).slice(0, -12)],
+  ['a refusal', 'Permission denied\n'],
+])('is not led astray by %s', async (_, reply) => {
+  const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0], ['mtx2', 2, 0]) });
+  await seen.polls(2);
+  seen.replies.states = reply;
+  await seen.polls(3);
+  expect({ fleets: seen.fleets.length, told: seen.lines.length }).toEqual({ fleets: 1, told: 1 });
+});
+
+it('says that nothing is known yet when HAProxy was never seen', async () => {
+  const seen = observe({ info: gone, states: gone });
+  await seen.polls(3);
+  expect(seen.lines).toEqual(['warn: there is no socket; no servers are known yet']);
+  expect(seen.fleets).toEqual([]);
+});
+
+it.each([
+  ['another pid', info(8, 100)],
+  ['a younger uptime', info(7, 3)],
+])('takes %s for a reload', async (_, after) => {
+  const seen = observe({ info: info(7, 60), states: states(['mtx1', 2, 0]) });
+  await seen.polls(2);
+  seen.replies.info = after;
+  await seen.polls(3);
+  expect(seen.observer.stats.reloads).toBe(1);
+  expect(seen.processes.map(({ pid, uptimeSeconds }) => [pid, uptimeSeconds])).toEqual([
+    [7, 60],
+    after === info(8, 100) ? [8, 100] : [7, 3],
+  ]);
+  expect(seen.lines).toEqual(['info: HAProxy was reloaded or restarted']);
+});
+
+it('leaves out a server without an address, and says so once', async () => {
+  const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0], ['mtx2', 2, 32, '-']) });
+  await seen.polls(4);
+  expect(seen.fleets.map(names)).toEqual([['mtx1 UP ready']]);
+  seen.replies.states = states(['mtx1', 2, 0], ['mtx2', 2, 0]);
+  await seen.polls(3);
+  expect(seen.fleets.map(names)).toEqual([['mtx1 UP ready'], ['mtx1 UP ready', 'mtx2 UP ready']]);
+  expect(seen.lines).toEqual([
+    'warn: servers without an address are left out, give their API URLs in mediamtx.servers',
+    'info: every server has an address again',
+  ]);
+});
+
+it('stops for good: no poll, no report, even from one that was under way', async () => {
+  const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0]) });
+  await seen.observer.stop();
+  const polls = seen.observer.stats.polls;
+  seen.observer.start();
+  await new Promise((done) => setTimeout(done, 20));
+  expect({ polls: seen.observer.stats.polls, fleets: seen.fleets }).toEqual({ polls, fleets: [] });
+});

@@ -1,0 +1,250 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createRuntimeClient, type RuntimeAddress, showInfo, showServersState } from '../../../src/runtime';
+import { until } from '../../support/until';
+
+const fixtures = join(__dirname, '../../fixtures/runtime');
+const info = 'Version: 3.2.1\nPid: 7\nUptime_sec: 3\n\n';
+
+let folder: string;
+let path: string;
+const open = new Set<Server>();
+const sockets = new Set<Socket>();
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mtxpilot-runtime-'));
+  path = join(folder, 'admin.sock');
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await Promise.all([...open].map((server) => new Promise((done) => server.close(done))));
+  open.clear();
+  sockets.clear();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A stats socket that gives each connection to `answer` with the line it sent. */
+async function listen(answer: (line: string, socket: Socket) => void, at: object = { path }): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk.toString();
+      if (received.endsWith('\n')) answer(received.slice(0, -1), socket);
+    });
+    socket.on('end', () => socket.end());
+  });
+  open.add(server);
+  await new Promise<void>((done) => server.listen(at, done));
+  return server;
+}
+
+const client = (
+  options: { timeoutMs?: number; maxReplyBytes?: number; maxWaiting?: number; address?: RuntimeAddress } = {},
+) => createRuntimeClient({ address: { path }, ...options });
+
+describe('one command', () => {
+  it('goes over a Unix socket, and its reply comes without the empty line at its end', async () => {
+    const lines: string[] = [];
+    await listen((line, socket) => {
+      lines.push(line);
+      socket.end(info);
+    });
+    expect(await client().execute(['show', 'info'])).toEqual({ ok: true, value: info.slice(0, -1) });
+    expect(lines).toEqual(['show info']);
+  });
+
+  it.each(['127.0.0.1', '::1'])('goes over TCP to %s', async (host) => {
+    const server = await listen((_, socket) => socket.end(info), { port: 0, host });
+    const { port } = server.address() as { port: number };
+    const tcp = client({ address: { host, port } });
+    expect(tcp.name).toBe(host === '::1' ? `[::1]:${port}` : `127.0.0.1:${port}`);
+    expect((await showInfo(tcp)).ok).toBe(true);
+  });
+
+  it('may have nothing to say', async () => {
+    await listen((_, socket) => socket.end('\n'));
+    expect(await client().execute(['set', 'x'])).toEqual({ ok: true, value: '' });
+  });
+
+  it('is put together from single bytes, also within a character', async () => {
+    await listen((_, socket) => {
+      const bytes = Buffer.from('Grüße\n\n');
+      let at = 0;
+      const next = () => {
+        if (at === bytes.length) socket.end();
+        else socket.write(bytes.subarray(at, ++at), () => setImmediate(next));
+      };
+      next();
+    });
+    expect(await client().execute(['x'])).toEqual({ ok: true, value: 'Grüße\n' });
+  });
+});
+
+describe('failures are values', () => {
+  const failing = async (words = ['show', 'info'], options = {}) => {
+    const result = await client(options).execute(words);
+    if (result.ok) throw new Error(`unexpected reply ${result.value}`);
+    return { ...result.error, message: result.error.message.replaceAll(path, 'PATH') };
+  };
+
+  it('no socket there', async () => {
+    expect(await failing()).toEqual({
+      reason: 'unreachable',
+      message: 'there is no socket PATH: is HAProxy running, with "stats socket PATH" in its global section?',
+    });
+  });
+
+  it('a file in its place', async () => {
+    writeFileSync(path, '');
+    expect(await failing()).toMatchObject({
+      reason: 'unreachable',
+      message: expect.stringMatching(/^(nobody listens on PATH|PATH is not a socket)/),
+    });
+  });
+
+  it('nobody listening', async () => {
+    const server = await listen(() => undefined, { port: 0, host: '127.0.0.1' });
+    const { port } = server.address() as { port: number };
+    await new Promise((done) => server.close(done));
+    open.delete(server);
+    expect(await failing(['x'], { address: { host: '127.0.0.1', port } })).toEqual({
+      reason: 'unreachable',
+      message: `nobody listens on 127.0.0.1:${port}: is HAProxy running, with "stats socket 127.0.0.1:${port}" in its global section?`,
+    });
+  });
+
+  it('closed without an answer', async () => {
+    await listen((_, socket) => socket.end());
+    expect(await failing()).toEqual({
+      reason: 'truncated',
+      message: 'PATH closed the connection without answering "show info"',
+    });
+  });
+
+  it('reset in the middle', async () => {
+    await listen((_, socket) => socket.write('Version: 3', () => socket.resetAndDestroy()), {
+      port: 0,
+      host: '127.0.0.1',
+    });
+    const [server] = open;
+    const { port } = server?.address() as { port: number };
+    expect((await failing(['x'], { address: { host: '127.0.0.1', port } })).reason).toBe('truncated');
+  });
+
+  it('cut at every length', async () => {
+    let length = 0;
+    await listen((_, socket) => socket.end(info.slice(0, length)));
+    const runtime = client();
+    for (length = 0; length < info.length; length++) {
+      expect(await runtime.execute(['show', 'info'])).toMatchObject({ ok: false, error: { reason: 'truncated' } });
+    }
+    expect((await runtime.execute(['show', 'info'])).ok).toBe(true);
+  });
+
+  it('no answer within the deadline, and the connection is given up', async () => {
+    await listen(() => undefined);
+    expect(await failing(['show', 'info'], { timeoutMs: 20 })).toEqual({
+      reason: 'timeout',
+      message: 'PATH did not answer "show info" within 20 ms',
+    });
+    await until('the connection to close', () => sockets.size === 0);
+  });
+
+  it('an answer that never ends', async () => {
+    await listen((_, socket) => {
+      const more = () => socket.write('x'.repeat(1000), (error) => (error ? undefined : setImmediate(more)));
+      more();
+    });
+    expect(await failing(['show', 'info'], { maxReplyBytes: 10_000 })).toEqual({
+      reason: 'too-large',
+      message: 'PATH answered "show info" with more than 10000 bytes',
+    });
+    await until('the connection to close', () => sockets.size === 0);
+  });
+
+  it('given up by the caller, under way and before', async () => {
+    await listen(() => undefined);
+    const stopping = new AbortController();
+    const asked = client().execute(['show', 'info'], { signal: stopping.signal });
+    await until('the connection', () => sockets.size === 1);
+    stopping.abort();
+    const aborted = { ok: false, error: { reason: 'aborted', message: '"show info" was given up' } };
+    expect(await asked).toEqual(aborted);
+    expect(await client().execute(['show', 'info'], { signal: stopping.signal })).toEqual(aborted);
+    await until('the connection to close', () => sockets.size === 0);
+  });
+
+  it('a word that HAProxy would read as a second command never leaves', async () => {
+    let asked = 0;
+    await listen(() => asked++);
+    expect((await failing(['show', 'servers', 'state', 'mtx;shutdown'])).reason).toBe('invalid-command');
+    expect(asked).toBe(0);
+  });
+});
+
+describe('several commands', () => {
+  it('go one after the other, each on a connection of its own, in the order they were asked', async () => {
+    const lines: string[] = [];
+    let most = 0;
+    await listen((line, socket) => {
+      lines.push(line);
+      most = Math.max(most, sockets.size);
+      setImmediate(() => socket.end(`${line}\n\n`));
+    });
+    const runtime = client();
+    const replies = await Promise.all(['a', 'b', 'c', 'd'].map((word) => runtime.execute([word])));
+    expect(replies).toEqual(['a', 'b', 'c', 'd'].map((word) => ({ ok: true, value: `${word}\n` })));
+    expect({ lines, most }).toEqual({ lines: ['a', 'b', 'c', 'd'], most: 1 });
+    expect(runtime.stats).toEqual({ commands: 4, failures: 0, waiting: 0 });
+  });
+
+  it('go on after one that failed', async () => {
+    await listen((line, socket) => (line === 'bad' ? socket.destroy() : socket.end(`${line}\n\n`)));
+    const runtime = client();
+    const replies = await Promise.all([runtime.execute(['bad']), runtime.execute(['good'])]);
+    expect(replies.map((reply) => reply.ok)).toEqual([false, true]);
+    expect(runtime.stats).toEqual({ commands: 2, failures: 1, waiting: 0 });
+  });
+
+  it('wait in a queue that is bounded', async () => {
+    await listen((line, socket) => setImmediate(() => socket.end(`${line}\n\n`)));
+    const runtime = client({ maxWaiting: 2 });
+    const replies = await Promise.all(['a', 'b', 'c'].map((word) => runtime.execute([word])));
+    expect(replies.map((reply) => (reply.ok ? 'ok' : reply.error.reason))).toEqual(['ok', 'ok', 'busy']);
+    expect((await runtime.execute(['d'])).ok).toBe(true);
+  });
+});
+
+describe('known refusals', () => {
+  it.each(['2.6', '3.0', '3.2'])('of HAProxy %s', async (version) => {
+    let file = '';
+    const { readFileSync } = await import('node:fs');
+    await listen((_, socket) => socket.end(readFileSync(join(fixtures, `${version}-${file}.txt`))));
+    const runtime = client();
+
+    file = 'no-such-backend';
+    expect(await showServersState(runtime, 'nowhere')).toMatchObject({
+      ok: false,
+      error: { reason: 'not-found', message: `HAProxy at ${path} has no backend nowhere` },
+    });
+    file = 'permission-denied';
+    expect(await showInfo(runtime)).toMatchObject({ ok: false, error: { reason: 'denied' } });
+    file = 'unknown-command';
+    expect(await showInfo(runtime)).toMatchObject({
+      ok: false,
+      error: {
+        reason: 'unexpected',
+        message: expect.stringMatching(/^HAProxy does not know "show info": "Unknown command/),
+      },
+    });
+    file = 'nothing-to-say';
+    expect(await showInfo(runtime)).toMatchObject({ ok: false, error: { reason: 'unexpected' } });
+    file = 'show-servers-state';
+    const states = await showServersState(runtime, 'mtx');
+    expect(states.ok && states.value).toHaveLength(17);
+  });
+});
