@@ -4,7 +4,7 @@ import { mediaLibrary } from './media-library';
 import type { Muxer, Session } from './muxer';
 import { masterPlaylist, mediaPlaylist, type Rendition } from './playlist';
 import { parseQuery, queryValue } from './query';
-import { type Exchange, type HeaderList, reply, replyChunked, replyNotFound } from './reply';
+import { type Exchange, type HeaderList, reply, replyNotFound } from './reply';
 import { contentReadyMs, partReadyMs, type SimVariant, timelineAt } from './timeline';
 
 /** A request for a file of a stream. */
@@ -65,7 +65,7 @@ function sendPlaylist(request: FileRequest, muxer: Muxer, maxAgeSeconds: number 
 function sendMedia(request: FileRequest, muxer: Muxer, rendition: Rendition, pieces: readonly Buffer[]): void {
   for (const piece of pieces) bill(request, muxer, piece.length);
   const headers = [...cacheControl(request, MAX_SEGMENT_SECONDS), 'Content-Type', CONTENT_TYPES[rendition]];
-  replyChunked(request, headers, pieces);
+  reply(request, 200, headers, pieces);
 }
 
 /** A name such as `3bd0c9805314_video1_seg7.mp4`, taken apart. */
@@ -170,7 +170,7 @@ export function createFileSender(clock: Clock): (request: FileRequest, muxer: Mu
     // To v1.18.0 tracks could change within a stream.
     const maxAgeSeconds = request.style.features.cdn ? MAX_SEGMENT_SECONDS : MAX_MASTER_SECONDS;
     const headers = [...cacheControl(request, maxAgeSeconds), 'Content-Type', CONTENT_TYPES[rendition]];
-    reply(request, 200, headers, init);
+    reply(request, 200, headers, [init]);
   }
 
   function sendPart(request: FileRequest, muxer: Muxer, rendition: 'video1' | 'audio2', id: number): void {

@@ -116,7 +116,7 @@ export function createHlsHandler(context: HlsContext): (request: IncomingMessage
     const config = paths.configOf(hls.target.stream);
     if (isPathError(config)) refusePath(hls, config);
     else if (mayRead(hls)) {
-      replyChunked(hls, ['Cache-Control', 'max-age=3600', 'Content-Type', 'text/html'], [PLAYER_PAGE]);
+      replyChunked(hls, 200, ['Cache-Control', 'max-age=3600', 'Content-Type', 'text/html'], [PLAYER_PAGE]);
     }
   }
 
@@ -232,7 +232,12 @@ export function createHlsHandler(context: HlsContext): (request: IncomingMessage
       ];
       reply(hls, 204, allowed);
     } else if (request.method === 'GET' && target.path.endsWith('/hls.min.js')) {
-      replyChunked(hls, ['Cache-Control', 'max-age=3600', 'Content-Type', 'application/javascript'], [playerScript()]);
+      replyChunked(
+        hls,
+        200,
+        ['Cache-Control', 'max-age=3600', 'Content-Type', 'application/javascript'],
+        [playerScript()],
+      );
     } else replyNotFound(hls);
   }
 

@@ -16,7 +16,7 @@ export interface SimOnDemand {
 
 /** An entry of `paths:`. */
 export interface SimPathConfig {
-  /** A stream's name, or a regular expression behind a tilde: `~^live/`. */
+  /** A stream's name, a regular expression behind a tilde (`~^live/`), or `all_others`. */
   readonly name: string;
   /** The path has an on-demand RTSP source; nobody can publish there. */
   readonly onDemand?: SimOnDemand;
@@ -107,7 +107,11 @@ interface CompiledConfig {
   readonly pattern: RegExp | undefined;
 }
 
+/** MediaMTX's name for what no other entry covers. */
+const ALL_OTHERS = 'all_others';
+
 function compile(config: SimPathConfig): CompiledConfig {
+  if (config.name === ALL_OTHERS) return { config, pattern: /^.*$/ };
   if (config.name.startsWith('~')) return { config, pattern: new RegExp(config.name.slice(1)) };
   const problem = streamNameError(config.name);
   if (problem !== undefined) throw new Error(`invalid path name '${config.name}': ${problem}`);
@@ -150,7 +154,8 @@ export function createPathTable(options: PathTableOptions): PathTable {
     }
     const found =
       configs.find(({ config, pattern }) => !pattern && config.name === stream) ??
-      configs.find(({ pattern }) => pattern?.test(stream));
+      configs.find(({ config, pattern }) => config.name !== ALL_OTHERS && pattern?.test(stream)) ??
+      configs.find(({ config }) => config.name === ALL_OTHERS);
     return found?.config ?? { kind: 'not configured', message: `path '${stream}' is not configured` };
   }
 
@@ -278,7 +283,8 @@ export function createPathTable(options: PathTableOptions): PathTable {
       if (sourceId !== undefined && path.source.id !== sourceId) return false;
       path.source = undefined;
       setUnavailable(path);
-      if (path.config.name.startsWith('~')) {
+      // A path of its own name in the configuration stays; one that fell under a pattern goes.
+      if (path.config.name !== stream) {
         paths.delete(stream);
         sortedPaths = undefined;
       }

@@ -61,20 +61,38 @@ function writeHead(exchange: Exchange, status: number, headers: HeaderList): voi
   exchange.response.writeHead(status, [...commonHeaders(exchange), ...headers]);
 }
 
-/** Answers with a body of known length. */
-export function reply(exchange: Exchange, status: number, headers: HeaderList, body: string | Buffer = ''): void {
+/** Go's HTTP server tells the length of a body that fits into its buffer, and sends longer ones in chunks. */
+const MAX_BODY_WITH_LENGTH = 2048;
+
+/** Answers with a body, given whole or in pieces. */
+export function reply(
+  exchange: Exchange,
+  status: number,
+  headers: HeaderList,
+  body: string | readonly Buffer[] = '',
+): void {
+  const pieces = typeof body === 'string' ? [Buffer.from(body)] : body;
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (length > MAX_BODY_WITH_LENGTH) {
+    replyChunked(exchange, status, headers, pieces);
+    return;
+  }
   const { response } = exchange;
   if (response.destroyed || response.headersSent) return;
-  const length = String(Buffer.byteLength(body));
-  writeHead(exchange, status, status === 204 ? headers : [...headers, 'Content-Length', length]);
-  response.end(body);
+  writeHead(exchange, status, status === 204 ? headers : [...headers, 'Content-Length', String(length)]);
+  response.end(Buffer.concat(pieces));
 }
 
-/** Answers with a body in chunks, without its length. */
-export function replyChunked(exchange: Exchange, headers: HeaderList, pieces: readonly (string | Buffer)[]): void {
+/** Answers with a body in chunks, however short it is. */
+export function replyChunked(
+  exchange: Exchange,
+  status: number,
+  headers: HeaderList,
+  pieces: readonly (string | Buffer)[],
+): void {
   const { response } = exchange;
   if (response.destroyed || response.headersSent) return;
-  writeHead(exchange, 200, headers);
+  writeHead(exchange, status, headers);
   response.cork();
   for (const piece of pieces) response.write(piece);
   response.end();

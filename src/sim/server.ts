@@ -35,7 +35,7 @@ export interface SimServerOptions {
   readonly apiCredentials?: SimCredentials;
   /** Who may read. Default: everybody. */
   readonly readCredentials?: SimCredentials;
-  /** `paths`. Default: everybody may publish everywhere, as with `all_others`. */
+  /** `paths`. Default: `all_others`: everybody may publish everywhere. */
   readonly paths?: readonly SimPathConfig[];
   /** `hlsTrustedProxies`: addresses or networks whose X-Forwarded-For counts. Default none. */
   readonly trustedProxies?: readonly string[];
@@ -122,7 +122,7 @@ export interface SimServer {
   connections(side: SimSide): number;
 }
 
-const DEFAULT_PATHS: readonly SimPathConfig[] = [{ name: '~^.*$' }];
+const DEFAULT_PATHS: readonly SimPathConfig[] = [{ name: 'all_others' }];
 
 interface Life {
   readonly paths: PathTable;
