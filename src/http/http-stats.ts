@@ -1,0 +1,36 @@
+import { createDecisionStats, type DecisionStats } from '../router/decision-stats';
+
+/** The plain counters of the HTTP bridge, read when metrics are scraped. */
+export interface HttpStats {
+  readonly decisions: DecisionStats;
+  /** Answers by endpoint (a path template such as `/v1/streams/{name}`, or `other`), then by status code. */
+  readonly answers: Map<string, Map<number, number>>;
+  /** Questions for a decision that wait for a lookup right now. */
+  waitingRequests: number;
+  connectionsOpen: number;
+  connectionsTotal: number;
+  /** Connections dropped because `maxConnections` were open. */
+  connectionsRefused: number;
+}
+
+/** Makes the counters of one HTTP server. */
+export function createHttpStats(): HttpStats {
+  return {
+    decisions: createDecisionStats(),
+    answers: new Map(),
+    waitingRequests: 0,
+    connectionsOpen: 0,
+    connectionsTotal: 0,
+    connectionsRefused: 0,
+  };
+}
+
+/** Counts one answer. `endpoint` must come from a fixed set, never from a request. */
+export function countAnswer(stats: HttpStats, endpoint: string, status: number): void {
+  let byStatus = stats.answers.get(endpoint);
+  if (byStatus === undefined) {
+    byStatus = new Map();
+    stats.answers.set(endpoint, byStatus);
+  }
+  byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
+}

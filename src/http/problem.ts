@@ -1,0 +1,63 @@
+import type { ServerResponse } from 'node:http';
+import { maxStreamNameLength } from '../directory';
+import { type RawHeaders, respond } from './respond';
+
+/** Everything that can go wrong for a caller; each name is a response in the OpenAPI document, where `type` points. */
+export const problemTitles = {
+  BadStreamName: [400, 'Not a stream name'],
+  BadParameter: [400, 'A query parameter is missing or wrong'],
+  BadRequest: [400, 'Not a request that can be understood'],
+  NoSuchPath: [404, 'No such path'],
+  NoSuchStream: [404, 'No server has this stream'],
+  MethodNotAllowed: [405, 'Method not allowed'],
+  RequestTimeout: [408, 'The request took too long to arrive'],
+  UrlTooLong: [414, 'The URL is too long'],
+  HeadersTooLarge: [431, 'The header fields are too large'],
+  InternalError: [500, 'Something went wrong here'],
+  NotReady: [503, 'Nothing is known about the servers yet'],
+} as const;
+export type ProblemName = keyof typeof problemTitles;
+
+/** What a problem says beyond its title. */
+export interface ProblemDetails {
+  /** One sentence for people: what happened, and what to do. */
+  readonly detail: string;
+  /** What the caller sent, cut to a readable length. */
+  readonly given?: string;
+  readonly allowed?: string;
+}
+
+const givenLimit = 256;
+
+/** The rule that a stream name breaks when it is refused, in one sentence. */
+export const streamNameRule = `letters, digits and _ - . / ~, no "/" at either end, no "." or ".." component, at most ${maxStreamNameLength} characters`;
+
+/** The body of a problem as RFC 9457 has it. */
+export function problemBody(name: ProblemName, details: ProblemDetails): string {
+  const [status, title] = problemTitles[name];
+  const { detail, given, allowed } = details;
+  return JSON.stringify({
+    type: `/openapi.json#/components/responses/${name}`,
+    title,
+    status,
+    detail,
+    given: given !== undefined && given.length > givenLimit ? `${given.slice(0, givenLimit)}…` : given,
+    allowed,
+  });
+}
+
+/** Answers with a problem (RFC 9457, `application/problem+json`). */
+export function respondProblem(
+  res: ServerResponse,
+  name: ProblemName,
+  details: ProblemDetails,
+  headers: RawHeaders = [],
+): void {
+  respond(res, problemTitles[name][0], 'application/problem+json', problemBody(name, details), headers);
+}
+
+/** Answers that `given` cannot be a stream's name. */
+export function respondBadStreamName(res: ServerResponse, given: string, headers: RawHeaders = []): void {
+  const detail = 'MediaMTX would refuse this name, so no server can have the stream.';
+  respondProblem(res, 'BadStreamName', { detail, given, allowed: streamNameRule }, headers);
+}

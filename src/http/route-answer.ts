@@ -1,0 +1,93 @@
+import type { ServerResponse } from 'node:http';
+import { isStreamName } from '../directory';
+import type { Logger } from '../log';
+import type { Decision, Router } from '../router';
+import { countDecision } from '../router/decision-stats';
+import { countAnswer, type HttpStats } from './http-stats';
+import { queryOf } from './parameters';
+import { respondBadStreamName, respondProblem } from './problem';
+import { respond } from './respond';
+
+/** The path of the question that HAProxy's Lua bridge asks for every master playlist. */
+export const routePath = '/v1/route';
+
+const unknownState = ['x-mtx-state', 'unknown'];
+
+interface RouteAnswerOptions {
+  readonly router: Pick<Router, 'decide'>;
+  readonly stats: HttpStats;
+  readonly log: Logger;
+}
+
+/**
+ * Makes the handler of `GET /v1/route?stream=&session=`. It needs nothing of express, whose own way to a handler costs
+ * several times what the answer does. When the directory knows, the answer leaves in the same turn of the event loop.
+ * Every answer has `x-mtx-state` (`unknown` on a problem), and `x-mtx-server` when there is one.
+ * @returns a function of the request's URL and its response; its promise, if any, never rejects.
+ */
+export function createRouteAnswer(
+  options: RouteAnswerOptions,
+): (url: string, res: ServerResponse) => void | Promise<void> {
+  const { router, stats, log } = options;
+
+  const fail = (res: ServerResponse, error: unknown): void => {
+    log.error({ err: error }, 'deciding a route failed');
+    countAnswer(stats, routePath, 500);
+    respondProblem(res, 'InternalError', { detail: 'No decision could be made; the log says why.' }, unknownState);
+  };
+
+  const answer = (res: ServerResponse, stream: string, session: string, decision: Decision, sinceMs: number): void => {
+    const { state, server } = decision;
+    const seconds = (performance.now() - sinceMs) / 1000;
+    countDecision(stats.decisions, state, seconds);
+    countAnswer(stats, routePath, 200);
+    if (log.isLevelEnabled('debug')) log.debug({ bridge: 'http', stream, session, state, server, seconds }, 'decision');
+    const headers = server === undefined ? ['x-mtx-state', state] : ['x-mtx-state', state, 'x-mtx-server', server];
+    const body = JSON.stringify({ stream, session, state, server: server ?? null });
+    respond(res, 200, 'application/json', body, headers);
+  };
+
+  const answerLater = async (
+    res: ServerResponse,
+    stream: string,
+    session: string,
+    decision: Promise<Decision>,
+    sinceMs: number,
+  ): Promise<void> => {
+    stats.waitingRequests++;
+    try {
+      answer(res, stream, session, await decision, sinceMs);
+    } catch (error) {
+      fail(res, error);
+    } finally {
+      stats.waitingRequests--;
+    }
+  };
+
+  return (url, res) => {
+    const sinceMs = performance.now();
+    const { stream, session = '' } = queryOf(url);
+    if (typeof stream !== 'string' || typeof session !== 'string') {
+      const detail = '"stream" is needed, "session" may be left out, and neither may be given twice.';
+      const given = url.slice(url.indexOf('?') + 1);
+      countAnswer(stats, routePath, 400);
+      respondProblem(res, 'BadParameter', { detail, given, allowed: `${routePath}?stream=…&session=…` }, unknownState);
+      return;
+    }
+    if (!isStreamName(stream)) {
+      // The other bridge answers "unknown" here: one question, one count.
+      countDecision(stats.decisions, 'unknown', (performance.now() - sinceMs) / 1000);
+      countAnswer(stats, routePath, 400);
+      respondBadStreamName(res, stream, unknownState);
+      return;
+    }
+    try {
+      const decision = router.decide(stream, session);
+      if (decision instanceof Promise) return answerLater(res, stream, session, decision, sinceMs);
+      answer(res, stream, session, decision, sinceMs);
+    } catch (error) {
+      fail(res, error);
+    }
+    return;
+  };
+}

@@ -1,0 +1,394 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Observer } from './control';
+import type { Directory, ServerView } from './directory';
+import type { HttpServer } from './http';
+import type { DecisionStats } from './router/decision-stats';
+import type { SpoeServer } from './spoe';
+import type { TimeHistogram } from './time-histogram';
+import { version } from './version';
+
+/**
+ * Everything that is measured. Components count in plain numbers and know nothing of this; the numbers are read when
+ * somebody scrapes, so that a hot path pays for an addition and nothing more.
+ */
+export interface Metrics {
+  /** Each `add` names the one source of its kind; a second call replaces the first. */
+  addSpoe(source: Pick<SpoeServer, 'stats'>): void;
+  addHttp(source: Pick<HttpServer, 'stats'>): void;
+  addDirectory(source: DirectorySource): void;
+  addObserver(source: Pick<Observer, 'stats'>): void;
+  /** The page for Prometheus (text format 0.0.4). Without a source its metrics are 0, or have no samples. */
+  render(): Promise<{ contentType: string; body: string }>;
+}
+
+type DirectorySource = Pick<Directory, 'stats' | 'servers' | 'streamCount' | 'conflictCount' | 'lookupsKept'>;
+
+/** Values of labels. Never the name of a stream or a viewer: those are not bounded. Servers are bounded by the fleet. */
+type Labels = Readonly<Record<string, string | number>>;
+type Read = (set: (labels: Labels, value: number) => void) => void;
+
+const eventLoopResolutionMs = 20;
+
+/** Makes the metrics of this process. */
+export function createMetrics(): Metrics {
+  const register = new Registry();
+  let spoe: Pick<SpoeServer, 'stats'> | undefined;
+  let http: Pick<HttpServer, 'stats'> | undefined;
+  let directory: DirectorySource | undefined;
+  let observer: Pick<Observer, 'stats'> | undefined;
+
+  const counter = (name: string, help: string, labelNames: string[], read: Read): void => {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [register],
+      collect() {
+        this.reset();
+        read((labels, value) => this.inc(labels, value));
+      },
+    });
+  };
+  const gauge = (name: string, help: string, labelNames: string[], read: Read): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [register],
+      collect() {
+        this.reset();
+        read((labels, value) => this.set(labels, value));
+      },
+    });
+  };
+  const total = (name: string, help: string, read: () => number | undefined): void =>
+    counter(name, help, [], (set) => set({}, read() ?? 0));
+  const level = (name: string, help: string, read: () => number | undefined): void =>
+    gauge(name, help, [], (set) => set({}, read() ?? 0));
+
+  /** The bridges that run, with what both count. */
+  const bridges = (): { bridge: string; decisions: DecisionStats; waiting: number }[] => {
+    const running = [];
+    if (spoe !== undefined) running.push({ bridge: 'spoe', ...spoe.stats });
+    if (http !== undefined) running.push({ bridge: 'http', ...http.stats, waiting: http.stats.waitingRequests });
+    return running;
+  };
+  const byServer = (read: (server: ServerView) => number | undefined): Read => {
+    return (set) => {
+      for (const server of directory?.servers() ?? []) {
+        const value = read(server);
+        if (value !== undefined) set({ server: server.name }, value);
+      }
+    };
+  };
+
+  // Decisions
+  counter(
+    'mtxpilot_decisions_total',
+    'Decisions given to HAProxy. state=located: a server has the stream; placed: nobody has it, this is where it should start; unknown: not enough evidence.',
+    ['bridge', 'state'],
+    (set) => {
+      for (const { bridge, decisions } of bridges()) {
+        for (const [state, count] of Object.entries(decisions.byState)) set({ bridge, state }, count);
+      }
+    },
+  );
+  timeHistogram(
+    register,
+    'mtxpilot_decision_duration_seconds',
+    'Time from the arrival of a question to its answer, waiting for lookups included.',
+    'bridge',
+    () => bridges().map(({ bridge, decisions }) => [bridge, decisions.time]),
+  );
+  gauge(
+    'mtxpilot_decisions_waiting',
+    'Questions (SPOE frames, HTTP requests) that wait for a lookup now.',
+    ['bridge'],
+    (set) => {
+      for (const { bridge, waiting } of bridges()) set({ bridge }, waiting);
+    },
+  );
+  total(
+    'mtxpilot_stale_answers_total',
+    'Decisions that rested on the last good list of a server whose Control API fails.',
+    () => directory?.stats.staleAnswers,
+  );
+
+  // Lookups
+  counter(
+    'mtxpilot_lookups_total',
+    'Lookups of streams that no list has. result=hit: found; miss: found nowhere; error: a server that may have it did not answer; over_budget: not asked, because too many were asked for.',
+    ['result'],
+    (set) => {
+      if (directory === undefined) return;
+      const { hit, miss, error, overBudget } = directory.stats.lookups;
+      for (const [result, count] of Object.entries({ hit, miss, error, over_budget: overBudget }))
+        set({ result }, count);
+    },
+  );
+  total(
+    'mtxpilot_lookup_deadlines_total',
+    'Lookups that were ended by their deadline, before every server had answered.',
+    () => directory?.stats.lookups.deadline,
+  );
+  total(
+    'mtxpilot_lookup_shares_total',
+    'Questions that joined a lookup of the same stream that was under way (single flight).',
+    () => directory?.stats.lookups.shared,
+  );
+  counter(
+    'mtxpilot_lookup_cache_answers_total',
+    'Questions answered by an earlier lookup. age=stale: older than lookup.ttl, given while the servers were asked again.',
+    ['age'],
+    (set) => {
+      if (directory === undefined) return;
+      set({ age: 'fresh' }, directory.stats.lookups.cached);
+      set({ age: 'stale' }, directory.stats.lookups.stale);
+    },
+  );
+  level('mtxpilot_lookup_cache_entries', 'Results of lookups that are kept now.', () => directory?.lookupsKept);
+  level('mtxpilot_lookups_waiting', 'Lookups under way now.', () => directory?.stats.lookups.waiting);
+
+  // Servers and streams
+  level('mtxpilot_servers', 'Servers in the fleet.', () => directory?.servers().length);
+  level('mtxpilot_streams', 'Live streams known, each counted once.', () => directory?.streamCount);
+  gauge(
+    'mtxpilot_server_streams',
+    'Live streams of a server.',
+    ['server'],
+    byServer(({ streams }) => streams),
+  );
+  gauge(
+    'mtxpilot_server_readers',
+    'Readers of a server, as it counts them: one for all HLS viewers of a stream up to MediaMTX v1.17.',
+    ['server'],
+    byServer(({ readers }) => readers),
+  );
+  gauge(
+    'mtxpilot_inventory_age_seconds',
+    "Age of the list of a server's streams that is in use. It grows while its Control API fails; no sample when there is none.",
+    ['server'],
+    byServer(({ api }) => (api.inventoryAgeMs === undefined ? undefined : api.inventoryAgeMs / 1000)),
+  );
+  gauge(
+    'mtxpilot_api_up',
+    "1 when a server's Control API answered the last question for its list, else 0.",
+    ['server'],
+    byServer(({ api }) => (api.health === 'ok' ? 1 : 0)),
+  );
+  counter(
+    'mtxpilot_api_calls_total',
+    'Calls to the Control APIs by how they ended. not_found is an answer; the others but ok are failures. A result appears when it has happened.',
+    ['server', 'call', 'result'],
+    (set) => {
+      for (const [server, { outcomes }] of directory?.stats.apiCalls ?? []) {
+        for (const [call, results] of Object.entries(outcomes)) {
+          // Always `ok`, so that a rate can be drawn from the start; all results of all servers would fill the page.
+          for (const [result, count] of Object.entries({ ok: 0, ...results })) set({ server, call, result }, count);
+        }
+      }
+    },
+  );
+  timeHistogram(
+    register,
+    'mtxpilot_api_call_duration_seconds',
+    'Time of calls to the Control APIs, failed ones included.',
+    'server',
+    () => [...(directory?.stats.apiCalls ?? [])].map(([server, { time }]) => [server, time]),
+  );
+  level(
+    'mtxpilot_streams_in_conflict',
+    'Streams with publishers on several servers now, unless they are replicated on purpose.',
+    () => directory?.conflictCount,
+  );
+  total(
+    'mtxpilot_stream_conflicts_total',
+    'Times that a stream was found with publishers on several servers.',
+    () => directory?.stats.conflicts,
+  );
+  total(
+    'mtxpilot_streams_refused_total',
+    'Listed streams that were not taken in because directory.maxStreams was reached, counted in every list.',
+    () => directory?.stats.refusedStreams,
+  );
+  total(
+    'mtxpilot_stream_names_ignored_total',
+    'Listed names that no stream can have, counted in every list.',
+    () => directory?.stats.ignoredNames,
+  );
+
+  // SPOE
+  level('mtxpilot_spoe_open_connections', 'SPOE connections that are open now.', () => spoe?.stats.connectionsOpen);
+  total(
+    'mtxpilot_spoe_connections_total',
+    "SPOE connections accepted, HAProxy's health checks included.",
+    () => spoe?.stats.connectionsTotal,
+  );
+  total(
+    'mtxpilot_spoe_connections_refused_total',
+    'SPOE connections closed at once, because spoe.maxConnections were open.',
+    () => spoe?.stats.connectionsRefused,
+  );
+  total('mtxpilot_spoe_healthchecks_total', 'Health checks by HAProxy.', () => spoe?.stats.healthchecks);
+  counter(
+    'mtxpilot_spoe_frames_total',
+    'SPOE frames. direction=in: from HAProxy; type=other: skipped ones.',
+    ['direction', 'type'],
+    (set) => {
+      if (spoe === undefined) return;
+      for (const [type, count] of Object.entries(spoe.stats.framesIn))
+        set({ direction: 'in', type: snake(type) }, count);
+      for (const [type, count] of Object.entries(spoe.stats.framesOut))
+        set({ direction: 'out', type: snake(type) }, count);
+    },
+  );
+  counter(
+    'mtxpilot_spoe_disconnects_total',
+    'DISCONNECT frames by status; direction=out: sent by the agent. Everything but normal tells of an error.',
+    ['direction', 'status'],
+    (set) => {
+      if (spoe === undefined) return;
+      const { disconnectsReceived, disconnectsSent } = spoe.stats;
+      for (const [status, count] of Object.entries(disconnectsReceived))
+        set({ direction: 'in', status: snake(status) }, count);
+      for (const [status, count] of Object.entries(disconnectsSent))
+        set({ direction: 'out', status: snake(status) }, count);
+    },
+  );
+  counter(
+    'mtxpilot_spoe_errors_total',
+    'Errors outside the protocol. kind=socket: a connection broke; unanswerable: a question without stream and session (does spoe.cfg fit?); decide_failure: a bug, see the log.',
+    ['kind'],
+    (set) => {
+      if (spoe === undefined) return;
+      const { socketErrors, unanswerable, decideFailures } = spoe.stats;
+      set({ kind: 'socket' }, socketErrors);
+      set({ kind: 'unanswerable' }, unanswerable);
+      set({ kind: 'decide_failure' }, decideFailures);
+    },
+  );
+
+  // HTTP
+  counter(
+    'mtxpilot_http_requests_total',
+    'HTTP requests by endpoint and status code; path=other: anything that is no endpoint.',
+    ['path', 'code'],
+    (set) => {
+      for (const [path, byStatus] of http?.stats.answers ?? []) {
+        for (const [code, count] of byStatus) set({ path, code }, count);
+      }
+    },
+  );
+  level('mtxpilot_http_open_connections', 'HTTP connections that are open now.', () => http?.stats.connectionsOpen);
+  total('mtxpilot_http_connections_total', 'HTTP connections accepted.', () => http?.stats.connectionsTotal);
+  total(
+    'mtxpilot_http_connections_refused_total',
+    'HTTP connections closed at once, because too many were open.',
+    () => http?.stats.connectionsRefused,
+  );
+
+  // HAProxy
+  total('mtxpilot_haproxy_polls_total', 'Times that HAProxy was asked for its servers.', () => observer?.stats.polls);
+  total(
+    'mtxpilot_haproxy_poll_failures_total',
+    'Times that HAProxy did not answer with what was asked; the last known servers stay in use.',
+    () => observer?.stats.failures,
+  );
+  total(
+    'mtxpilot_haproxy_reloads_total',
+    'Times that another HAProxy process than before answered.',
+    () => observer?.stats.reloads,
+  );
+  total(
+    'mtxpilot_haproxy_fleet_changes_total',
+    "Changes of HAProxy's servers: their addresses, states or number.",
+    () => observer?.stats.changes,
+  );
+
+  addProcess(register, gauge, level);
+
+  return {
+    addSpoe: (source) => {
+      spoe = source;
+    },
+    addHttp: (source) => {
+      http = source;
+    },
+    addDirectory: (source) => {
+      directory = source;
+    },
+    addObserver: (source) => {
+      observer = source;
+    },
+    render: async () => ({ contentType: register.contentType, body: await register.metrics() }),
+  };
+}
+
+/** The process: its version, how late its event loop runs, and what prom-client tells of any Node.js process. */
+function addProcess(
+  register: Registry,
+  gauge: (name: string, help: string, labelNames: string[], read: Read) => void,
+  level: (name: string, help: string, read: () => number) => void,
+): void {
+  gauge('mtxpilot_build_info', 'Always 1; the labels tell what runs.', ['version', 'node_version'], (set) => {
+    set({ version, node_version: process.version }, 1);
+  });
+  collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 1000 });
+  // Of these, the lags contain the period of their own timer, and the others are gauges that are named like counters.
+  for (const { name } of register.getMetricsAsArray()) {
+    if (/^nodejs_(eventloop_lag|active_.*_total$)/.test(name)) register.removeSingleMetric(name);
+  }
+  const delay = monitorEventLoopDelay({ resolution: eventLoopResolutionMs });
+  delay.enable();
+  // The recorded time between two firings of a timer holds its period.
+  const lagSeconds = (ns: number): number =>
+    delay.count === 0 ? 0 : Math.max(0, ns / 1e6 - eventLoopResolutionMs) / 1000;
+  level(
+    'mtxpilot_event_loop_lag_p99_seconds',
+    'How late the event loop ran, 99th percentile since the last scrape. Near the lookup deadline: the process needs more CPU.',
+    () => lagSeconds(delay.percentile(99)),
+  );
+  level('mtxpilot_event_loop_lag_max_seconds', 'How late the event loop ran at most since the last scrape.', () => {
+    const lag = lagSeconds(delay.max);
+    delay.reset();
+    return lag;
+  });
+}
+
+/** A histogram that renders counts kept elsewhere, which prom-client's own cannot take over. */
+function timeHistogram(
+  register: Registry,
+  name: string,
+  help: string,
+  label: string,
+  read: () => (readonly [string, TimeHistogram])[],
+): void {
+  const histogram = new Histogram({ name, help, labelNames: [label], registers: [register] });
+  const describe = histogram.get.bind(histogram);
+  const get: typeof describe = async () => ({
+    ...(await describe()),
+    values: read().flatMap(([value, times]) => samples(name, { [label]: value }, times)),
+  });
+  // prom-client renders a histogram by the second of these, which its types do not show.
+  Object.assign(histogram, { get, getForPromString: get });
+}
+
+/** The samples of one set of labels: cumulative buckets, sum and count. */
+function samples(name: string, labels: Labels, { upperBoundsSeconds, counts, sumSeconds }: TimeHistogram) {
+  let below = 0;
+  const buckets = counts.map((count, i) => {
+    below += count;
+    return { metricName: `${name}_bucket`, labels: { ...labels, le: upperBoundsSeconds[i] ?? '+Inf' }, value: below };
+  });
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sumSeconds },
+    { metricName: `${name}_count`, labels, value: below },
+  ];
+}
+
+/** `agentHello` and `io-error` as label values are written: `agent_hello`, `io_error`. */
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`).replaceAll('-', '_');
+}
