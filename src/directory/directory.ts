@@ -133,7 +133,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     clearTimeout(timers.get(slot));
     timers.delete(slot);
     slot.usable = false;
-    index.replace(slot, new Map(), now());
+    index.replace(slot, [], now());
     void slot.client.close();
   }
 
@@ -189,14 +189,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
     slot.consecutiveFailures = 0;
     slot.lastError = undefined;
     slot.inventoryAt = askedAt;
-    const live = new Map<string, PathReport>();
-    let readers = 0;
-    for (const report of reports) {
-      if (!report.live) continue;
-      live.set(report.name, report);
-      readers += report.readers;
-    }
-    slot.readers = readers;
+    const live = reports.filter((report) => report.live);
+    slot.readers = live.reduce((sum, { readers }) => sum + readers, 0);
     index.replace(slot, live, askedAt);
     noteConflicts();
     if (slot.info === undefined) void learnVersion(slot);
@@ -218,7 +212,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     if (slot.live.size > 0) log.warn({ server: slot.name, streams: slot.live.size }, 'last good list given up');
     slot.inventoryAt = undefined;
     slot.readers = 0;
-    index.replace(slot, new Map(), now());
+    index.replace(slot, [], now());
   }
 
   function noteConflicts(): void {

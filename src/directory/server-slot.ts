@@ -1,6 +1,7 @@
-import type { ApiCall, ApiOutcome, MediamtxClient, PathReport, ServerInfo } from '../mediamtx';
+import type { ApiCall, ApiOutcome, MediamtxClient, ServerInfo } from '../mediamtx';
 import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
 import { hashText } from './rendezvous';
+import type { Holding } from './stream-index';
 import type { ApiHealth, FleetServer } from './views';
 
 /** Upper bounds of the buckets in which API call times are counted, in seconds. */
@@ -12,7 +13,7 @@ export interface ApiCallStats {
   readonly time: TimeHistogram;
 }
 
-/** Everything that the directory holds about one server; the inventory replaces `live` as a whole. */
+/** Everything that the directory holds about one server. */
 export interface ServerSlot {
   readonly name: string;
   readonly hash: number;
@@ -20,8 +21,8 @@ export interface ServerSlot {
   fleet: FleetServer;
   /** HAProxy can send a viewer there: not DOWN and not in maintenance. */
   usable: boolean;
-  /** Live streams by name, of the last good inventory. */
-  live: Map<string, PathReport>;
+  /** Live streams by name, of the last good inventory; kept by the stream index. */
+  readonly live: Map<string, Holding>;
   readers: number;
   health: ApiHealth;
   consecutiveFailures: number;

@@ -5,9 +5,13 @@ import type { ServerSlot } from './server-slot';
 /** One server's claim to a stream. */
 export interface Holding {
   readonly slot: ServerSlot;
-  report: PathReport;
+  readonly entry: StreamEntry;
+  /** Kept up to date in place: 100,000 new objects a round would cost more memory than the streams themselves. */
+  readonly report: { -readonly [Key in keyof PathReport]: PathReport[Key] };
   /** Monotonic ms at which this publisher was first seen there. */
   seenAt: number;
+  /** The round of lists in which it was last confirmed. */
+  round: number;
 }
 
 /** A stream and who has it; `chosen` is kept ready, so that a decision is one look into a map. */
@@ -25,8 +29,8 @@ export interface StreamIndex {
   readonly size: number;
   /** Streams that more than one server claims. */
   readonly contested: ReadonlySet<StreamEntry>;
-  /** Replaces what `slot` holds by `live`; both its map and the entries change in this one turn. */
-  replace(slot: ServerSlot, live: Map<string, PathReport>, at: number): void;
+  /** `slot` holds these live streams now, and nothing else; its map and the entries change in this one turn. */
+  replace(slot: ServerSlot, live: readonly PathReport[], at: number): void;
   /** Chooses again for everything on `slot`, after its usability changed. */
   rechoose(slot: ServerSlot): void;
 }
@@ -44,6 +48,8 @@ export function createStreamIndex(
   const byName = new Map<string, StreamEntry>();
   const contested = new Set<StreamEntry>();
 
+  let round = 0;
+
   function set(entry: StreamEntry, holdings: readonly Holding[]): void {
     entry.holdings = holdings;
     entry.chosen = newestUsable(holdings);
@@ -52,41 +58,44 @@ export function createStreamIndex(
     if (holdings.length === 0) byName.delete(entry.name);
   }
 
+  function entryFor(name: string): StreamEntry | undefined {
+    const known = byName.get(name);
+    if (known !== undefined || byName.size >= maxStreams) return known;
+    const entry: StreamEntry = { name, policy: policyOf(name), holdings: [], chosen: undefined };
+    byName.set(name, entry);
+    return entry;
+  }
+
+  /** A stream that `slot` did not hold before. False when there is no room for it. */
   function add(slot: ServerSlot, report: PathReport, at: number): boolean {
-    const entry = byName.get(report.name);
-    if (entry === undefined) {
-      if (byName.size >= maxStreams) return false;
-      const created: StreamEntry = {
-        name: report.name,
-        policy: policyOf(report.name),
-        holdings: [],
-        chosen: undefined,
-      };
-      byName.set(report.name, created);
-      set(created, [{ slot, report, seenAt: at }]);
-      return true;
-    }
-    const mine = entry.holdings.find((holding) => holding.slot === slot);
-    if (mine === undefined) {
-      set(entry, [...entry.holdings, { slot, report, seenAt: at }]);
-      return true;
-    }
-    const samePublisher = mine.report.publisherSinceMs === report.publisherSinceMs;
-    mine.report = report;
-    if (!samePublisher) {
-      mine.seenAt = at;
-      set(entry, entry.holdings);
-    }
+    const entry = entryFor(report.name);
+    if (entry === undefined) return false;
+    const holding: Holding = { slot, entry, report: { ...report }, seenAt: at, round };
+    slot.live.set(entry.name, holding);
+    set(entry, [...entry.holdings, holding]);
     return true;
   }
 
-  function remove(slot: ServerSlot, name: string): void {
-    const entry = byName.get(name);
-    if (entry !== undefined)
-      set(
-        entry,
-        entry.holdings.filter((holding) => holding.slot !== slot),
-      );
+  function confirm(holding: Holding, report: PathReport, at: number): void {
+    const isSamePublisher = holding.report.publisherSinceMs === report.publisherSinceMs;
+    holding.round = round;
+    holding.report.publisherSinceMs = report.publisherSinceMs;
+    holding.report.sourceType = report.sourceType;
+    holding.report.readers = report.readers;
+    holding.report.tracks = report.tracks;
+    holding.report.bytesReceived = report.bytesReceived;
+    holding.report.bytesSent = report.bytesSent;
+    if (isSamePublisher) return;
+    holding.seenAt = at;
+    set(holding.entry, holding.entry.holdings);
+  }
+
+  function remove(gone: Holding): void {
+    gone.slot.live.delete(gone.entry.name);
+    set(
+      gone.entry,
+      gone.entry.holdings.filter((holding) => holding !== gone),
+    );
   }
 
   return {
@@ -97,22 +106,18 @@ export function createStreamIndex(
     },
     contested,
     replace(slot, live, at) {
+      round++;
       let refused = 0;
-      for (const report of live.values()) {
-        if (!add(slot, report, at)) {
-          live.delete(report.name);
-          refused++;
-        }
+      for (const report of live) {
+        const holding = slot.live.get(report.name);
+        if (holding !== undefined) confirm(holding, report, at);
+        else if (!add(slot, report, at)) refused++;
       }
-      for (const name of slot.live.keys()) if (!live.has(name)) remove(slot, name);
-      slot.live = live;
+      for (const holding of slot.live.values()) if (holding.round !== round) remove(holding);
       if (refused > 0) onRefused(refused);
     },
     rechoose(slot) {
-      for (const name of slot.live.keys()) {
-        const entry = byName.get(name);
-        if (entry !== undefined) entry.chosen = newestUsable(entry.holdings);
-      }
+      for (const { entry } of slot.live.values()) entry.chosen = newestUsable(entry.holdings);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { Pool, type Dispatcher } from 'undici';
 import type { ApiFailure, ApiOutcome, ApiResult } from './api-result';
+import { createListReader, type ReadList } from './list-reader';
 import { isRecord, type PathReport, readPathReport } from './path-report';
 
 export interface MediamtxClientOptions {
@@ -45,15 +46,13 @@ export interface MediamtxClient {
 // MediaMTX walks all paths for every page, so one page should hold them all.
 const itemsPerPage = 1_000_000;
 const maxPages = 20;
-const maxListBytes = 256 * 1024 * 1024;
 const maxItemBytes = 4 * 1024 * 1024;
 const maxConnections = 8;
 
-type Reply = { readonly status: number; readonly body: unknown; readonly readMs: number };
-interface ListPage {
-  readonly items: unknown[];
-  readonly pageCount: number;
-  readonly readMs: number;
+type Reply = { readonly status: number; readonly body: unknown };
+interface OwnTime {
+  /** Time this process spent on reading, in ms. */
+  readonly ownMs: number;
 }
 class BadBody extends Error {}
 
@@ -80,13 +79,11 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
   async function fetchJson(path: string, maxBytes: number, signal: AbortSignal): Promise<Reply> {
     const response = await pool.request({ method: 'GET', path: prefix + path, headers, signal });
     const text = await readText(response.body, maxBytes);
-    const readStarted = performance.now();
     try {
-      const body = JSON.parse(text) as unknown;
-      return { status: response.statusCode, body, readMs: performance.now() - readStarted };
+      return { status: response.statusCode, body: JSON.parse(text) as unknown };
     } catch {
       // A 404 of a server without that call is plain text; a 200 must be JSON.
-      if (response.statusCode !== 200) return { status: response.statusCode, body: undefined, readMs: 0 };
+      if (response.statusCode !== 200) return { status: response.statusCode, body: undefined };
       throw new BadBody(`${text.length} bytes that are no JSON`);
     }
   }
@@ -117,12 +114,28 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     }
   }
 
-  async function listPage(page: number, signal: AbortSignal): Promise<ListPage> {
-    const reply = await fetchJson(`/v3/paths/list?itemsPerPage=${itemsPerPage}&page=${page}`, maxListBytes, signal);
-    const { body, readMs } = expectOk(reply);
-    if (!isRecord(body) || !Array.isArray(body['items'])) throw new BadBody('no "items" list in the answer');
-    const pageCount = typeof body['pageCount'] === 'number' ? body['pageCount'] : 1;
-    return { items: body['items'], pageCount: Math.min(pageCount, maxPages), readMs };
+  /** One page of the list, read as it arrives. */
+  async function listPage(page: number, signal: AbortSignal): Promise<ReadList<PathReport | undefined> & OwnTime> {
+    const path = `${prefix}/v3/paths/list?itemsPerPage=${itemsPerPage}&page=${page}`;
+    const response = await pool.request({ method: 'GET', path, headers, signal });
+    if (response.statusCode !== 200) {
+      await readText(response.body, maxItemBytes);
+      throw new BadStatus(response.statusCode);
+    }
+    const reader = createListReader(readPathReport, maxItemBytes);
+    let ownMs = 0;
+    try {
+      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+        const started = performance.now();
+        reader.push(chunk);
+        ownMs += performance.now() - started;
+      }
+      return { ...reader.end(), ownMs };
+    } catch (error) {
+      throw error instanceof SyntaxError || error instanceof RangeError
+        ? new BadBody(`no list of paths: ${error.message}`)
+        : error;
+    }
   }
 
   return {
@@ -135,14 +148,12 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
           let ownMs = 0;
           for (let page = 0, pageCount = 1; page < pageCount; page++) {
             const answer = await listPage(page, signal);
-            ({ pageCount } = answer);
-            const readStarted = performance.now();
-            for (const item of answer.items) {
-              const report = readPathReport(item);
+            pageCount = Math.min(answer.pageCount, maxPages);
+            ownMs += answer.ownMs;
+            for (const report of answer.items) {
               if (report === undefined) ignored++;
               else reports.push(report);
             }
-            ownMs += answer.readMs + performance.now() - readStarted;
           }
           return { reports, ignored, ownMs };
         },

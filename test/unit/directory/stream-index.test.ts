@@ -8,7 +8,7 @@ function slot(name: string): ServerSlot {
   return createServerSlot(fleet, {} as MediamtxClient, createApiCallStats());
 }
 
-function lists(entries: Record<string, number>): Map<string, PathReport> {
+function lists(entries: Record<string, number>): PathReport[] {
   const report = (name: string, publisherSinceMs: number): PathReport => ({
     name,
     live: true,
@@ -19,7 +19,7 @@ function lists(entries: Record<string, number>): Map<string, PathReport> {
     bytesReceived: 0,
     bytesSent: 0,
   });
-  return new Map(Object.entries(entries).map(([name, since]) => [name, report(name, since)]));
+  return Object.entries(entries).map(([name, since]) => report(name, since));
 }
 
 const newest = () => 'newest' as const;

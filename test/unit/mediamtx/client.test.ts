@@ -111,6 +111,17 @@ describe('the Control API client', () => {
     expect(calls).toEqual([`paths/get ${failure}`]);
   });
 
+  it.each([
+    ['garbage', text(200, '<html>')],
+    ['a truncated list', text(200, '{"pageCount":1,"items":[{"name":"a"},{"na')],
+    ['a broken item', text(200, '{"pageCount":1,"items":[{"name":a}]}')],
+    ['no list', json(200, { items: {} })],
+    ['a list of another program', json(200, [{ name: 'a' }])],
+  ])('takes %s for no list of paths', async (_what, listener) => {
+    answer = listener;
+    expect(await client.listPaths()).toMatchObject({ ok: false, failure: 'bad_body' });
+  });
+
   it('says so when nobody listens', async () => {
     await new Promise((done) => server.close(done));
     expect(await client.listPaths()).toMatchObject({

@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { createListReader } from '../../../src/mediamtx/list-reader';
+
+/** Reads `text` in pieces that end at the given offsets. */
+function read(text: string | Buffer, cuts: readonly number[] = [], maxItemBytes = 100_000): unknown {
+  const bytes = Buffer.from(text);
+  const reader = createListReader((item) => item, maxItemBytes);
+  let from = 0;
+  for (const cut of [...cuts, bytes.length]) {
+    reader.push(bytes.subarray(from, cut));
+    from = cut;
+  }
+  return reader.end();
+}
+
+const tricky = [
+  { items: [] },
+  {
+    itemCount: 2,
+    pageCount: 3,
+    items: [{ name: 'a' }, { name: 'b', tracks: ['H264'], source: { type: 'x', id: '' } }],
+  },
+  { items: [{ name: 'quote " brace } bracket ] backslash \\' }, { 'key{"': '\\"' }, { name: 'ü€😀' }] },
+  { other: [{ no: 'item' }], deep: { er: { still: 1 } }, items: [{ name: 'a' }], more: [[{ x: [] }]], pageCount: 1 },
+];
+
+describe('the list reader', () => {
+  it.each(tricky)('reads case %# like JSON.parse: whole, byte by byte, and split everywhere', (list) => {
+    for (const text of [JSON.stringify(list), JSON.stringify(list, undefined, 2)]) {
+      const expected = { items: list.items, pageCount: list.pageCount ?? 1 };
+      const { length } = Buffer.from(text);
+      expect(read(text)).toEqual(expected);
+      expect(
+        read(
+          text,
+          Array.from({ length: length - 1 }, (_, i) => i + 1),
+        ),
+      ).toEqual(expected);
+      for (let cut = 0; cut <= length; cut++) expect(read(text, [cut])).toEqual(expected);
+    }
+  });
+
+  it('reads any list of objects, cut anywhere', () => {
+    const list = fc.record({ items: fc.array(fc.dictionary(fc.string(), fc.jsonValue())), junk: fc.string() });
+    fc.assert(
+      fc.property(list, fc.array(fc.nat(500)), (value, cuts) => {
+        const text = JSON.stringify(value);
+        const sorted = cuts.filter((cut) => cut < Buffer.byteLength(text)).sort((a, b) => a - b);
+        expect(read(text, sorted)).toEqual({ items: JSON.parse(text).items, pageCount: 1 });
+      }),
+    );
+  });
+
+  it.each([
+    '',
+    '{',
+    '[]',
+    'null',
+    '{}',
+    '{"items":7}',
+    '{"items":[{"name":"a"}',
+    '{"items":[{"name":"a"}]',
+    '{"items":[{"name":}]}',
+    '}}}',
+    '"',
+  ])('refuses %j', (text) => expect(() => read(text)).toThrow(SyntaxError));
+
+  it('throws nothing but SyntaxError and RangeError, whatever comes', () => {
+    const pieces = fc.constantFrom('{', '}', '[', ']', '"', '\\', ',', ':', '"items"', '1', 'é', ' ');
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 60 }), (parts) => {
+        try {
+          read(parts.join(''));
+        } catch (error) {
+          expect(error instanceof SyntaxError || error instanceof RangeError).toBe(true);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('bounds an item, and what stands around the items, before it is kept', () => {
+    expect(() => read(`{"items":[{"name":"${'x'.repeat(5000)}"}]}`, [100, 2000, 4000], 1000)).toThrow(
+      /an item of more than 1000 bytes/,
+    );
+    expect(() => read(`{"junk":"${'x'.repeat(5000)}`, [100, 2000], 1000)).toThrow(
+      /more than 1000 bytes around the items/,
+    );
+  });
+});
