@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Observer } from './control';
 import type { Directory, ServerView } from './directory';
 import type { HttpServer } from './http';
@@ -94,13 +94,6 @@ export function createMetrics(): Metrics {
       }
     },
   );
-  timeHistogram(
-    register,
-    'mtxpilot_decision_duration_seconds',
-    'Time from the arrival of a question to its answer, waiting for lookups included.',
-    'bridge',
-    () => bridges().map(({ bridge, decisions }) => [bridge, decisions.time]),
-  );
   gauge(
     'mtxpilot_decisions_waiting',
     'Questions (SPOE frames, HTTP requests) that wait for a lookup now.',
@@ -189,13 +182,6 @@ export function createMetrics(): Metrics {
         }
       }
     },
-  );
-  timeHistogram(
-    register,
-    'mtxpilot_api_call_duration_seconds',
-    'Time of calls to the Control APIs, failed ones included.',
-    'server',
-    () => [...(directory?.stats.apiCalls ?? [])].map(([server, { time }]) => [server, time]),
   );
   level(
     'mtxpilot_streams_in_conflict',
@@ -306,6 +292,21 @@ export function createMetrics(): Metrics {
     () => observer?.stats.changes,
   );
 
+  const histograms = (): string[] => [
+    histogramText(
+      'mtxpilot_decision_duration_seconds',
+      'Time from the arrival of a question to its answer, waiting for lookups included.',
+      'bridge',
+      bridges().map(({ bridge, decisions }) => [bridge, decisions.time] as const),
+    ),
+    histogramText(
+      'mtxpilot_api_call_duration_seconds',
+      'Time of calls to the Control APIs, failed ones included.',
+      'server',
+      [...(directory?.stats.apiCalls ?? [])].map(([server, { time }]) => [server, time] as const),
+    ),
+  ];
+
   addProcess(register, gauge, level);
 
   return {
@@ -321,7 +322,10 @@ export function createMetrics(): Metrics {
     addObserver: (source) => {
       observer = source;
     },
-    render: async () => ({ contentType: register.contentType, body: await register.metrics() }),
+    render: async () => ({
+      contentType: register.contentType,
+      body: [await register.metrics(), ...histograms()].join('\n'),
+    }),
   };
 }
 
@@ -356,36 +360,24 @@ function addProcess(
   });
 }
 
-/** A histogram that renders counts kept elsewhere, which prom-client's own cannot take over. */
-function timeHistogram(
-  register: Registry,
+/** Histograms that were counted elsewhere, which prom-client cannot take over, as the text format has them. */
+function histogramText(
   name: string,
   help: string,
   label: string,
-  read: () => (readonly [string, TimeHistogram])[],
-): void {
-  const histogram = new Histogram({ name, help, labelNames: [label], registers: [register] });
-  const describe = histogram.get.bind(histogram);
-  const get: typeof describe = async () => ({
-    ...(await describe()),
-    values: read().flatMap(([value, times]) => samples(name, { [label]: value }, times)),
-  });
-  // prom-client renders a histogram by the second of these, which its types do not show.
-  Object.assign(histogram, { get, getForPromString: get });
-}
-
-/** The samples of one set of labels: cumulative buckets, sum and count. */
-function samples(name: string, labels: Labels, { upperBoundsSeconds, counts, sumSeconds }: TimeHistogram) {
-  let below = 0;
-  const buckets = counts.map((count, i) => {
-    below += count;
-    return { metricName: `${name}_bucket`, labels: { ...labels, le: upperBoundsSeconds[i] ?? '+Inf' }, value: below };
-  });
-  return [
-    ...buckets,
-    { metricName: `${name}_sum`, labels, value: sumSeconds },
-    { metricName: `${name}_count`, labels, value: below },
-  ];
+  rows: Iterable<readonly [string, TimeHistogram]>,
+): string {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  for (const [value, { upperBoundsSeconds, counts, sumSeconds }] of rows) {
+    const labels = `${label}="${value.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`;
+    let below = 0;
+    for (const [i, count] of counts.entries()) {
+      below += count;
+      lines.push(`${name}_bucket{${labels},le="${upperBoundsSeconds[i] ?? '+Inf'}"} ${below}`);
+    }
+    lines.push(`${name}_sum{${labels}} ${sumSeconds}`, `${name}_count{${labels}} ${below}`);
+  }
+  return `${lines.join('\n')}\n`;
 }
 
 /** `agentHello` and `io-error` as label values are written: `agent_hello`, `io_error`. */
