@@ -1,0 +1,327 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Decision } from '../../../src/router/decision';
+import { createSpoeServer, type SpoeServer, type SpoeServerOptions } from '../../../src/spoe';
+import {
+  ack,
+  agentDisconnectNormal,
+  agentHello,
+  haproxyDisconnectNormal,
+  haproxyHello,
+  locatedOnMtx1,
+  notify,
+  unknownAnswer,
+  whereLiveA,
+} from './golden';
+import { recordedFrame } from './recorded-frames';
+import { createRecordingLog } from './recording-log';
+
+const onMtx1: Decision = { state: 'located', server: 'mtx1' };
+const question = notify('01 01', whereLiveA);
+const answer = ack('01 01', locatedOnMtx1);
+
+const servers = new Set<SpoeServer>();
+afterEach(async () => {
+  await Promise.all([...servers].map((server) => server.stop()));
+  servers.clear();
+});
+
+function create(options: Partial<SpoeServerOptions> = {}) {
+  const { log, lines } = createRecordingLog();
+  const server = createSpoeServer({ decide: () => onMtx1, log, quietMs: 0, ...options });
+  servers.add(server);
+  return { server, lines };
+}
+
+async function start(options: Partial<SpoeServerOptions> = {}) {
+  const { server, lines } = create(options);
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  return { server, lines, port: (server.address() as AddressInfo).port };
+}
+
+/** HAProxy's end of a connection. */
+async function dial(to: number | string) {
+  const socket = typeof to === 'string' ? connect(to) : connect(to, '127.0.0.1');
+  let received = Buffer.alloc(0);
+  let onBytes = () => {};
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (bytes: Buffer) => {
+    received = Buffer.concat([received, bytes]);
+    onBytes();
+  });
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  await once(socket, 'connect');
+  return {
+    socket,
+    closed,
+    received: () => received,
+    /** Resolves when that many bytes are there. */
+    receive: (length: number) =>
+      new Promise<Buffer>((resolve) => {
+        onBytes = () => {
+          if (received.length >= length) resolve(received);
+        };
+        onBytes();
+      }),
+  };
+}
+
+/** Resolves when the condition holds; it is looked at once a turn of the event loop. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('the SPOE server', () => {
+  it('answers over TCP', async () => {
+    const { server, port } = await start();
+    const haproxy = await dial(port);
+    haproxy.socket.write(Buffer.concat([haproxyHello, question]));
+    expect(await haproxy.receive(agentHello.length + answer.length)).toEqual(Buffer.concat([agentHello, answer]));
+    haproxy.socket.write(haproxyDisconnectNormal);
+    await haproxy.closed;
+    expect(haproxy.received()).toEqual(Buffer.concat([agentHello, answer, agentDisconnectNormal]));
+    await until(() => server.stats.connectionsOpen === 0);
+    expect(server.stats.connectionsTotal).toBe(1);
+  });
+
+  it('closes after a health check', async () => {
+    const { server, port } = await start();
+    const haproxy = await dial(port);
+    haproxy.socket.write(recordedFrame('3.2', 'healthcheck'));
+    await haproxy.closed;
+    expect(haproxy.received()[4]).toBe(101);
+    await until(() => server.stats.connectionsOpen === 0);
+  });
+
+  it('says where it cannot listen', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const { server } = create();
+    await expect(server.listen({ host: '127.0.0.1', port })).rejects.toThrow(
+      `SPOE: cannot listen on 127.0.0.1:${port}: listen EADDRINUSE`,
+    );
+    taken.close();
+    await once(taken, 'close');
+    await server.listen({ host: '127.0.0.1', port });
+    expect(server.address()).toMatchObject({ port });
+  });
+
+  it('refuses more connections than allowed, and accepts again when one has gone', async () => {
+    const { server, port } = await start({ maxConnections: 1 });
+    const first = await dial(port);
+    first.socket.write(haproxyHello);
+    await first.receive(agentHello.length);
+    const second = await dial(port);
+    await second.closed;
+    await until(() => server.stats.connectionsRefused === 1);
+    first.socket.destroy();
+    await until(() => server.stats.connectionsOpen === 0);
+    const third = await dial(port);
+    third.socket.write(haproxyHello);
+    await third.receive(agentHello.length);
+    expect(server.stats).toMatchObject({ connectionsOpen: 1, connectionsTotal: 2, connectionsRefused: 1 });
+    third.socket.destroy();
+  });
+});
+
+describe('on a unix socket', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'spoe-server-'));
+  const path = join(folder, 'spoe.sock');
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('answers, and takes the file away when it stops', async () => {
+    const { server } = create();
+    await server.listen({ path });
+    expect(server.address()).toBe(path);
+    const haproxy = await dial(path);
+    haproxy.socket.write(Buffer.concat([haproxyHello, question]));
+    await haproxy.receive(agentHello.length + answer.length);
+    haproxy.socket.destroy();
+    await server.stop();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('replaces the file that a killed process left behind', async () => {
+    const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    expect(spawnSync(process.execPath, ['-e', script]).signal).toBe('SIGKILL');
+    expect(existsSync(path)).toBe(true);
+    const { server } = create();
+    await server.listen({ path });
+    (await dial(path)).socket.destroy();
+  });
+
+  it('leaves the socket of a living process alone', async () => {
+    const { server } = create();
+    await server.listen({ path });
+    await expect(create().server.listen({ path })).rejects.toThrow(`SPOE: cannot listen on ${path}: listen EADDRINUSE`);
+    (await dial(path)).socket.destroy();
+  });
+});
+
+describe('stop', () => {
+  it('waits for lookups, answers them, disconnects and closes', async () => {
+    let resolve: (decision: Decision) => void = () => {};
+    const lookup = new Promise<Decision>((done) => {
+      resolve = done;
+    });
+    const { server, port } = await start({ decide: () => lookup, drainTimeoutMs: 60_000 });
+    const haproxy = await dial(port);
+    haproxy.socket.write(Buffer.concat([haproxyHello, question]));
+    await until(() => server.stats.waiting === 1);
+    const stopped = server.stop();
+    expect(server.stop()).toBe(stopped);
+    resolve(onMtx1);
+    await stopped;
+    await haproxy.closed;
+    expect(haproxy.received()).toEqual(Buffer.concat([agentHello, answer, agentDisconnectNormal]));
+    expect(server.stats).toMatchObject({ connectionsOpen: 0, waiting: 0 });
+    await expect(dial(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('does not wait for lookups for ever', async () => {
+    const { server, port } = await start({ decide: () => new Promise(() => {}), drainTimeoutMs: 1 });
+    const haproxy = await dial(port);
+    haproxy.socket.write(Buffer.concat([haproxyHello, question]));
+    await until(() => server.stats.waiting === 1);
+    await server.stop();
+    await haproxy.closed;
+    const expected = [agentHello, ack('01 01', unknownAnswer), agentDisconnectNormal];
+    expect(haproxy.received()).toEqual(Buffer.concat(expected));
+  });
+
+  it('fails health checks but goes on answering while HAProxy still asks', async () => {
+    const { server, port } = await start({ quietMs: 60_000, drainTimeoutMs: 60_000 });
+    const haproxy = await dial(port);
+    haproxy.socket.write(haproxyHello);
+    await haproxy.receive(agentHello.length);
+    const stopped = server.stop();
+    const check = await dial(port);
+    check.socket.write(recordedFrame('2.6', 'healthcheck'));
+    await check.closed;
+    expect(check.received()).toEqual(agentDisconnectNormal);
+    const another = await dial(port);
+    another.socket.write(Buffer.concat([haproxyHello, question]));
+    expect(await another.receive(agentHello.length + answer.length)).toEqual(Buffer.concat([agentHello, answer]));
+    haproxy.socket.destroy();
+    another.socket.destroy();
+    await stopped;
+  });
+
+  it('answers all that it received, under load', async () => {
+    const { server, port } = await start({ drainTimeoutMs: 30 });
+    const clients = await Promise.all(Array.from({ length: 8 }, () => dial(port)));
+    for (const { socket } of clients) socket.write(haproxyHello);
+    await Promise.all(clients.map(({ receive }) => receive(agentHello.length)));
+    const load = clients.map(async ({ socket }) => {
+      while (!socket.destroyed && !socket.writableEnded) {
+        socket.write(Buffer.concat(Array.from({ length: 20 }, () => question)));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
+    await until(() => server.stats.framesOut.ack > 1000);
+    await server.stop();
+    await Promise.all(clients.map(({ closed }) => closed));
+    await Promise.all(load);
+    let acks = 0;
+    for (const { received } of clients) {
+      const body = received().subarray(agentHello.length);
+      const answers = (body.length - agentDisconnectNormal.length) / answer.length;
+      const expected = [...Array.from({ length: answers }, () => answer), agentDisconnectNormal];
+      expect(body.equals(Buffer.concat(expected))).toBe(true);
+      acks += answers;
+    }
+    expect(acks).toBe(server.stats.framesIn.notify);
+    expect(server.stats).toMatchObject({ connectionsOpen: 0, framesOut: { ack: acks, agentDisconnect: 8 } });
+  });
+
+  it('ends connections that never said HELLO', async () => {
+    const { server, port } = await start();
+    const silent = await dial(port);
+    await until(() => server.stats.connectionsOpen === 1);
+    await server.stop();
+    await silent.closed;
+    expect(silent.received()).toEqual(agentDisconnectNormal);
+  });
+
+  it('is done at once when nothing was started', async () => {
+    await create().server.stop();
+  });
+});
+
+describe('1,000 connections that come and go', () => {
+  type Client = Awaited<ReturnType<typeof dial>>;
+  const endings: Record<string, (client: Client) => Promise<unknown> | undefined> = {
+    clean: async ({ socket, closed, receive }) => {
+      socket.write(Buffer.concat([haproxyHello, question]));
+      await receive(agentHello.length);
+      socket.write(haproxyDisconnectNormal);
+      await closed;
+    },
+    healthcheck: ({ socket, closed }) => {
+      socket.write(recordedFrame('2.6', 'healthcheck'));
+      return closed;
+    },
+    'without a word': ({ socket, closed }) => {
+      socket.destroy();
+      return closed;
+    },
+    'reset in the middle of a frame': async ({ socket, closed, receive }) => {
+      socket.write(Buffer.concat([haproxyHello, question.subarray(0, 20)]));
+      await receive(agentHello.length);
+      socket.resetAndDestroy();
+      await closed;
+    },
+    'reset while a lookup waits': async ({ socket, closed, receive }) => {
+      socket.write(Buffer.concat([haproxyHello, notify('02 01', whereLiveA)]));
+      await receive(agentHello.length);
+      socket.resetAndDestroy();
+      await closed;
+    },
+    'closed while a lookup waits': async ({ socket, closed, receive }) => {
+      socket.write(Buffer.concat([haproxyHello, notify('02 01', whereLiveA)]));
+      await receive(agentHello.length);
+      socket.end();
+      await closed;
+    },
+    'bad frame': ({ socket, closed }) => {
+      socket.write('GET / HTTP/1.1\r\n\r\n');
+      return closed;
+    },
+  };
+
+  it('leave no socket, timer, listener or waiting lookup behind', async () => {
+    const pending: ((decision: Decision) => void)[] = [];
+    let asked = 0;
+    const { server, port } = await start({
+      decide: () => (++asked % 2 === 0 ? onMtx1 : new Promise((resolve) => pending.push(resolve))),
+    });
+    const kinds = Object.values(endings);
+    const open = (kind: string) => process.getActiveResourcesInfo().filter((name) => name === kind).length;
+    const [sockets, listeners, timers] = [open('TCPSocketWrap'), open('TCPServerWrap'), open('Timeout')];
+    const accepted: Socket[] = [];
+    for (let first = 0; first < 1000; first += 20) {
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => {
+          const client = await dial(port);
+          accepted.push(client.socket);
+          await kinds[(first + index) % kinds.length]?.(client);
+        }),
+      );
+    }
+    await until(() => server.stats.connectionsOpen === 0);
+    expect(server.stats).toMatchObject({ connectionsTotal: 1000, connectionsRefused: 0, waiting: 0, socketErrors: 0 });
+    expect(accepted.every((socket) => socket.destroyed)).toBe(true);
+    await until(() => open('TCPSocketWrap') === sockets && open('Timeout') <= timers);
+    const acks = server.stats.framesOut.ack;
+    for (const resolve of pending) resolve(onMtx1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(server.stats).toMatchObject({ waiting: 0, framesOut: { ack: acks } });
+    await server.stop();
+    await until(() => open('TCPServerWrap') === listeners - 1);
+  });
+});
