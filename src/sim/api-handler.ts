@@ -16,11 +16,9 @@ export interface ApiContext {
   readonly startedMs: number;
   readonly paths: PathTable;
   readonly credentials: SimCredentials | undefined;
-  /** Before wrong credentials are refused: shortest and longest, in milliseconds. */
-  readonly wrongCredentialsDelayMs: readonly [number, number];
   readonly traffic: Traffic;
-  /** Calls back after a time, unless the server goes away before. */
-  after(delayMs: number, callback: () => void): void;
+  /** Calls back after the wait that wrong credentials earn, unless the server goes away before. */
+  afterWrongCredentials(callback: () => void): void;
 }
 
 const DEFAULT_ITEMS_A_PAGE = 100;
@@ -284,11 +282,8 @@ export function createApiHandler(context: ApiContext): (request: IncomingMessage
     },
   ];
 
-  function refuse(exchange: Exchange): void {
-    const [shortest, longest] = context.wrongCredentialsDelayMs;
-    context.after(shortest + Math.random() * (longest - shortest), () =>
-      replyError(exchange, 401, 'authentication error'),
-    );
+  function refuseLate(exchange: Exchange): void {
+    context.afterWrongCredentials(() => replyError(exchange, 401, 'authentication error'));
   }
 
   return (request, response) => {
@@ -321,7 +316,7 @@ export function createApiHandler(context: ApiContext): (request: IncomingMessage
       return;
     }
     if (check === 'wrong') {
-      refuse(exchange);
+      refuseLate(exchange);
       return;
     }
     if (!entry) {

@@ -28,6 +28,8 @@ export interface HlsContext {
   readonly readCredentials: SimCredentials | undefined;
   readonly clientIp: ClientIp;
   readonly traffic: Traffic;
+  /** Calls back after the wait that wrong credentials earn, unless the server goes away before. */
+  afterWrongCredentials(callback: () => void): void;
 }
 
 /** What a URL names. */
@@ -96,7 +98,10 @@ export function createHlsHandler(context: HlsContext): (request: IncomingMessage
   /** Whether the request may read. Answers it otherwise. */
   function mayRead(hls: HlsRequest): boolean {
     const check = checkCredentials(hls.request, context.readCredentials);
-    if (check !== 'right') replyError(hls, 401, 'authentication error', check === 'none' ? CHALLENGE : []);
+    const refuse = () => replyError(hls, 401, 'authentication error', check === 'none' ? CHALLENGE : []);
+    // Session-era servers do not make players wait.
+    if (check === 'wrong' && !features.sessions) context.afterWrongCredentials(refuse);
+    else if (check !== 'right') refuse();
     return check === 'right';
   }
 

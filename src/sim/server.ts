@@ -50,7 +50,7 @@ export interface SimServerOptions {
   readonly sessionIdleMs?: number;
   /** `hlsMuxerCloseAfter`. Default 60,000. */
   readonly muxerCloseAfterMs?: number;
-  /** Before wrong API credentials are refused: shortest and longest, in milliseconds. Default: as in the version. */
+  /** Before wrong credentials are refused: shortest and longest, in milliseconds. Default: as in the version. */
   readonly wrongCredentialsDelayMs?: readonly [number, number];
   /** Adds `X-Sim-Server: <name>` to every response, so that a client can tell who answered. Default false. */
   readonly identify?: boolean;
@@ -156,21 +156,25 @@ export async function createSimServer(options: SimServerOptions): Promise<SimSer
       sessionIdleMs: options.sessionIdleMs ?? 30_000,
       muxerCloseAfterMs: options.muxerCloseAfterMs ?? 60_000,
     });
+    const afterWrongCredentials = (callback: () => void) => {
+      const [shortest, longest] = options.wrongCredentialsDelayMs ?? features.wrongCredentialsDelayMs;
+      const timer = setTimeout(
+        () => {
+          timers.delete(timer);
+          callback();
+        },
+        shortest + Math.random() * (longest - shortest),
+      );
+      timers.add(timer);
+    };
     const api = createApiHandler({
       style,
       clock,
       startedMs: clock(),
       paths,
       credentials: options.apiCredentials,
-      wrongCredentialsDelayMs: options.wrongCredentialsDelayMs ?? features.wrongCredentialsDelayMs,
       traffic,
-      after(delayMs, callback) {
-        const timer = setTimeout(() => {
-          timers.delete(timer);
-          callback();
-        }, delayMs);
-        timers.add(timer);
-      },
+      afterWrongCredentials,
     });
     const hls = createHlsHandler({
       style,
@@ -180,6 +184,7 @@ export async function createSimServer(options: SimServerOptions): Promise<SimSer
       readCredentials: options.readCredentials,
       clientIp,
       traffic,
+      afterWrongCredentials,
     });
     return { paths, api, hls, timers };
   }

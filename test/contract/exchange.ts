@@ -16,13 +16,14 @@ export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   /** Address to connect from. */
   readonly from?: string;
+  /** Default: a connection of its own. */
   readonly agent?: Agent;
 }
 
 /** One HTTP exchange, without redirects. Rejects when the connection fails, also in the middle of a body. */
 export function ask(baseUrl: string, question: Question): Promise<Answer> {
   const { hostname, port } = new URL(baseUrl);
-  const { method = 'GET', path, headers = {}, from, agent } = question;
+  const { method = 'GET', path, headers = {}, from, agent = false } = question;
   return new Promise((resolve, reject) => {
     const outgoing = request(
       { host: hostname, port, method, path, headers, agent, ...(from !== undefined && { localAddress: from }) },
