@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../version';
 import { agent } from './agent';
 import { config } from './config';
+import { demo } from './demo';
 import { printableLines } from './printable';
 import { servers } from './servers';
 import { sim } from './sim';
@@ -11,7 +12,7 @@ import { where } from './where';
 import { why } from './why';
 
 /** Every command, in the order of --help. */
-const commands: readonly RegisterCommand[] = [agent, sim, config, where, why, streams, servers];
+const commands: readonly RegisterCommand[] = [agent, sim, demo, config, where, why, streams, servers];
 
 const exitCodeHelp = `
 Exit codes:

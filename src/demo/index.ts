@@ -1,0 +1,4 @@
+export { DemoError } from './demo-error';
+export { createEnding, type Ending } from './ending';
+export { runDemo } from './run-demo';
+export { type OnceSummary, runOnce } from './run-once';

@@ -1,0 +1,103 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { createRuntimeClient, showInfo } from '../runtime';
+import { type DemoAddresses, pageUrl } from './addresses';
+import { type Child, startChild } from './child';
+import type { Ending } from './ending';
+import { packageRoot } from './package-root';
+import { parseSessionsTable, type TableSession } from './sessions-table';
+import { waitFor } from './wait-for';
+
+/** HAProxy with the shipped configuration. */
+export interface Proxy {
+  readonly child: Child;
+  readonly version: string;
+  /** The path of its Runtime API's socket. */
+  readonly socket: string;
+  /** Resolves when the checks of every server and of the agent have passed. */
+  ready(): Promise<void>;
+  /** The entries of its table of sessions; none while it does not answer. */
+  sessions(): Promise<readonly TableSession[]>;
+}
+
+export interface ProxyOptions {
+  readonly addresses: DemoAddresses;
+  /** The executable; undefined for the one on the path. */
+  readonly haproxyBin: string | undefined;
+  readonly hasPage: boolean;
+  /** A private folder for its socket. */
+  readonly folder: string;
+  /** Is told when it dies. */
+  readonly ending: Ending;
+}
+
+/** @throws DemoError when HAProxy cannot be run, or ends, with its own words. */
+export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  const { addresses, haproxyBin, folder, ending } = options;
+  const socket = join(folder, 'admin.sock');
+  const client = createRuntimeClient({ address: { path: socket } });
+  const child = await startChild({
+    title: 'HAProxy',
+    command: haproxyBin ?? haproxyOnPath(),
+    args: ['-db', '-f', join(packageRoot, 'haproxy/haproxy.cfg')],
+    env: {
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MTX'))),
+      MTX_BIND: addresses.viewers,
+      ...Object.fromEntries(addresses.servers.map(({ name, hls }) => [name.toUpperCase(), hls])),
+      MTX_ADMIN_SOCKET: socket,
+      MTX_PEER: addresses.peer,
+      MTX_AGENT: addresses.spoe,
+      MTX_AGENT_HTTP: addresses.http,
+      MTX_SHOW_SERVER: '1',
+      ...(options.hasPage && { MTX_HOME: pageUrl(addresses) }),
+    },
+    cwd: folder,
+    missing:
+      haproxyBin === undefined
+        ? 'there is no haproxy: apt-get install haproxy, or name the executable with --haproxy BIN or HAPROXY_BIN'
+        : `there is no ${haproxyBin}, which --haproxy or HAPROXY_BIN names`,
+  });
+  ending.watch(child);
+  let version = '';
+  try {
+    await waitFor(async () => {
+      const info = await showInfo(client);
+      if (info.ok) version = info.value.version;
+      return info.ok;
+    }, ending.reason);
+  } catch (error) {
+    child.kill();
+    throw error;
+  }
+  return {
+    child,
+    version,
+    socket,
+    ready: () =>
+      waitFor(async () => {
+        const stat = await client.execute(['show', 'stat']);
+        const isUp = /^(?:mtx,mtx\d|mtx_agent,agent1),.*,UP(?:,|\s)/;
+        return stat.ok && stat.value.split('\n').filter((line) => isUp.test(line)).length > addresses.servers.length;
+      }, ending.reason),
+    async sessions() {
+      const table = await client.execute(['show', 'table', 'sessions']);
+      return table.ok ? parseSessionsTable(table.value) : [];
+    },
+  };
+}
+
+/** Debian keeps it in /usr/sbin, which is not on the path of ordinary users. */
+function haproxyOnPath(): string {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+  const found = folders.map((path) => join(path, 'haproxy')).find(isExecutable);
+  return found ?? 'haproxy';
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,103 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { pageUrl, viewersUrl } from './addresses';
+import { createEventList, type EventList } from './event-list';
+import { createPageServer } from './page-server';
+import { createRunningLine, type LineOutput } from './running-line';
+import { type Change, demoStreams, playRounds } from './schedule';
+import { type Stage, type StageOptions, startStage } from './stage';
+import { type StatusFacts, statusOf } from './status';
+
+export interface RunDemoOptions extends Omit<StageOptions, 'hasPage'> {
+  readonly output: LineOutput;
+}
+
+const statusEveryMs = 1000;
+
+/**
+ * Starts everything, says where, and goes on until `ending` has a reason. Rejects with that reason, when nothing is left running.
+ *
+ * @throws DemoError when something is missing or in use, or when a program dies.
+ */
+export async function runDemo(options: RunDemoOptions): Promise<never> {
+  const { output, ending } = options;
+  output.write('mtxpilot demo: starting servers, publishers, HAProxy and the agent\n');
+  const stage = await startStage({ ...options, hasPage: true });
+  const events = createEventList();
+  let status = statusOf(await factsOf(stage, events), Date.now());
+  const stopping = new AbortController();
+  const running: Promise<unknown>[] = [];
+  const line = createRunningLine(output);
+  try {
+    const page = await createPageServer({
+      address: stage.addresses.page,
+      viewersAddress: stage.addresses.viewers,
+      status: () => status,
+    });
+    const keepLooking = async (): Promise<void> => {
+      while (!stopping.signal.aborted) {
+        status = statusOf(await factsOf(stage, events, status.figures), Date.now());
+        page.push();
+        line.show(status);
+        // Rejects when the signal comes.
+        await pause(statusEveryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      }
+      await page.stop();
+    };
+    output.write(introduction(stage));
+    running.push(
+      keepLooking().catch(ending.because),
+      playRounds(stage.fleet, stopping.signal, (change) => events.add(change.stream, inWords(change, stage))).catch(
+        ending.because,
+      ),
+    );
+    return await ending.reason;
+  } finally {
+    stopping.abort();
+    line.end();
+    await Promise.all(running);
+    await stage.stop();
+  }
+}
+
+const noFigures: StatusFacts['figures'] = { decisions: { located: 0, placed: 0, unknown: 0 }, apiCalls: 0 };
+
+/** What all parts know now; figures that cannot be read stay as they were. */
+async function factsOf(stage: Stage, events: EventList, before = noFigures): Promise<StatusFacts> {
+  const { addresses, holders, fleet, proxy, agent } = stage;
+  const [sessions, figures = before] = await Promise.all([proxy.sessions(), agent.figures()]);
+  return {
+    addresses,
+    fleet: fleet.description,
+    streams: demoStreams,
+    holders,
+    sessions,
+    figures,
+    events: events.newest(),
+  };
+}
+
+/** What happened, as it reads behind the stream's name. */
+function inWords(change: Change, { holders }: Stage): string {
+  if (change.act === 'move') return `moved from ${change.from} to ${change.to}`;
+  const others = holders.holders(change.stream).filter((server) => server !== change.server);
+  if (change.act === 'publish') {
+    return others.length > 0
+      ? `is on ${change.server} too; new viewers follow the newest publisher`
+      : `is back, on ${change.server}`;
+  }
+  return others.length > 0 ? `left ${change.server}, is on ${others.join(', ')}` : `left ${change.server}`;
+}
+
+function introduction({ addresses, fleet, proxy, agent }: Stage): string {
+  const rows: readonly (readonly [string, string])[] = [
+    ['open', `${viewersUrl(addresses)}  (HAProxy sends you to the page, ${pageUrl(addresses)})`],
+    ['HAProxy', `${addresses.viewers}, version ${proxy.version}, haproxy/haproxy.cfg, pid ${proxy.child.pid}`],
+    ['agent', `SPOE ${addresses.spoe}, HTTP ${addresses.http}, pid ${agent.child.pid}`],
+    ...addresses.servers.map(({ name, hls, api }) => [name, `HLS ${hls}, Control API ${api}`] as const),
+    ['servers', fleet.description],
+    ['look', `curl ${agent.url}/v1/streams`],
+    ['', `echo "show table sessions" | socat ${proxy.socket} -`],
+    ['end', 'Ctrl-C'],
+  ];
+  return `\n${rows.map(([name, text]) => `  ${name.padEnd(8)} ${text}\n`).join('')}\n`;
+}

@@ -1,0 +1,83 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SimProfile } from '../sim';
+import { type AddressChoice, type DemoAddresses, demoAddresses } from './addresses';
+import { type AgentChild, startAgentChild } from './agent-child';
+import { checkAddresses } from './check-addresses';
+import type { Ending } from './ending';
+import type { DemoFleet } from './fleet';
+import { createHolderLog, type HolderLog } from './holder-log';
+import { type Proxy, startProxy } from './proxy';
+import { createRealDemoFleet } from './real-fleet';
+import { demoStreams, publishAll } from './schedule';
+import { createSimDemoFleet } from './sim-fleet';
+
+export interface StageOptions extends AddressChoice {
+  /** The HAProxy executable; undefined for the one on the path. */
+  readonly haproxyBin: string | undefined;
+  /** A MediaMTX executable; undefined for stand-ins. */
+  readonly mediamtxBin: string | undefined;
+  /** Whether there is a page, to which HAProxy redirects `/`. */
+  readonly hasPage: boolean;
+  /** What the stand-ins are like. */
+  readonly profile: SimProfile;
+  readonly ending: Ending;
+}
+
+/** A whole installation on loopback addresses: servers with publishers, HAProxy, agent. */
+export interface Stage {
+  readonly addresses: DemoAddresses;
+  readonly fleet: DemoFleet;
+  /** The truth about who has what. */
+  readonly holders: HolderLog;
+  readonly proxy: Proxy;
+  readonly agent: AgentChild;
+  /** Ends everything, the last started first, and removes every file. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts everything and waits until HAProxy sees all servers and the agent, and the agent all streams.
+ *
+ * @throws DemoError when something is missing, in use, or does not come up; nothing is left behind then.
+ */
+export async function startStage(options: StageOptions): Promise<Stage> {
+  const { haproxyBin, mediamtxBin, hasPage, ending } = options;
+  const addresses = demoAddresses(options);
+  await checkAddresses(addresses, { hasPage, hasRtsp: mediamtxBin !== undefined });
+  const folder = await mkdtemp(join(tmpdir(), 'mtxpilot-demo-'));
+  const holders = createHolderLog();
+  const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
+  const ends: { stop: () => Promise<void> | void; kill: () => void }[] = [{ stop: removeFolder, kill: removeFolder }];
+  // Whatever ends this process (a second Ctrl-C, a bug), it leaves nothing behind.
+  const killAll = (): void => {
+    for (const { kill } of ends.splice(0).reverse()) kill();
+  };
+  process.once('exit', killAll);
+  const stop = async (): Promise<void> => {
+    for (let last = ends.at(-1); last !== undefined; last = ends.at(-1)) {
+      await last.stop();
+      if (ends.at(-1) === last) ends.pop();
+    }
+    process.off('exit', killAll);
+  };
+  try {
+    const fleet = await (mediamtxBin === undefined
+      ? createSimDemoFleet(addresses, options.profile, holders)
+      : createRealDemoFleet({ addresses, mediamtxBin, folder, log: holders, ending }));
+    ends.push(fleet);
+    await publishAll(fleet);
+    const proxy = await startProxy({ addresses, haproxyBin, hasPage, folder, ending });
+    ends.push(proxy.child);
+    const agent = await startAgentChild({ addresses, haproxySocket: proxy.socket, folder, ending });
+    ends.push({ stop: () => agent.stop(), kill: () => agent.child.kill() });
+    await proxy.ready();
+    await agent.knows(demoStreams.map(({ name }) => name));
+    return { addresses, fleet, holders, proxy, agent, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
