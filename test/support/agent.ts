@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { type Child, startChild } from './child-process';
-import { until } from './until';
+import { GiveUp, until } from './until';
 
 /** The built agent as a child process. */
 export interface Agent {
@@ -62,7 +62,7 @@ export async function startAgent(options: AgentOptions, waitFor: 'evidence' | 'p
     },
   };
   await until(`the agent on ${options.http}`, async () => {
-    if (child.process.exitCode !== null) throw new Error(`the agent ended: ${child.lines.join('\n')}`);
+    if (child.process.exitCode !== null) throw new GiveUp(`the agent ended: ${child.lines.join('\n')}`);
     return (await fetch(`${url}${waitFor === 'evidence' ? '/readyz' : '/healthz'}`)).ok;
   }).catch(async (error: unknown) => {
     await agent.stop('SIGKILL');

@@ -4,10 +4,10 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Child, startChild } from './child-process';
-import { until } from './until';
+import { GiveUp, until } from './until';
 
 /** The HAProxy under test; the matrix sets it to other versions. */
-export const haproxyBin = process.env['HAPROXY_BIN'] ?? 'haproxy';
+export const haproxyBin = process.env['HAPROXY_BIN'] || 'haproxy';
 
 export const haproxyVersion =
   /version (\d+\.\d+)/.exec(execFileSync(haproxyBin, ['-v'], { encoding: 'utf8' }))?.[1] ?? '?';
@@ -69,12 +69,16 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     env,
     folder,
   );
+  let isReloaded = false;
   const haproxy: Haproxy = {
     child,
     url: `http://${options.bind}`,
     socket,
     runtime: (command) => runtimeCommand(socket, command),
     async reload() {
+      // Until 5 s after a start without a predecessor, HAProxy 2.6 does not count its tables as in sync, and would not pass them on.
+      await until('HAProxy to be in sync', async () => isReloaded || (await uptimeSeconds(socket)) >= 6, 100);
+      isReloaded = true;
       const before = await workerPid(socket);
       child.process.kill('SIGUSR2');
       await until('the new HAProxy worker', async () => (await workerPid(socket)) !== before);
@@ -86,7 +90,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     },
   };
   await until(`HAProxy on ${options.bind}`, async () => {
-    if (child.process.exitCode !== null) throw new Error(child.lines.join('\n'));
+    if (child.process.exitCode !== null) throw new GiveUp(child.lines.join('\n'));
     return (await canConnect(host, Number(port))) && (await workerPid(socket));
   }).catch(async (error: unknown) => {
     await haproxy.stop('SIGKILL');
@@ -97,6 +101,10 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
 
 async function workerPid(socket: string): Promise<string | undefined> {
   return /^Pid: (\d+)$/m.exec(await runtimeCommand(socket, 'show info').catch(() => ''))?.[1];
+}
+
+async function uptimeSeconds(socket: string): Promise<number> {
+  return Number(/^Uptime_sec: (\d+)$/m.exec(await runtimeCommand(socket, 'show info'))?.[1]);
 }
 
 function canConnect(host: string, port: number): Promise<boolean> {

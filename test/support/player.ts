@@ -32,7 +32,7 @@ export interface Player {
 
 /** Connections of one client address, so that players look like different machines; `count` keep-alive connections. */
 export function connectionsFrom(localAddress: string | undefined, count = 4): Agent {
-  return new Agent({ connections: count, pipelining: 1, connect: localAddress === undefined ? {} : { localAddress } });
+  return new Agent({ connections: count, pipelining: 1, ...(localAddress === undefined ? {} : { localAddress }) });
 }
 
 export function createPlayer(options: PlayerOptions): Player {
@@ -95,10 +95,10 @@ export function createPlayer(options: PlayerOptions): Player {
         const { status, text } = await get('media', playlist);
         worst = Math.max(worst, status);
         if (status !== 200) continue;
-        for (const uri of uris(text)) {
+        for (const uri of nearTheEdge(uris(text))) {
           if (seen.has(uri)) continue;
           seen.add(uri);
-          const kind = /_init\.mp4/.test(uri) ? 'init' : 'segment';
+          const kind = uri.includes('_init.mp4') ? 'init' : 'segment';
           const answer = await get(kind, new URL(uri, playlist));
           worst = Math.max(worst, answer.status);
         }
@@ -106,6 +106,12 @@ export function createPlayer(options: PlayerOptions): Player {
       return worst;
     },
   };
+}
+
+/** What a player loads that has just come, or comes again: the init segment and the newest segments; older ones may be gone by then. */
+function nearTheEdge(all: readonly string[]): string[] {
+  const isInit = (uri: string) => uri.includes('_init.mp4');
+  return [...all.filter(isInit), ...all.filter((uri) => !isInit(uri)).slice(-3)];
 }
 
 /** Every URI of a playlist: lines that are none of tags, and `URI="…"` of the tags that name something to load now. */
