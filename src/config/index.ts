@@ -1,9 +1,8 @@
-export type { HostPort } from './address';
 export { type Loaded, loadSettings } from './load';
 export { mediamtxAccess } from './mediamtx-access';
-export { type Origin, originText } from './origin';
+export { originText } from './origin';
 export { printSettings, writtenSettings } from './print';
 export { renderReference } from './reference';
 export type { Settings } from './schema';
-export { type SettingKey, settingKeys } from './setting-keys';
+export { settingKeys } from './setting-keys';
 export type { FlagSetting } from './text-source';
