@@ -1,11 +1,5 @@
 import type { Logger } from '../log';
-import {
-  createMediamtxClient,
-  isStreamName,
-  type MediamtxClient,
-  type MediamtxClientOptions,
-  type PathReport,
-} from '../mediamtx';
+import { createMediamtxClient, isStreamName, type MediamtxClient, type MediamtxClientOptions } from '../mediamtx';
 import { createHolderPolicy, type HolderPolicy, type HolderRule } from './holder-policy';
 import { nextInventoryMs } from './inventory-schedule';
 import { createLookups, type FoundHolder, type LookupResult, type LookupStats } from './lookup';
@@ -133,7 +127,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     clearTimeout(timers.get(slot));
     timers.delete(slot);
     slot.usable = false;
-    index.replace(slot, [], now());
+    index.clear(slot);
     void slot.client.close();
   }
 
@@ -154,7 +148,13 @@ export function createDirectory(options: DirectoryOptions): Directory {
     if (polling.has(slot)) return;
     polling.add(slot);
     const askedAt = now();
-    const answer = await slot.client.listPaths();
+    const round = index.list(slot, askedAt);
+    let readers = 0;
+    const answer = await slot.client.listPaths((report) => {
+      if (!report.live) return;
+      readers += report.readers;
+      round.note(report);
+    });
     polling.delete(slot);
     if (!isCurrent(slot)) return;
     const tookMs = now() - askedAt;
@@ -162,7 +162,9 @@ export function createDirectory(options: DirectoryOptions): Directory {
     if (answer.ok) {
       stats.ignoredNames += answer.value.ignored;
       slot.inventoryTookMs = tookMs;
-      takeOver(slot, answer.value.reports, askedAt);
+      round.finish();
+      slot.readers = readers;
+      trust(slot, askedAt);
     } else fail(slot, answer.detail);
     schedule(
       slot,
@@ -183,15 +185,13 @@ export function createDirectory(options: DirectoryOptions): Directory {
     if (answer.ok) slot.info = answer.value;
   }
 
-  function takeOver(slot: ServerSlot, reports: readonly PathReport[], askedAt: number): void {
+  /** The server's list is good and new. */
+  function trust(slot: ServerSlot, askedAt: number): void {
     if (slot.consecutiveFailures >= suspectAfter) log.info({ server: slot.name }, 'Control API answers again');
     slot.health = 'ok';
     slot.consecutiveFailures = 0;
     slot.lastError = undefined;
     slot.inventoryAt = askedAt;
-    const live = reports.filter((report) => report.live);
-    slot.readers = live.reduce((sum, { readers }) => sum + readers, 0);
-    index.replace(slot, live, askedAt);
     noteConflicts();
     if (slot.info === undefined) void learnVersion(slot);
   }
@@ -212,7 +212,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     if (slot.live.size > 0) log.warn({ server: slot.name, streams: slot.live.size }, 'last good list given up');
     slot.inventoryAt = undefined;
     slot.readers = 0;
-    index.replace(slot, [], now());
+    index.clear(slot);
   }
 
   function noteConflicts(): void {

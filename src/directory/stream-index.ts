@@ -29,10 +29,21 @@ export interface StreamIndex {
   readonly size: number;
   /** Streams that more than one server claims. */
   readonly contested: ReadonlySet<StreamEntry>;
-  /** `slot` holds these live streams now, and nothing else; its map and the entries change in this one turn. */
-  replace(slot: ServerSlot, live: readonly PathReport[], at: number): void;
+  /** Begins to take over a list of `slot`; lists of other servers may come in at the same time. */
+  list(slot: ServerSlot, at: number): ListRound;
+  /** `slot` holds nothing any more. */
+  clear(slot: ServerSlot): void;
   /** Chooses again for everything on `slot`, after its usability changed. */
   rechoose(slot: ServerSlot): void;
+}
+
+/**
+ * One list of one server while it comes in. Figures of streams that the server already held are taken over at once; what came and
+ * what went changes only with `finish`, in one turn, so that half a list changes nothing.
+ */
+export interface ListRound {
+  note(report: PathReport): void;
+  finish(): void;
 }
 
 /**
@@ -48,7 +59,7 @@ export function createStreamIndex(
   const byName = new Map<string, StreamEntry>();
   const contested = new Set<StreamEntry>();
 
-  let round = 0;
+  let lastRound = 0;
 
   function set(entry: StreamEntry, holdings: readonly Holding[]): void {
     entry.holdings = holdings;
@@ -67,7 +78,7 @@ export function createStreamIndex(
   }
 
   /** A stream that `slot` did not hold before. False when there is no room for it. */
-  function add(slot: ServerSlot, report: PathReport, at: number): boolean {
+  function add(slot: ServerSlot, report: PathReport, at: number, round: number): boolean {
     const entry = entryFor(report.name);
     if (entry === undefined) return false;
     const holding: Holding = { slot, entry, report: { ...report }, seenAt: at, round };
@@ -76,7 +87,7 @@ export function createStreamIndex(
     return true;
   }
 
-  function confirm(holding: Holding, report: PathReport, at: number): void {
+  function confirm(holding: Holding, report: PathReport, at: number, round: number): void {
     const isSamePublisher = holding.report.publisherSinceMs === report.publisherSinceMs;
     holding.round = round;
     holding.report.publisherSinceMs = report.publisherSinceMs;
@@ -105,16 +116,29 @@ export function createStreamIndex(
       return byName.size;
     },
     contested,
-    replace(slot, live, at) {
-      round++;
-      let refused = 0;
-      for (const report of live) {
-        const holding = slot.live.get(report.name);
-        if (holding !== undefined) confirm(holding, report, at);
-        else if (!add(slot, report, at)) refused++;
-      }
-      for (const holding of slot.live.values()) if (holding.round !== round) remove(holding);
-      if (refused > 0) onRefused(refused);
+    list(slot, at) {
+      const round = ++lastRound;
+      const arrivals: PathReport[] = [];
+      return {
+        note(report) {
+          const holding = slot.live.get(report.name);
+          if (holding === undefined) arrivals.push(report);
+          else confirm(holding, report, at, round);
+        },
+        finish() {
+          let refused = 0;
+          for (const report of arrivals) {
+            const holding = slot.live.get(report.name);
+            if (holding !== undefined) confirm(holding, report, at, round);
+            else if (!add(slot, report, at, round)) refused++;
+          }
+          for (const holding of slot.live.values()) if (holding.round !== round) remove(holding);
+          if (refused > 0) onRefused(refused);
+        },
+      };
+    },
+    clear(slot) {
+      for (const holding of slot.live.values()) remove(holding);
     },
     rechoose(slot) {
       for (const { entry } of slot.live.values()) entry.chosen = newestUsable(entry.holdings);

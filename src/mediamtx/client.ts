@@ -1,6 +1,6 @@
 import { Pool, type Dispatcher } from 'undici';
 import type { ApiFailure, ApiOutcome, ApiResult } from './api-result';
-import { createListReader, type ReadList } from './list-reader';
+import { createListReader } from './list-reader';
 import { isRecord, type PathReport, readPathReport } from './path-report';
 
 export interface MediamtxClientOptions {
@@ -26,7 +26,6 @@ export interface ServerInfo {
 }
 
 export interface PathList {
-  readonly reports: readonly PathReport[];
   /** Items without a usable name. */
   readonly ignored: number;
   /** Time this process spent on reading the answer, in ms. */
@@ -35,8 +34,11 @@ export interface PathList {
 
 /** The Control API of one MediaMTX server (v1.2.0 and newer). No method throws: failures are values. */
 export interface MediamtxClient {
-  /** Every path of the server, in as few pages as it gives. */
-  listPaths(): Promise<ApiResult<PathList>>;
+  /**
+   * Every path of the server, in as few pages as it gives.
+   * @param onReport gets each path as it arrives; only when the result is `ok` were they all.
+   */
+  listPaths(onReport: (report: PathReport) => void): Promise<ApiResult<PathList>>;
   /** One path; undefined when the server does not have it. */
   getPath(name: string): Promise<ApiResult<PathReport | undefined>>;
   info(): Promise<ApiResult<ServerInfo>>;
@@ -50,7 +52,8 @@ const maxItemBytes = 4 * 1024 * 1024;
 const maxConnections = 8;
 
 type Reply = { readonly status: number; readonly body: unknown };
-interface OwnTime {
+interface ListPage {
+  readonly pageCount: number;
   /** Time this process spent on reading, in ms. */
   readonly ownMs: number;
 }
@@ -115,14 +118,14 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
   }
 
   /** One page of the list, read as it arrives. */
-  async function listPage(page: number, signal: AbortSignal): Promise<ReadList<PathReport | undefined> & OwnTime> {
+  async function listPage(page: number, onItem: (item: unknown) => void, signal: AbortSignal): Promise<ListPage> {
     const path = `${prefix}/v3/paths/list?itemsPerPage=${itemsPerPage}&page=${page}`;
     const response = await pool.request({ method: 'GET', path, headers, signal });
     if (response.statusCode !== 200) {
       await readText(response.body, maxItemBytes);
       throw new BadStatus(response.statusCode);
     }
-    const reader = createListReader(readPathReport, maxItemBytes);
+    const reader = createListReader(onItem, maxItemBytes);
     let ownMs = 0;
     try {
       for await (const chunk of response.body as AsyncIterable<Buffer>) {
@@ -130,7 +133,7 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
         reader.push(chunk);
         ownMs += performance.now() - started;
       }
-      return { ...reader.end(), ownMs };
+      return { pageCount: Math.min(reader.end(), maxPages), ownMs };
     } catch (error) {
       throw error instanceof SyntaxError || error instanceof RangeError
         ? new BadBody(`no list of paths: ${error.message}`)
@@ -139,23 +142,23 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
   }
 
   return {
-    listPaths: () =>
+    listPaths: (onReport) =>
       call(
         'paths/list',
         async (signal) => {
-          const reports: PathReport[] = [];
           let ignored = 0;
           let ownMs = 0;
+          const onItem = (item: unknown): void => {
+            const report = readPathReport(item);
+            if (report === undefined) ignored++;
+            else onReport(report);
+          };
           for (let page = 0, pageCount = 1; page < pageCount; page++) {
-            const answer = await listPage(page, signal);
-            pageCount = Math.min(answer.pageCount, maxPages);
+            const answer = await listPage(page, onItem, signal);
+            ({ pageCount } = answer);
             ownMs += answer.ownMs;
-            for (const report of answer.items) {
-              if (report === undefined) ignored++;
-              else reports.push(report);
-            }
           }
-          return { reports, ignored, ownMs };
+          return { ignored, ownMs };
         },
         () => false,
       ),

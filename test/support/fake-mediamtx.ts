@@ -30,13 +30,12 @@ export function createFakeServer(name: string): FakeServer {
       administrative: 'ready',
     },
     client: {
-      listPaths: () => {
+      listPaths: (onReport) => {
         fake.calls.list++;
-        return answer(fake, () => ({
-          reports: Object.keys(fake.streams).map((stream) => report(fake, stream)),
-          ignored: 0,
-          ownMs: 0,
-        }));
+        return answer(fake, () => {
+          for (const stream of Object.keys(fake.streams)) onReport(report(fake, stream));
+          return { ignored: 0, ownMs: 0 };
+        });
       },
       getPath: (stream) => {
         fake.calls.get++;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { MediamtxClient, PathReport } from '../../../src/mediamtx';
 import { createApiCallStats, createServerSlot, type ServerSlot } from '../../../src/directory/server-slot';
-import { createStreamIndex } from '../../../src/directory/stream-index';
+import { createStreamIndex, type StreamIndex } from '../../../src/directory/stream-index';
 
 function slot(name: string): ServerSlot {
   const fleet = { name, address: '', port: 1, apiUrl: '', operational: 'UP', administrative: 'ready' } as const;
@@ -22,6 +22,12 @@ function lists(entries: Record<string, number>): PathReport[] {
   return Object.entries(entries).map(([name, since]) => report(name, since));
 }
 
+function take(index: StreamIndex, slot: ServerSlot, reports: PathReport[], at: number): void {
+  const round = index.list(slot, at);
+  for (const report of reports) round.note(report);
+  round.finish();
+}
+
 const newest = () => 'newest' as const;
 const none = () => undefined;
 
@@ -29,14 +35,14 @@ describe('the stream index', () => {
   it('chooses the newest publisher, and falls back when it goes', () => {
     const [a, b] = [slot('a'), slot('b')];
     const index = createStreamIndex(newest, 100, none);
-    index.replace(a, lists({ x: 1 }), 0);
-    index.replace(b, lists({ x: 2 }), 0);
+    take(index, a, lists({ x: 1 }), 0);
+    take(index, b, lists({ x: 2 }), 0);
     expect(index.get('x')?.chosen).toBe(b);
     expect([...index.contested].map(({ name }) => name)).toEqual(['x']);
-    index.replace(b, lists({}), 1);
+    take(index, b, lists({}), 1);
     expect(index.get('x')?.chosen).toBe(a);
     expect(index.contested.size).toBe(0);
-    index.replace(a, lists({}), 2);
+    take(index, a, lists({}), 2);
     expect(index.get('x')).toBeUndefined();
     expect(index.size).toBe(0);
   });
@@ -44,9 +50,9 @@ describe('the stream index', () => {
   it('chooses again when a publisher reconnects, or its server is not usable', () => {
     const [a, b] = [slot('a'), slot('b')];
     const index = createStreamIndex(newest, 100, none);
-    index.replace(a, lists({ x: 1 }), 0);
-    index.replace(b, lists({ x: 2 }), 0);
-    index.replace(a, lists({ x: 3 }), 1);
+    take(index, a, lists({ x: 1 }), 0);
+    take(index, b, lists({ x: 2 }), 0);
+    take(index, a, lists({ x: 3 }), 1);
     expect(index.get('x')?.chosen).toBe(a);
     a.usable = false;
     index.rechoose(a);
@@ -60,12 +66,27 @@ describe('the stream index', () => {
     const refused: number[] = [];
     const index = createStreamIndex(newest, 2, (count) => refused.push(count));
     const [a, b] = [slot('a'), slot('b')];
-    index.replace(a, lists({ x: 1, y: 1 }), 0);
-    index.replace(b, lists({ y: 2, z: 1, zz: 1 }), 0);
+    take(index, a, lists({ x: 1, y: 1 }), 0);
+    take(index, b, lists({ y: 2, z: 1, zz: 1 }), 0);
     expect(refused).toEqual([2]);
     expect(index.size).toBe(2);
     expect(index.get('y')?.chosen).toBe(b);
     expect([...b.live.keys()]).toEqual(['y']);
+  });
+
+  it('is not changed by half a list, but for figures', () => {
+    const [a] = [slot('a')];
+    const index = createStreamIndex(newest, 100, none);
+    take(index, a, lists({ x: 1, y: 1 }), 0);
+    const round = index.list(a, 1);
+    for (const report of lists({ x: 1, z: 1 })) round.note({ ...report, readers: 7 });
+    expect([...a.live.keys()]).toEqual(['x', 'y']);
+    expect(index.get('z')).toBeUndefined();
+    expect(index.get('x')?.holdings[0]?.report.readers).toBe(7);
+    take(index, a, lists({ x: 1 }), 2);
+    expect([...a.live.keys()]).toEqual(['x']);
+    index.clear(a);
+    expect([a.live.size, index.size]).toEqual([0, 0]);
   });
 
   it('agrees with the naive union after any sequence of lists', () => {
@@ -81,7 +102,7 @@ describe('the stream index', () => {
           const changed = slots[server] as ServerSlot;
           changed.usable = usable;
           index.rechoose(changed);
-          index.replace(changed, lists(entries), at);
+          take(index, changed, lists(entries), at);
           truth[server] = entries;
           for (const name of 'pqrst') {
             const holders = slots.filter((_, i) => truth[i]?.[name] !== undefined);

@@ -56,13 +56,16 @@ describe('the Control API client', () => {
       const page = Number(new URL(request.url ?? '', 'http://x').searchParams.get('page'));
       json(200, { pageCount: 3, items: (pages[page] ?? []).map((name) => ({ name, ready: true })) })(request, response);
     };
-    const result = await client.listPaths();
-    expect(result.ok && result.value.reports.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    const names: string[] = [];
+    expect(await client.listPaths(({ name }) => names.push(name))).toMatchObject({ ok: true });
+    expect(names).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
   it('counts listed names that are none', async () => {
-    answer = json(200, { pageCount: 1, items: [{ name: 'a' }, { name: 'b\n' }, 7] });
-    expect(await client.listPaths()).toMatchObject({ ok: true, value: { reports: [{ name: 'a' }], ignored: 2 } });
+    answer = json(200, { pageCount: 1, items: [{ name: 'a' }, { name: 'b\n' }, { x: 7 }] });
+    const names: string[] = [];
+    expect(await client.listPaths(({ name }) => names.push(name))).toMatchObject({ ok: true, value: { ignored: 2 } });
+    expect(names).toEqual(['a']);
   });
 
   it.each([[{ status: 'error', error: 'path not found' }], [{ error: 'path not found' }]])(
@@ -119,12 +122,12 @@ describe('the Control API client', () => {
     ['a list of another program', json(200, [{ name: 'a' }])],
   ])('takes %s for no list of paths', async (_what, listener) => {
     answer = listener;
-    expect(await client.listPaths()).toMatchObject({ ok: false, failure: 'bad_body' });
+    expect(await client.listPaths(() => undefined)).toMatchObject({ ok: false, failure: 'bad_body' });
   });
 
   it('says so when nobody listens', async () => {
     await new Promise((done) => server.close(done));
-    expect(await client.listPaths()).toMatchObject({
+    expect(await client.listPaths(() => undefined)).toMatchObject({
       ok: false,
       failure: 'unreachable',
       detail: expect.stringContaining('ECONNREFUSED') as string,

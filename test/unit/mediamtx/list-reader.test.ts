@@ -4,13 +4,14 @@ import { createListReader } from '../../../src/mediamtx/list-reader';
 /** Reads `text` in pieces that end at the given offsets. */
 function read(text: string | Buffer, cuts: readonly number[] = [], maxItemBytes = 100_000): unknown {
   const bytes = Buffer.from(text);
-  const reader = createListReader((item) => item, maxItemBytes);
+  const items: unknown[] = [];
+  const reader = createListReader((item) => items.push(item), maxItemBytes);
   let from = 0;
   for (const cut of [...cuts, bytes.length]) {
     reader.push(bytes.subarray(from, cut));
     from = cut;
   }
-  return reader.end();
+  return { pageCount: reader.end(), items };
 }
 
 const tricky = [
