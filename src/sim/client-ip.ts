@@ -16,7 +16,7 @@ export function makeClientIp(trustedProxies: readonly string[]): ClientIp {
     const [address = '', prefix] = entry.split('/');
     const bits = Number(prefix);
     const allowed = isIP(address) === 6 ? 128 : 32;
-    if (isIP(address) === 0 || (prefix !== undefined && !(Number.isInteger(bits) && bits >= 0 && bits <= allowed))) {
+    if (isIP(address) === 0 || (prefix !== undefined && !(/^\d+$/.test(prefix) && bits <= allowed))) {
       throw new Error(`trusted proxy '${entry}' given; allowed are IP addresses and networks such as 10.0.0.0/8`);
     }
     if (prefix === undefined) trusted.addAddress(address, isFamily(address));

@@ -150,6 +150,7 @@ export function createListener(address: string, port: number, style: ReplyStyle,
     });
     for (const socket of sockets) socket.destroy();
     await closed;
+    sockets.clear();
   }
 
   return {

@@ -39,7 +39,6 @@ export function errorBody(features: VersionFeatures, message: string): string {
 
 /** A value that may stand in a header: UTF-8 as bytes, line breaks as spaces (as Go does), other control characters gone. */
 function headerValue(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   const clean = text.replace(/[\r\n]/g, ' ').replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '');
   return Buffer.from(clean, 'utf8').toString('latin1');
 }
