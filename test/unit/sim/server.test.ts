@@ -148,6 +148,17 @@ describe('a stand-in', () => {
     await (await createSimServer({ address: block.address(12) })).stop();
   });
 
+  it('tells players who wait at once when the publisher is lost', async () => {
+    await server.stop();
+    server = await createSimServer({ address: block.address(11), variant: 'fmp4', firstSegmentDelayMs: 3_600_000 });
+    const publisher = server.publish('live/a');
+    const waiting = ask(server.hlsUrl, { path: '/live/a/index.m3u8?cookieCheck=1' });
+    await until('the session to open', () => server.sessions().length === 1);
+    publisher.stop();
+    expect((await waiting).status).toBe(500);
+    expect(server.sessions()).toEqual([]);
+  });
+
   it('lets go of players that leave while they wait', async () => {
     await server.stop();
     server = await createSimServer({ address: block.address(11), variant: 'fmp4', firstSegmentDelayMs: 60_000 });
