@@ -3,6 +3,7 @@ import type { FleetServer } from '../../../src/directory/views';
 import type { Logger } from '../../../src/log';
 import type { HaproxyInfo, RuntimeClient, RuntimeError } from '../../../src/runtime';
 import { until } from '../../support/until';
+import { timersOf } from '../runtime/timers-of';
 
 type Reply = string | RuntimeError;
 
@@ -45,7 +46,7 @@ const states = (...servers: [name: string, op: number, admin: number, address?: 
   ].join('\n');
 const gone: RuntimeError = { reason: 'unreachable', message: 'there is no socket' };
 
-function observed(replies: { info: Reply; states: Reply }) {
+function observed(replies: { info: Reply; states: Reply }, intervalMs = 1) {
   const fake = fakeClient(replies);
   const { log, lines } = fakeLog();
   const fleets: (readonly FleetServer[])[] = [];
@@ -57,7 +58,7 @@ function observed(replies: { info: Reply; states: Reply }) {
     onServers: (servers) => void fleets.push(servers),
     onHaproxy: (haproxy) => void processes.push(haproxy),
     log,
-    intervalMs: 1,
+    intervalMs,
   });
   const polls = async (count: number) => {
     const target = observer.stats.polls + count;
@@ -68,7 +69,8 @@ function observed(replies: { info: Reply; states: Reply }) {
 }
 
 let current: ReturnType<typeof observed> | undefined;
-const observe = (replies: { info: Reply; states: Reply }) => (current = observed(replies));
+const observe = (replies: { info: Reply; states: Reply }, intervalMs?: number) =>
+  (current = observed(replies, intervalMs));
 afterEach(() => current?.observer.stop());
 
 const names = (fleet: readonly FleetServer[] | undefined) =>
@@ -176,4 +178,13 @@ it('stops for good: no poll, no report, even from one that was under way', async
   seen.observer.start();
   await new Promise((done) => setTimeout(done, 20));
   expect({ polls: seen.observer.stats.polls, fleets: seen.fleets }).toEqual({ polls, fleets: [] });
+});
+
+it('leaves no timer behind', async () => {
+  const { left, restore } = timersOf(59_999);
+  const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0]) }, 59_999);
+  await until('the pause between two polls', () => left().set === 1);
+  await seen.observer.stop();
+  expect(left()).toEqual({ set: 1, cleared: 1 });
+  restore();
 });

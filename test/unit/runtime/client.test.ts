@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRuntimeClient, type RuntimeAddress, showInfo, showServersState } from '../../../src/runtime';
 import { until } from '../../support/until';
+import { timersOf } from './timers-of';
 
 const fixtures = join(__dirname, '../../fixtures/runtime');
 const info = 'Version: 3.2.1\nPid: 7\nUptime_sec: 3\n\n';
@@ -82,6 +83,15 @@ describe('one command', () => {
     });
     expect(await client().execute(['x'])).toEqual({ ok: true, value: 'Grüße\n' });
   });
+});
+
+it('leaves no timer behind, whether it was answered or not', async () => {
+  const { left, restore } = timersOf(59_999);
+  await client({ timeoutMs: 59_999 }).execute(['x']);
+  await listen((_, socket) => socket.end(info));
+  await client({ timeoutMs: 59_999 }).execute(['x']);
+  expect(left()).toEqual({ set: 2, cleared: 2 });
+  restore();
 });
 
 describe('failures are values', () => {
