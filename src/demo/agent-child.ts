@@ -73,7 +73,7 @@ export async function startAgentChild(options: AgentChildOptions): Promise<Agent
     await connections.destroy();
   };
   try {
-    await waitFor(async () => (await get('/healthz')) !== '', ending.reason);
+    await waitFor(`the agent to answer on ${url}`, async () => (await get('/healthz')) !== '', ending.reason);
   } catch (error) {
     await stop();
     throw error;
@@ -82,10 +82,14 @@ export async function startAgentChild(options: AgentChildOptions): Promise<Agent
     child,
     url,
     knows: (streams) =>
-      waitFor(async () => {
-        const list = await get('/v1/streams');
-        return streams.every((stream) => list.includes(`"name":"${stream}"`));
-      }, ending.reason),
+      waitFor(
+        'the agent to see all streams',
+        async () => {
+          const list = await get('/v1/streams');
+          return streams.every((stream) => list.includes(`"name":"${stream}"`));
+        },
+        ending.reason,
+      ),
     async figures() {
       const text = await get('/metrics').catch(() => undefined);
       return text === undefined ? undefined : figuresOf(text);

@@ -18,8 +18,8 @@ export interface Holding {
 export interface HolderLog {
   /** A publisher sets out to this server. */
   connecting(stream: string, server: string): void;
-  /** The server has the stream. Returns the server from which it moved, if it did. */
-  live(stream: string, server: string): string | undefined;
+  /** The server has the stream. */
+  live(stream: string, server: string): void;
   /** The publisher is told to leave. */
   leaving(stream: string, server: string): void;
   /** The server has lost the stream. */
@@ -30,8 +30,8 @@ export interface HolderLog {
   holders(stream: string): readonly string[];
   /** Whether the server may have had the stream at some moment between the two times. */
   mayHaveHeld(stream: string, server: string, fromMs: number, toMs: number): boolean;
-  /** Whether one and the same server certainly had the stream all the time between the two. */
-  wasAvailable(stream: string, fromMs: number, toMs: number): boolean;
+  /** Whether at every moment between the two times some server certainly had the stream. */
+  alwaysHadHolder(stream: string, fromMs: number, toMs: number): boolean;
   /** How often a stream's newest publisher was on another server than the one before. */
   readonly moves: number;
 }
@@ -63,9 +63,7 @@ export function createHolderLog(now: () => number = Date.now): HolderLog {
       connecting(stream, server).liveMs = now();
       const before = lastHolder.get(stream);
       lastHolder.set(stream, server);
-      if (before === undefined || before === server) return undefined;
-      moves++;
-      return before;
+      if (before !== undefined && before !== server) moves++;
     },
     leaving(stream, server) {
       const holding = open(stream, server);
@@ -86,10 +84,13 @@ export function createHolderLog(now: () => number = Date.now): HolderLog {
       all(stream).some(
         (holding) => holding.server === server && holding.fromMs <= toMs && (holding.toMs ?? Infinity) >= fromMs,
       ),
-    wasAvailable: (stream, fromMs, toMs) =>
-      all(stream).some(
-        ({ liveMs, leavingMs }) => liveMs !== undefined && liveMs <= fromMs && (leavingMs ?? Infinity) > toMs,
-      ),
+    alwaysHadHolder(stream, fromMs, toMs) {
+      let coveredMs = fromMs;
+      for (const { liveMs, leavingMs } of [...all(stream)].sort(byLiveMs)) {
+        if (liveMs !== undefined && liveMs <= coveredMs) coveredMs = Math.max(coveredMs, leavingMs ?? Infinity);
+      }
+      return coveredMs > toMs;
+    },
     get moves() {
       return moves;
     },
@@ -98,7 +99,11 @@ export function createHolderLog(now: () => number = Date.now): HolderLog {
   function holders(stream: string): readonly string[] {
     return all(stream)
       .filter(({ liveMs, toMs }) => liveMs !== undefined && toMs === undefined)
-      .sort((a, b) => (b.liveMs ?? 0) - (a.liveMs ?? 0))
+      .sort((a, b) => byLiveMs(b, a))
       .map(({ server }) => server);
   }
+}
+
+function byLiveMs(a: Holding, b: Holding): number {
+  return (a.liveMs ?? Infinity) - (b.liveMs ?? Infinity);
 }

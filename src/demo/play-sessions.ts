@@ -28,6 +28,8 @@ export interface PlaySessionsOptions {
   /** Told of each request that failed and of each answer from a wrong server, in words. */
   readonly onTrouble: (trouble: string) => void;
   readonly signal: AbortSignal;
+  /** Pause between two looks at the playlists. Default 700. */
+  readonly roundMs?: number;
 }
 
 /** What a player plays from. */
@@ -41,12 +43,14 @@ interface Session {
 const concurrency = 12;
 const sharedConnections = 8;
 const roundsASession = 4;
-const roundMs = 700;
+const defaultRoundMs = 700;
 /**
- * How old the directory's knowledge may be: lists every second, results of lookups for two seconds, and some for a busy machine. A session that begins within
- * that time after a move may be sent to the old server, whose 404 makes HAProxy try the next one in the same request.
+ * How old the directory's knowledge may be: lists every second, results of lookups for two seconds, and some for a busy machine. A
+ * session that begins within that time after a move may be sent to the old server, whose 404 makes HAProxy try the next one.
  */
 const directoryLagMs = 3000;
+/** How long the directory may go on saying that nobody has a stream: `lookup.missTtl`, and some for a busy machine. */
+const absenceLagMs = 1000;
 /** How long a player goes on asking for a stream that nobody publishes. */
 const maxWaits = 60;
 const waitMs = 500;
@@ -58,14 +62,16 @@ export async function playSessions(options: PlaySessionsOptions): Promise<Sessio
   const counts = { sessions: 0, requests: 0, failed: 0, wrongServer: 0, restarts: 0, waits: 0 };
   let begun = 0;
 
-  const isServersOwn = ({ stream, server, startedMs, endedMs }: PlayerAnswer): boolean =>
-    server !== undefined && holders.mayHaveHeld(stream, server, startedMs - directoryLagMs, endedMs);
-
   function onAnswer(answer: PlayerAnswer): void {
     counts.requests++;
     // 401 and 404 on a child tell a session that its publisher has left: it followed its session, as it should.
     const isFarewell = answer.kind !== 'master' && answer.status !== 200;
-    if (answer.server === undefined || isFarewell || isServersOwn(answer)) return;
+    if (answer.server === undefined || isFarewell) return;
+    const { stream, server, startedMs, endedMs } = answer;
+    const sinceMs = startedMs - directoryLagMs;
+    // Where nobody had the stream, every server was as good as another.
+    const hasOwner = holders.alwaysHadHolder(stream, sinceMs, endedMs);
+    if (!hasOwner || holders.mayHaveHeld(stream, server, sinceMs, endedMs)) return;
     counts.wrongServer++;
     options.onTrouble(`wrong server: ${inWords(answer)}`);
   }
@@ -82,7 +88,8 @@ export async function playSessions(options: PlaySessionsOptions): Promise<Sessio
       if (answer.status === 200 && answer.server !== undefined) {
         return { server: answer.server, sinceMs: answer.endedMs };
       }
-      const isNobodys = answer.status === 404 && !holders.wasAvailable(answer.stream, answer.startedMs, answer.endedMs);
+      const { stream, status, startedMs, endedMs } = answer;
+      const isNobodys = status === 404 && !holders.alwaysHadHolder(stream, startedMs - absenceLagMs, endedMs);
       if (!isNobodys || waits === maxWaits) {
         countFailure(answer);
         return undefined;
@@ -114,7 +121,7 @@ export async function playSessions(options: PlaySessionsOptions): Promise<Sessio
         counts.restarts++;
         session = await begin(player);
       }
-      await pause(roundMs);
+      await pause(options.roundMs ?? defaultRoundMs);
     }
     counts.sessions++;
   }

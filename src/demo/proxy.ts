@@ -1,10 +1,10 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { createRuntimeClient, showInfo } from '../runtime';
 import { type DemoAddresses, pageUrl } from './addresses';
 import { type Child, startChild } from './child';
 import type { Ending } from './ending';
 import { packageRoot } from './package-root';
+import { programPath } from './program-path';
 import { parseSessionsTable, type TableSession } from './sessions-table';
 import { waitFor } from './wait-for';
 
@@ -38,7 +38,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const client = createRuntimeClient({ address: { path: socket } });
   const child = await startChild({
     title: 'HAProxy',
-    command: haproxyBin ?? haproxyOnPath(),
+    command: programPath(haproxyBin ?? 'haproxy'),
     args: ['-db', '-f', join(packageRoot, 'haproxy/haproxy.cfg')],
     env: {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MTX'))),
@@ -60,11 +60,15 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   ending.watch(child);
   let version = '';
   try {
-    await waitFor(async () => {
-      const info = await showInfo(client);
-      if (info.ok) version = info.value.version;
-      return info.ok;
-    }, ending.reason);
+    await waitFor(
+      'HAProxy to answer on its socket',
+      async () => {
+        const info = await showInfo(client);
+        if (info.ok) version = info.value.version;
+        return info.ok;
+      },
+      ending.reason,
+    );
   } catch (error) {
     child.kill();
     throw error;
@@ -74,30 +78,18 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     version,
     socket,
     ready: () =>
-      waitFor(async () => {
-        const stat = await client.execute(['show', 'stat']);
-        const isUp = /^(?:mtx,mtx\d|mtx_agent,agent1),.*,UP(?:,|\s)/;
-        return stat.ok && stat.value.split('\n').filter((line) => isUp.test(line)).length > addresses.servers.length;
-      }, ending.reason),
+      waitFor(
+        'HAProxy to see all servers and the agent',
+        async () => {
+          const stat = await client.execute(['show', 'stat']);
+          const isUp = /^(?:mtx,mtx\d|mtx_agent,agent1),.*,UP(?:,|\s)/;
+          return stat.ok && stat.value.split('\n').filter((line) => isUp.test(line)).length > addresses.servers.length;
+        },
+        ending.reason,
+      ),
     async sessions() {
       const table = await client.execute(['show', 'table', 'sessions']);
       return table.ok ? parseSessionsTable(table.value) : [];
     },
   };
-}
-
-/** Debian keeps it in /usr/sbin, which is not on the path of ordinary users. */
-function haproxyOnPath(): string {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  const found = folders.map((path) => join(path, 'haproxy')).find(isExecutable);
-  return found ?? 'haproxy';
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

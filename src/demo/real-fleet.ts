@@ -10,6 +10,7 @@ import type { Ending } from './ending';
 import type { DemoFleet } from './fleet';
 import type { HolderLog } from './holder-log';
 import { mediamtxConfig } from './mediamtx-config';
+import { programPath } from './program-path';
 import { waitFor } from './wait-for';
 
 export interface RealFleetOptions {
@@ -30,7 +31,8 @@ export interface RealFleetOptions {
  */
 export async function createRealDemoFleet(options: RealFleetOptions): Promise<DemoFleet> {
   const { addresses, log, ending } = options;
-  const version = await mediamtxVersion(options.mediamtxBin);
+  const bin = programPath(options.mediamtxBin);
+  const version = await mediamtxVersion(bin);
   const servers: Child[] = [];
   const publishers = new Map<string, Child>();
   const connections = new Agent();
@@ -39,16 +41,17 @@ export async function createRealDemoFleet(options: RealFleetOptions): Promise<De
     await writeFile(file, mediamtxConfig(server, version));
     const child = await startChild({
       title: `MediaMTX ${server.name}`,
-      command: options.mediamtxBin,
+      command: bin,
       args: [file],
       // Its own variables would override the file.
       env: withoutPrefix('MTX_'),
       cwd: options.folder,
-      missing: missingMediamtx(options.mediamtxBin),
+      missing: missingMediamtx(bin),
     });
     servers.push(child);
     ending.watch(child);
-    await waitFor(async () => (await ask(server, '/v3/paths/list')).status === 200, child.died, ending.reason);
+    const answers = async () => (await ask(server, '/v3/paths/list')).status === 200;
+    await waitFor(`the Control API of ${server.name}`, answers, ending.reason);
   }
 
   function addressOf(name: string): DemoServerAddress {
@@ -80,7 +83,7 @@ export async function createRealDemoFleet(options: RealFleetOptions): Promise<De
     });
     publishers.set(`${stream} ${name}`, child);
     ending.watch(child);
-    await waitFor(() => isLive(server, stream), child.died, ending.reason);
+    await waitFor(`${name} to have ${stream}`, () => isLive(server, stream), ending.reason);
     log.live(stream, name);
   }
 
@@ -91,7 +94,8 @@ export async function createRealDemoFleet(options: RealFleetOptions): Promise<De
     publishers.delete(key);
     log.leaving(stream, name);
     await child.stop();
-    await waitFor(async () => !(await isLive(addressOf(name), stream)), ending.reason);
+    const hasLost = async () => !(await isLive(addressOf(name), stream));
+    await waitFor(`${name} to lose ${stream}`, hasLost, ending.reason);
     log.gone(stream, name);
   }
 

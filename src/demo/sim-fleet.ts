@@ -39,8 +39,10 @@ export async function createSimDemoFleet(
       return Promise.resolve();
     },
     move(stream, from, to) {
-      unpublish(stream, from);
+      // Without a moment in between: whoever finds nobody has been misled.
+      fleet.server(from).unpublish(stream);
       publish(stream, to);
+      log.gone(stream, from);
       return Promise.resolve();
     },
     stop: () => fleet.stop(),
