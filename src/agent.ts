@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { mediamtxAccess, type Settings } from './config';
 import { createObserver } from './control';
 import { createDirectory, type Directory, type FleetServer } from './directory';
@@ -21,6 +22,7 @@ export interface RunningAgent {
  * @throws Error when an address cannot be listened on; nothing is left running then.
  */
 export async function runAgent(settings: Settings, log: Logger): Promise<RunningAgent> {
+  keepHeapSmall();
   const directory = createDirectory({
     intervalMs: settings.directory.interval,
     staleForMs: settings.directory.staleFor,
@@ -34,7 +36,10 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       perSecond: settings.lookup.budget,
     },
     apiTimeoutMs: settings.mediamtx.timeout,
-    credentialsFor: (server) => mediamtxAccess(settings, { name: server, address: '-' }),
+    credentialsFor: (server) => {
+      const { username, password } = mediamtxAccess(settings, { name: server, address: '-' });
+      return { username, password };
+    },
     log,
   });
   const router = withDecisionLog(createRouter(directory), log);
@@ -103,4 +108,13 @@ function staticServer(
     operational: 'UNKNOWN',
     administrative: 'ready',
   };
+}
+
+/**
+ * A sidecar shares its machine with HAProxy: collect garbage at 20 % above what lives (V8's own choice is 100 % and more), and leave the
+ * young generation at its first size. With 100,000 streams it halves the resident memory and costs some percent of a core.
+ */
+function keepHeapSmall(): void {
+  setFlagsFromString('--heap-growing-percent=20');
+  setFlagsFromString('--semi-space-growth-factor=1');
 }

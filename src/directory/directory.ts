@@ -2,16 +2,18 @@ import type { Logger } from '../log';
 import { createMediamtxClient, isStreamName, type MediamtxClient, type MediamtxClientOptions } from '../mediamtx';
 import { createHolderPolicy, type HolderPolicy, type HolderRule } from './holder-policy';
 import { nextInventoryMs } from './inventory-schedule';
-import { createLookups, type FoundHolder, type LookupResult, type LookupStats } from './lookup';
+import { createLookups, type LookupResult, type LookupStats } from './lookup';
 import {
   type ApiCallStats,
   countApiCall,
   createApiCallStats,
   createServerSlot,
+  type Holding,
   isUsable,
   type ServerSlot,
+  type StreamEntry,
 } from './server-slot';
-import { createStreamIndex, type Holding, isNewer, type StreamEntry } from './stream-index';
+import { createStreamIndex, isNewer } from './stream-index';
 import type { FleetServer, HolderView, ServerEvidence, ServerView, StreamView } from './views';
 
 export interface DirectoryOptions {
@@ -143,11 +145,19 @@ export function createDirectory(options: DirectoryOptions): Directory {
     );
   }
 
+  /** New servers one shortly after the other: a large fleet's first lists all at once would set the process's memory for good. */
+  function startPolling(): void {
+    const fresh = slots.filter((slot) => !timers.has(slot));
+    const staggerMs = Math.min(10, options.intervalMs / fresh.length);
+    fresh.forEach((slot, i) => schedule(slot, i * staggerMs));
+  }
+
   /** One round of the inventory of one server: ask, take over or keep the last good answer, come again. */
   async function poll(slot: ServerSlot): Promise<void> {
     if (polling.has(slot)) return;
     polling.add(slot);
-    const askedAt = now();
+    // Whole milliseconds, and never later than it was: kept with every stream, and small that way.
+    const askedAt = Math.floor(now());
     const round = index.list(slot, askedAt);
     let readers = 0;
     const answer = await slot.client.listPaths((report) => {
@@ -238,7 +248,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     return slot.consecutiveFailures > 0;
   }
 
-  function holderView({ slot, report }: Holding | FoundHolder, lookedUpAt: number | undefined): HolderView {
+  function holderView({ slot, report }: Pick<Holding, 'slot' | 'report'>, lookedUpAt: number | undefined): HolderView {
     return {
       server: slot.name,
       publisherSince: report.publisherSinceMs > 0 ? new Date(report.publisherSinceMs).toISOString() : undefined,
@@ -365,11 +375,11 @@ export function createDirectory(options: DirectoryOptions): Directory {
       for (const gone of before.values()) disconnect(gone);
       const names = new Set(servers.map((server) => server.name));
       for (const name of apiCalls.keys()) if (!names.has(name)) apiCalls.delete(name);
-      if (running) for (const slot of slots) if (!timers.has(slot)) schedule(slot, 0);
+      if (running) startPolling();
     },
     start() {
       running = true;
-      for (const slot of slots) schedule(slot, 0);
+      startPolling();
     },
     async stop() {
       running = false;

@@ -2,7 +2,6 @@ export { createDirectory, type Directory, type DirectoryOptions, type DirectoryS
 export type { HolderPolicy, HolderRule } from './holder-policy';
 export type { FoundHolder, LookupResult, LookupStats } from './lookup';
 export { type Candidate, hashText, pickByRendezvous } from './rendezvous';
-export { type ApiCallStats, isPlaceable, type ServerSlot } from './server-slot';
-export type { Holding, StreamEntry } from './stream-index';
+export { type ApiCallStats, type Holding, isPlaceable, type ServerSlot, type StreamEntry } from './server-slot';
 export type * from './views';
 export { isStreamName, maxStreamNameLength } from '../mediamtx';

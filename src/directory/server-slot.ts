@@ -1,7 +1,7 @@
-import type { ApiCall, ApiOutcome, MediamtxClient, ServerInfo } from '../mediamtx';
+import type { ApiCall, ApiOutcome, MediamtxClient, PathReport, ServerInfo } from '../mediamtx';
 import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
+import type { HolderPolicy } from './holder-policy';
 import { hashText } from './rendezvous';
-import type { Holding } from './stream-index';
 import type { ApiHealth, FleetServer } from './views';
 
 /** Upper bounds of the buckets in which API call times are counted, in seconds. */
@@ -32,6 +32,30 @@ export interface ServerSlot {
   inventoryTookMs: number | undefined;
   info: ServerInfo | undefined;
   readonly calls: ApiCallStats;
+}
+
+/** What is kept of a server's report: of a stream in the index the name is known, and that it is live. */
+export type KeptReport = { -readonly [Key in Exclude<keyof PathReport, 'name' | 'live'>]: PathReport[Key] };
+
+/** One server's claim to a stream. */
+export interface Holding {
+  readonly slot: ServerSlot;
+  readonly entry: StreamEntry;
+  /** Kept up to date in place: 100,000 new objects a round would cost more memory than the streams themselves. */
+  readonly report: KeptReport;
+  /** Monotonic ms at which this publisher was first seen there. */
+  seenAt: number;
+  /** The round of lists in which it was last confirmed. */
+  round: number;
+}
+
+/** A stream and who has it; `chosen` is kept ready, so that a decision is one look into a map. */
+export interface StreamEntry {
+  readonly name: string;
+  readonly policy: HolderPolicy;
+  holdings: readonly Holding[];
+  /** The usable holder with the newest publisher; undefined when none is usable. */
+  chosen: ServerSlot | undefined;
 }
 
 export function createServerSlot(fleet: FleetServer, client: MediamtxClient, calls: ApiCallStats): ServerSlot {

@@ -1,27 +1,6 @@
 import type { PathReport } from '../mediamtx';
 import type { HolderPolicy } from './holder-policy';
-import type { ServerSlot } from './server-slot';
-
-/** One server's claim to a stream. */
-export interface Holding {
-  readonly slot: ServerSlot;
-  readonly entry: StreamEntry;
-  /** Kept up to date in place: 100,000 new objects a round would cost more memory than the streams themselves. */
-  readonly report: { -readonly [Key in keyof PathReport]: PathReport[Key] };
-  /** Monotonic ms at which this publisher was first seen there. */
-  seenAt: number;
-  /** The round of lists in which it was last confirmed. */
-  round: number;
-}
-
-/** A stream and who has it; `chosen` is kept ready, so that a decision is one look into a map. */
-export interface StreamEntry {
-  readonly name: string;
-  readonly policy: HolderPolicy;
-  holdings: readonly Holding[];
-  /** The usable holder with the newest publisher; undefined when none is usable. */
-  chosen: ServerSlot | undefined;
-}
+import type { Holding, KeptReport, ServerSlot, StreamEntry } from './server-slot';
 
 export interface StreamIndex {
   get(stream: string): StreamEntry | undefined;
@@ -81,9 +60,12 @@ export function createStreamIndex(
   function add(slot: ServerSlot, report: PathReport, at: number, round: number): boolean {
     const entry = entryFor(report.name);
     if (entry === undefined) return false;
-    const holding: Holding = { slot, entry, report: { ...report }, seenAt: at, round };
+    const { publisherSinceMs, sourceType, readers, tracks, bytesReceived, bytesSent } = report;
+    const kept: KeptReport = { publisherSinceMs, sourceType, readers, tracks, bytesReceived, bytesSent };
+    const holding: Holding = { slot, entry, report: kept, seenAt: at, round };
     slot.live.set(entry.name, holding);
-    set(entry, [...entry.holdings, holding]);
+    // A literal of one takes one place; a spread leaves room for sixteen more, 100,000 times.
+    set(entry, entry.holdings.length === 0 ? [holding] : entry.holdings.concat(holding));
     return true;
   }
 

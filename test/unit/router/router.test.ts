@@ -40,7 +40,7 @@ async function ready(count = 3, change: Partial<DirectoryOptions> = {}): Promise
   begin(count, change);
   tellFleet();
   directory.start();
-  await passMs(1);
+  await passMs(50);
 }
 
 const passMs = (ms: number) => jest.advanceTimersByTimeAsync(ms);
@@ -61,7 +61,7 @@ describe('a stream in the inventory', () => {
     mtx(2).streams = { 'live/a': 1 };
     tellFleet();
     directory.start();
-    await passMs(1);
+    await passMs(50);
     expect(router.decide('live/a', 's')).toEqual({ state: 'located', server: 'mtx2' });
     expect(gets()).toBe(0);
   });
@@ -334,7 +334,7 @@ describe('the fleet', () => {
     tellFleet();
     directory.start();
     expect(directory.hasEvidence()).toBe(false);
-    await passMs(1);
+    await passMs(50);
     expect(directory.hasEvidence()).toBe(true);
   });
 
