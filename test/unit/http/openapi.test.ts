@@ -1,0 +1,187 @@
+import Ajv2020 from 'ajv/dist/2020';
+import { createApp, templateOf } from '../../../src/http/app';
+import { createHttpStats } from '../../../src/http/http-stats';
+import { createOpenApi } from '../../../src/http/openapi';
+import { problemTitles } from '../../../src/http/problem';
+import { type HttpLab, holder, located, type Reply, serverView, startHttpLab, stream } from './lab';
+
+interface Content {
+  readonly content: Readonly<Record<string, { readonly schema: object }>>;
+  readonly headers?: Readonly<Record<string, { readonly schema: object }>>;
+}
+interface Operation {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required: boolean }[];
+  readonly responses: Readonly<Record<string, Content | { readonly $ref: string }>>;
+}
+interface Document {
+  readonly openapi: string;
+  readonly info: { readonly version: string };
+  readonly paths: Readonly<Record<string, { readonly get: Operation }>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, object>>;
+    readonly responses: Readonly<Record<string, Content>>;
+  };
+}
+
+let lab: HttpLab;
+let document: Document;
+
+beforeAll(async () => {
+  lab = await startHttpLab();
+  document = (await lab.request('/openapi.json')).json as Document;
+});
+afterAll(() => lab.server.stop());
+
+/** The schemas with nothing allowed beside what they describe: a field that the document forgets is a failure. */
+function strict(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(strict);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, strict(value)]));
+  return 'properties' in inner ? { ...inner, additionalProperties: false } : inner;
+}
+
+/** Why a reply is not what the document says of its path and status; empty when it is. */
+function deviations(path: string, reply: Reply): string {
+  const described = document.paths[path]?.get.responses[reply.status];
+  if (described === undefined) return `${reply.status} is not described`;
+  const response =
+    '$ref' in described
+      ? document.components.responses[described.$ref.replace('#/components/responses/', '')]
+      : described;
+  const type = (reply.headers['content-type'] ?? '').split(';')[0] ?? '';
+  const schema = response?.content[type]?.schema;
+  if (schema === undefined) return `${type} is not described`;
+  const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { 'uri-reference': true } });
+  ajv.addSchema(strict({ ...document }) as object, 'document');
+  const check = (part: object, value: unknown): string => {
+    const absolute = JSON.stringify(strict(part)).replaceAll('"#/components/', '"document#/components/');
+    const validate = ajv.compile(JSON.parse(absolute) as object);
+    return validate(value) ? '' : ajv.errorsText(validate.errors);
+  };
+  const headers = Object.entries(response?.headers ?? {}).map(([name, { schema: headerSchema }]) => {
+    const value = reply.headers[name];
+    return value === undefined ? '' : check(headerSchema, value);
+  });
+  return [check(schema, reply.json ?? reply.text), ...headers].filter(Boolean).join('; ');
+}
+
+it('describes every path that express has, and no other', () => {
+  const app = createApp({
+    router: { explain: () => Promise.reject(new Error('not asked')) },
+    directory: { streams: () => [], stream: () => undefined, servers: () => [], hasEvidence: () => true },
+    metrics: { render: () => Promise.reject(new Error('not asked')) },
+    log: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: () => undefined,
+      error: () => undefined,
+      isLevelEnabled: () => false,
+    },
+    version: '1.2.3',
+    stats: createHttpStats(),
+    routeAnswer: () => undefined,
+  });
+  const routed = app.router.stack.flatMap(({ route }) => (route === undefined ? [] : [templateOf(route.path)]));
+  expect(routed.sort()).toEqual(Object.keys(document.paths).sort());
+});
+
+it('is the document of this version, and every reference in it leads somewhere', () => {
+  expect(document.openapi).toMatch(/^3\.1\./);
+  expect(document.info.version).toBe('1.2.3');
+  expect(document).toEqual(JSON.parse(JSON.stringify(createOpenApi('1.2.3'))));
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/(\w+)\/(\w+)"/g)];
+  expect(references.length).toBeGreaterThan(20);
+  for (const [, kind = '', name = ''] of references) {
+    expect(Object.keys(document.components[kind as 'schemas' | 'responses'])).toContain(name);
+  }
+  for (const [path, { get }] of Object.entries(document.paths)) {
+    const inPath = (get.parameters ?? []).filter((parameter) => parameter.in === 'path').map(({ name }) => name);
+    expect([path, inPath]).toEqual([path, [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)]);
+  }
+  expect(new Set(Object.values(document.paths).map(({ get }) => get.operationId)).size).toBe(
+    Object.keys(document.paths).length,
+  );
+});
+
+it('every problem is described where its type points', () => {
+  expect(Object.keys(document.components.responses).sort()).toEqual(Object.keys(problemTitles).sort());
+});
+
+const answers: { path: string; target: string; arrange?: () => void }[] = [
+  { path: '/v1/route', target: '/v1/route?stream=a&session=s' },
+  {
+    path: '/v1/route',
+    target: '/v1/route?stream=unknown',
+    arrange: () => {
+      lab.router.decide = () => ({ state: 'unknown', server: undefined });
+    },
+  },
+  { path: '/v1/route', target: '/v1/route?stream=..' },
+  { path: '/v1/route', target: '/v1/route' },
+  { path: '/v1/streams', target: '/v1/streams?limit=1' },
+  { path: '/v1/streams', target: '/v1/streams?limit=0' },
+  { path: '/v1/streams/{name}', target: '/v1/streams/live/a' },
+  { path: '/v1/streams/{name}', target: '/v1/streams/live/nobody' },
+  { path: '/v1/streams/{name}', target: '/v1/streams/%0a' },
+  { path: '/v1/streams/{name}/why', target: '/v1/streams/live/a/why?session=s' },
+  { path: '/v1/streams/{name}/why', target: '/v1/streams/a%3Bb/why' },
+  { path: '/v1/servers', target: '/v1/servers' },
+  { path: '/healthz', target: '/healthz' },
+  { path: '/readyz', target: '/readyz' },
+  {
+    path: '/readyz',
+    target: '/readyz?without=evidence',
+    arrange: () => {
+      lab.directory.evidence = false;
+    },
+  },
+  { path: '/metrics', target: '/metrics' },
+  { path: '/openapi.json', target: '/openapi.json' },
+];
+
+describe('real answers', () => {
+  beforeEach(() => {
+    lab.router.decide = () => located;
+    lab.directory.evidence = true;
+    lab.directory.servers = [
+      serverView('mtx1'),
+      serverView('mtx2', {
+        health: 'suspect',
+        consecutiveFailures: 5,
+        lastError: 'timeout',
+        inventoryAgeMs: undefined,
+        inventoryTookMs: undefined,
+        version: undefined,
+        era: undefined,
+      }),
+    ];
+    const unknown = { publisherSince: undefined, sourceType: undefined, tracks: [] };
+    lab.directory.streams = [stream('live/a', [holder('mtx1'), holder('mtx2', unknown)]), stream('live/b')];
+  });
+
+  it.each(answers)('$path describes what $target answers', async ({ path, target, arrange }) => {
+    arrange?.();
+    const reply = await lab.request(target);
+    expect(deviations(path, reply)).toBe('');
+  });
+
+  it.each([...new Set(answers.map(({ path }) => path))])('%s describes 405 and 414', async (path) => {
+    const target = path.replace('{name}', 'a');
+    expect(deviations(path, await lab.request(target, { method: 'DELETE' }))).toBe('');
+    const long = await lab.request(`${target}?${'x'.repeat(9000)}`);
+    expect(long.status).toBe(414);
+    expect(deviations(path, long)).toBe('');
+  });
+
+  it('a field that is missing, new or of another type would be seen', async () => {
+    const reply = await lab.request('/v1/servers');
+    const [server] = (reply.json as { servers: Record<string, unknown>[] }).servers;
+    const other = (changed: object): Reply => ({ ...reply, json: { servers: [{ ...server, ...changed }] } });
+    expect(deviations('/v1/servers', other({}))).toBe('');
+    expect(deviations('/v1/servers', other({ port: '8888' }))).toMatch(/port must be integer/);
+    expect(deviations('/v1/servers', other({ surprise: 1 }))).toMatch(/additional properties/);
+    expect(deviations('/v1/servers', { ...reply, json: { servers: [{ name: 'mtx1' }] } })).toMatch(/required property/);
+    expect(deviations('/v1/servers', { ...reply, status: 418 })).toBe('418 is not described');
+  });
+});
