@@ -8,5 +8,6 @@ ensurePrograms([...(process.env.HAPROXY_BIN ? [] : ['haproxy']), ...(process.env
 build();
 const demo = spawn(process.execPath, ['dist/cli/main.js', 'demo', ...process.argv.slice(2)], { stdio: 'inherit' });
 // Ctrl-C (and the end of a terminal) reaches the demo by itself; this process only has to outlive it.
-for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM']) process.on(signal, () => signal === 'SIGTERM' && demo.kill(signal));
+for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'])
+  process.on(signal, () => signal === 'SIGTERM' && demo.kill(signal));
 demo.once('exit', (code) => process.exit(code ?? 1));

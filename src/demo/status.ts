@@ -1,7 +1,7 @@
 import type { DemoAddresses } from './addresses';
 import type { AgentFigures } from './agent-child';
 import type { DemoEvent } from './event-list';
-import type { Holding, HolderLog } from './holder-log';
+import type { HolderLog, Holding } from './holder-log';
 import type { DemoStream } from './schedule';
 import type { TableSession } from './sessions-table';
 

@@ -66,7 +66,10 @@ describe('playSessions', () => {
 
   it('follows the redirect of a server with sessions, and counts both answers', async () => {
     answer = (request, response) => {
-      if (request.url !== '/live/a/index.m3u8') { sendFrom('mtx1')(request, response); return; }
+      if (request.url !== '/live/a/index.m3u8') {
+        sendFrom('mtx1')(request, response);
+        return;
+      }
       response.writeHead(302, { location: '/live/a/index.m3u8?cookieCheck=1', 'x-mtx-server': 'mtx1' });
       return response.end();
     };
@@ -101,8 +104,14 @@ describe('playSessions', () => {
     let hasMoved = false;
     answer = (request, response) => {
       const isMaster = request.url?.includes('index') === true;
-      if (isMaster) { sendFrom(hasMoved ? 'mtx2' : 'mtx1')(request, response); return; }
-      if (hasMoved) { sendFrom('mtx2')(request, response); return; }
+      if (isMaster) {
+        sendFrom(hasMoved ? 'mtx2' : 'mtx1')(request, response);
+        return;
+      }
+      if (hasMoved) {
+        sendFrom('mtx2')(request, response);
+        return;
+      }
       hasMoved = true;
       clock.nowMs = Date.now();
       holders.live('live/a', 'mtx2');
