@@ -118,3 +118,19 @@ describe.each(combinations)(
     });
   },
 );
+
+describe(`HAProxy ${haproxyVersion} without an agent`, () => {
+  it('finds streams that it has never seen, hundreds at the same time, by trying the servers', async () => {
+    const lab = await startLab({ sim: { profile: 'session' } });
+    try {
+      await lab.agent.stop('SIGKILL');
+      await lab.agentsUp(0);
+      const unseen = Array.from({ length: 200 }, (_, i) => `live/unseen-${i}`);
+      unseen.forEach((stream, i) => lab.fleet.server(`mtx${(i % 3) + 1}`).publish(stream));
+      const statuses = await Promise.all(unseen.map((stream) => lab.player(stream).load()));
+      expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    } finally {
+      await lab.stop();
+    }
+  });
+});

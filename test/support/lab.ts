@@ -30,6 +30,8 @@ export interface LabOptions {
   readonly sim?: SimFleetOptions;
   readonly agentConfig?: Record<string, unknown>;
   readonly haproxyEnv?: Record<string, string>;
+  /** Another file than the shipped haproxy.cfg. */
+  readonly haproxyConfig?: string;
 }
 
 export async function startLab(options: LabOptions = {}): Promise<Lab> {
@@ -54,6 +56,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     const haproxy = await startHaproxy({
       bind: `${home}:8080`,
       servers: fleet.servers.map(({ address }) => `${address}:8888`),
+      ...(options.haproxyConfig === undefined ? {} : { config: options.haproxyConfig }),
       env: {
         MTX_BRIDGE: bridge,
         MTX_AGENT: `${home}:9100`,
