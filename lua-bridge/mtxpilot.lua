@@ -15,9 +15,20 @@
 --   txn.mtx.error    only when no agent answered: 504 time-out, 503 no connection, another HTTP status, or 0 for anything else
 --
 -- Environment: MTX_AGENT_HTTP (default 127.0.0.1:9101) and MTX_AGENT2_HTTP (a second agent, if any), each address:port or a URL.
+-- MTX_DEADLINE (default 100ms): how long a request may wait for an answer, all agents together.
 -- Addresses are numeric; a name would need a `resolvers default` section.
 
-local deadline_ms = 100
+-- MTX_DEADLINE is written as in spoe.cfg: 100ms, 2s.
+local function milliseconds(text)
+    local number, unit = text:match("^(%d+)(%a*)$")
+    local factor = ({ [""] = 1, ms = 1, s = 1000 })[unit]
+    if not factor then
+        error("MTX_DEADLINE is '" .. text .. "'; allowed are times like 100ms or 2s")
+    end
+    return tonumber(number) * factor
+end
+
+local deadline_ms = milliseconds(os.getenv("MTX_DEADLINE") or "100ms")
 -- No stream's name is longer, and of a session this much tells viewers apart.
 local longest_stream = 200
 local longest_session = 512

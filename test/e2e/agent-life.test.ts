@@ -12,7 +12,7 @@ describe.each(combinations)(
     let lab: Lab;
 
     beforeEach(async () => {
-      lab = await startLab({ bridge, sim: { profile } });
+      lab = await startLab({ bridge, sim: { profile }, haproxyEnv: { MTX_DEADLINE: '100ms' } });
       streams.forEach((stream, i) => lab.fleet.server(`mtx${i + 1}`).publish(stream));
       for (const [i, stream] of streams.entries()) await lab.located(stream, `mtx${i + 1}`);
       // HAProxy's own memory of the streams, as in any fleet that has had a viewer.
