@@ -12,7 +12,8 @@ export function ensurePackages() {
   if (major < 20 || (major === 20 && minor < 19)) fail(`Node ${process.versions.node} is too old: 20.19 or newer is needed`);
   const installed = 'node_modules/.package-lock.json';
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync('package-lock.json').mtimeMs) return;
-  run('npm', ['ci', '--no-audit', '--no-fund'], 'npm could not install the dependencies');
+  // Not `npm ci`: it refuses a lock file made where packages for other operating systems could not be had.
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund'], 'npm could not install the dependencies');
 }
 
 /** Installs missing programs with apt; says what to do where it cannot. */
