@@ -14,6 +14,7 @@ import { parseStreamPage, queryOf } from './parameters';
 import { respondBadStreamName, respondProblem } from './problem';
 import { respond, respondJson, toJson } from './respond';
 import { type createRouteAnswer, routePath } from './route-answer';
+import { pageOfStreams, type StreamSource } from './stream-page';
 
 /** The page that a metrics scraper reads. */
 export interface MetricsPage {
@@ -22,7 +23,7 @@ export interface MetricsPage {
 
 interface AppOptions {
   readonly router: Pick<Router, 'explain'>;
-  readonly directory: Pick<Directory, 'streams' | 'stream' | 'servers' | 'hasEvidence'>;
+  readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence'>;
   readonly metrics: MetricsPage;
   readonly log: Logger;
   readonly version: string;
@@ -76,12 +77,7 @@ export function createApp(options: AppOptions): Express {
       respondProblem(res, 'BadParameter', { detail: `The parameter "${parameter}" is wrong.`, given, allowed });
       return;
     }
-    const all = directory.streams();
-    const matching = page.match === '' ? all : all.filter(({ name }) => name.includes(page.match));
-    const begin = page.cursor === '' ? 0 : countUpTo(matching, page.cursor);
-    const streams = matching.slice(begin, begin + page.limit);
-    const next = begin + page.limit < matching.length ? streams.at(-1)?.name : undefined;
-    respondJson(res, 200, { streams, total: matching.length, next });
+    respondJson(res, 200, pageOfStreams(directory, page));
   });
 
   endpoint('/v1/streams/*name/why', async (req, res) => {
@@ -172,17 +168,4 @@ function refuseMethod(req: Request, res: Response): void {
 function nameOf(req: Request): string {
   const name: unknown = req.params['name'];
   return Array.isArray(name) ? name.join('/') : '';
-}
-
-/** How many of the names, which are sorted, are not after `cursor`. */
-function countUpTo(sorted: readonly { readonly name: string }[], cursor: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const entry = sorted[middle];
-    if (entry !== undefined && entry.name <= cursor) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -7,10 +7,11 @@ import { createApp, type MetricsPage } from './app';
 import { countAnswer, createHttpStats, type HttpStats } from './http-stats';
 import { type ProblemName, problemBody, problemTitles, respondProblem } from './problem';
 import { createRouteAnswer, routePath } from './route-answer';
+import type { StreamSource } from './stream-page';
 
 export interface HttpServerOptions {
   readonly router: Pick<Router, 'decide' | 'explain'>;
-  readonly directory: Pick<Directory, 'streams' | 'stream' | 'servers' | 'hasEvidence'>;
+  readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence'>;
   readonly metrics: MetricsPage;
   readonly log: Logger;
   /** The program's version, shown by `/healthz` and `/openapi.json`. */

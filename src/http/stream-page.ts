@@ -1,0 +1,56 @@
+import type { Directory, StreamView } from '../directory';
+import type { StreamPage } from './parameters';
+
+/** What a page of streams is made of: the part of the directory that knows which names each server has live. */
+export interface StreamSource extends Pick<Directory, 'stream'> {
+  slots(): readonly { readonly live: ReadonlyMap<string, Listed> }[];
+}
+
+/** A server's claim to a stream, from which the claims of all servers can be reached. */
+interface Listed {
+  readonly entry: { readonly holdings: readonly Listed[] };
+}
+
+interface Page {
+  readonly streams: readonly StreamView[];
+  /** Streams that match, on this page or not. */
+  readonly total: number;
+  /** The cursor of the next page; undefined on the last. */
+  readonly next: string | undefined;
+}
+
+/**
+ * One page of the live streams, by name. Only the page's streams are looked at and sorted, not the fleet's: with 100,000 streams
+ * that would hold up decisions for longer than a viewer's question may wait.
+ */
+export function pageOfStreams(source: StreamSource, { limit, cursor, match }: StreamPage): Page {
+  let total = 0;
+  let names: string[] = [];
+  /** The last name that can be on this page or begin the next. */
+  let bound: string | undefined;
+  for (const name of namesOf(source)) {
+    if (!name.includes(match)) continue;
+    total++;
+    if (name <= cursor || (bound !== undefined && name > bound)) continue;
+    names.push(name);
+    if (names.length > 4 * limit) {
+      names = firstNames(names, limit + 1);
+      bound = names.at(-1);
+    }
+  }
+  names = firstNames(names, limit + 1);
+  const streams = names.slice(0, limit).flatMap((name) => source.stream(name) ?? []);
+  return { streams, total, next: names.length > limit ? names[limit - 1] : undefined };
+}
+
+function firstNames(names: string[], count: number): string[] {
+  // Sorts by code units, as the comparisons above do.
+  return names.sort().slice(0, count);
+}
+
+/** Each live stream's name once, in no order. */
+function* namesOf(source: StreamSource): Generator<string> {
+  for (const { live } of source.slots()) {
+    for (const [name, holding] of live) if (holding.entry.holdings[0] === holding) yield name;
+  }
+}
