@@ -26,7 +26,12 @@ const pure = (path) => ({
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: 'cli/main|/page/' }, to: {} },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, path: '^src/', pathNot: 'cli/main|/page/' },
+      to: {},
+    },
     only('spoe', ['router']),
     only('http', ['router', 'directory', 'metrics']),
     only('router', ['directory']),

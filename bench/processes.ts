@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { connect } from 'node:net';
+import { cpus } from 'node:os';
 
 /** The core that HAProxy has to itself; everything else runs on the others. */
 export const haproxyCore = '0';

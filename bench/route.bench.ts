@@ -229,7 +229,7 @@ async function startHaproxy(decider: Decider, bind: string, agent = `${home}:910
     MTX_AGENT_HTTP: `${home}:9101`,
     MTX_ADMIN_SOCKET: join(folder, `admin-${port}.sock`),
     MTX_PEER: `${host}:${Number(port) + 10_000}`,
-    MTX_APIS: [11, 12, 13].map((n) => `mtx${n - 10}=http://${block}.${n}:9997`).join(' '),
+    MTX_APIS: [11, 12, 13].map((n) => `mtx${n - 10}=http://${block}.${n}:9997`).join(','),
     ...Object.fromEntries([1, 2, 3].map((n) => [`MTX${n}`, `${block}.${n + 10}:8888`])),
   });
   await listening(host, Number(port));

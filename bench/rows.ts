@@ -14,7 +14,7 @@ export function createRows(bench: string, haproxy: string) {
   const rows: Row[] = [];
   return {
     rows,
-    add(name: string, unit: string, value: number, goal?: string): void {
+    add: (name: string, unit: string, value: number, goal?: string): void => {
       const [, operator, bound] = /^(<=|>=)(.+)$/.exec(goal ?? '') ?? [];
       const met =
         operator === undefined ? undefined : operator === '<=' ? value <= Number(bound) : value >= Number(bound);

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 
 const steps = [
-  ['format', 'biome', ['ci', '--error-on-warnings', '.']],
+  ['format', 'biome', ['ci', '--colors=off', '--error-on-warnings', '.']],
   ['types', 'tsc', ['-p', 'tsconfig.json']],
   ['lint', 'eslint', ['--max-warnings', '0', '.']],
   ['unused code', 'knip', []],

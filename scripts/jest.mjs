@@ -9,11 +9,15 @@ export function jest(name, args, env = {}) {
   mkdirSync(results, { recursive: true });
   const file = `${results}/${name}.json`;
   rmSync(file, { force: true });
-  const { status } = spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${file}`, ...args], {
-    // With --json the results go to standard output as well; the report for people is on standard error.
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, ...env },
-  });
+  const { status } = spawnSync(
+    process.execPath,
+    ['node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${file}`, ...args],
+    {
+      // With --json the results go to standard output as well; the report for people is on standard error.
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...env },
+    },
+  );
   return status === 0 && existsSync(file);
 }
 
@@ -32,5 +36,9 @@ export function summary() {
     sum.failed += run.numFailedTests + run.numRuntimeErrorTestSuites;
     sum.skipped += run.numPendingTests + run.numTodoTests;
   }
-  return { ...sum, ok: sum.failed === 0 && sum.passed > 0, line: `tests: ${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped` };
+  return {
+    ...sum,
+    ok: sum.failed === 0 && sum.passed > 0,
+    line: `tests: ${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`,
+  };
 }

@@ -4,8 +4,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { build, ensurePackages, ensurePrograms, fail } from './setup.mjs';
 import { jest, summary } from './jest.mjs';
+import { build, ensurePackages, ensurePrograms, fail } from './setup.mjs';
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mtxpilot');
 const releases = (process.env.HAPROXY_RELEASES ?? 'trixie,sid').split(',');
@@ -20,8 +20,11 @@ export function haproxyOf(release) {
   rmSync(unpacking, { recursive: true, force: true });
   mkdirSync(cache, { recursive: true });
   console.error(`unpacking HAProxy of ${release}`);
-  const made = spawnSync('debootstrap', ['--variant=minbase', '--include=haproxy', release, unpacking], { encoding: 'utf8' });
-  if (made.status !== 0) fail(`debootstrap of ${release} failed: ${made.stdout?.slice(-500)}${made.stderr ?? made.error}`);
+  const made = spawnSync('debootstrap', ['--variant=minbase', '--include=haproxy', release, unpacking], {
+    encoding: 'utf8',
+  });
+  if (made.status !== 0)
+    fail(`debootstrap of ${release} failed: ${made.stdout?.slice(-500)}${made.stderr ?? made.error}`);
   copyFileSync(join(unpacking, 'usr/sbin/haproxy'), join(unpacking, 'haproxy'));
   execFileSync('patchelf', [
     ...['--set-interpreter', join(root, 'lib64/ld-linux-x86-64.so.2')],

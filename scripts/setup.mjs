@@ -4,12 +4,20 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Program -> Debian package. */
-const packages = { haproxy: 'haproxy', ffmpeg: 'ffmpeg', chromium: 'chromium', wrk: 'wrk', debootstrap: 'debootstrap', patchelf: 'patchelf' };
+const packages = {
+  haproxy: 'haproxy',
+  ffmpeg: 'ffmpeg',
+  chromium: 'chromium',
+  wrk: 'wrk',
+  debootstrap: 'debootstrap',
+  patchelf: 'patchelf',
+};
 
 /** Installs npm's packages when they are missing or older than the lock file. */
 export function ensurePackages() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 19)) fail(`Node ${process.versions.node} is too old: 20.19 or newer is needed`);
+  if (major < 20 || (major === 20 && minor < 19))
+    fail(`Node ${process.versions.node} is too old: 20.19 or newer is needed`);
   const installed = 'node_modules/.package-lock.json';
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync('package-lock.json').mtimeMs) return;
   // Not `npm ci`: it refuses a lock file made where packages for other operating systems could not be had.
@@ -27,7 +35,12 @@ export function ensurePrograms(programs) {
   console.error(`installing ${names}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   run('apt-get', ['-q', 'update'], advice, env);
-  run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...missing.map((program) => packages[program])], advice, env);
+  run(
+    'apt-get',
+    ['-q', 'install', '-y', '--no-install-recommends', ...missing.map((program) => packages[program])],
+    advice,
+    env,
+  );
 }
 
 export function build() {
@@ -36,14 +49,17 @@ export function build() {
 
 /** The path of a program, or undefined. */
 export function isOnPath(program) {
-  return (process.env.PATH ?? '').split(delimiter).concat('/usr/sbin').some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .concat('/usr/sbin')
+    .some((folder) => {
+      try {
+        accessSync(join(folder, program), constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
 }
 
 function run(command, args, complaint, env = process.env) {

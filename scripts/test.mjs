@@ -1,6 +1,7 @@
 // npm test: sets up what is missing, builds, runs every test on the installed HAProxy. Arguments go to Jest.
-import { build, ensurePackages, ensurePrograms } from './setup.mjs';
+
 import { clearResults, jest, summary } from './jest.mjs';
+import { build, ensurePackages, ensurePrograms } from './setup.mjs';
 
 ensurePackages();
 ensurePrograms(['haproxy', 'ffmpeg', 'chromium']);
@@ -8,9 +9,10 @@ build();
 const args = process.argv.slice(2);
 clearResults();
 // Tests with real programs come one file after another: two of them would share the cores that they measure each other by.
-const passed = args.length > 0
-  ? [jest('chosen', ['--runInBand', ...args])]
-  : [jest('unit', ['test/unit', 'test/contract']), jest('e2e', ['--runInBand', 'test/e2e'])];
+const passed =
+  args.length > 0
+    ? [jest('chosen', ['--runInBand', ...args])]
+    : [jest('unit', ['test/unit', 'test/contract']), jest('e2e', ['--runInBand', 'test/e2e'])];
 const { line, ok } = summary();
 console.log(line);
 process.exit(ok && passed.every(Boolean) ? 0 : 1);

@@ -62,7 +62,11 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     metrics.addHttp(http);
 
     if (settings.spoe.listen !== null) {
-      const spoe = createSpoeServer({ decide: router.decide, log, maxConnections: settings.spoe.maxConnections });
+      const spoe = createSpoeServer({
+        decide: (stream, session) => router.decide(stream, session),
+        log,
+        maxConnections: settings.spoe.maxConnections,
+      });
       closers.push(() => spoe.stop());
       await spoe.listen(settings.spoe.listen);
       metrics.addSpoe(spoe);

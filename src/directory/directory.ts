@@ -70,7 +70,8 @@ export interface Directory {
   evidence(stream: string, lookup: LookupResult | undefined): ServerEvidence[];
   countStaleAnswer(): void;
 
-  streams(): StreamView[];
+  /** Every stream in the inventory, in no order. */
+  streamNames(): IterableIterator<string>;
   stream(name: string): StreamView | undefined;
   servers(): ServerView[];
   readonly streamCount: number;
@@ -331,7 +332,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       });
     },
 
-    streams: () => [...index.entries()].map(streamView).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    streamNames: () => index.names(),
     stream(name) {
       const entry = index.get(name);
       if (entry !== undefined) return streamView(entry);

@@ -4,7 +4,7 @@ import type { Holding, KeptReport, ServerSlot, StreamEntry } from './server-slot
 
 export interface StreamIndex {
   get(stream: string): StreamEntry | undefined;
-  entries(): IterableIterator<StreamEntry>;
+  names(): IterableIterator<string>;
   readonly size: number;
   /** Streams that more than one server claims. */
   readonly contested: ReadonlySet<StreamEntry>;
@@ -93,7 +93,7 @@ export function createStreamIndex(
 
   return {
     get: (stream) => byName.get(stream),
-    entries: () => byName.values(),
+    names: () => byName.keys(),
     get size() {
       return byName.size;
     },

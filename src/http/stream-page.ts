@@ -1,15 +1,8 @@
 import type { Directory, StreamView } from '../directory';
 import type { StreamPage } from './parameters';
 
-/** What a page of streams is made of: the part of the directory that knows which names each server has live. */
-export interface StreamSource extends Pick<Directory, 'stream'> {
-  slots(): readonly { readonly live: ReadonlyMap<string, Listed> }[];
-}
-
-/** A server's claim to a stream, from which the claims of all servers can be reached. */
-interface Listed {
-  readonly entry: { readonly holdings: readonly Listed[] };
-}
+/** What a page of streams is made of. */
+export type StreamSource = Pick<Directory, 'stream' | 'streamNames'>;
 
 interface Page {
   readonly streams: readonly StreamView[];
@@ -28,7 +21,7 @@ export function pageOfStreams(source: StreamSource, { limit, cursor, match }: St
   let names: string[] = [];
   /** The last name that can be on this page or begin the next. */
   let bound: string | undefined;
-  for (const name of namesOf(source)) {
+  for (const name of source.streamNames()) {
     if (!name.includes(match)) continue;
     total++;
     if (name <= cursor || (bound !== undefined && name > bound)) continue;
@@ -46,11 +39,4 @@ export function pageOfStreams(source: StreamSource, { limit, cursor, match }: St
 function firstNames(names: string[], count: number): string[] {
   // Sorts by code units, as the comparisons above do.
   return names.sort().slice(0, count);
-}
-
-/** Each live stream's name once, in no order. */
-function* namesOf(source: StreamSource): Generator<string> {
-  for (const { live } of source.slots()) {
-    for (const [name, holding] of live) if (holding.entry.holdings[0] === holding) yield name;
-  }
 }

@@ -1,4 +1,4 @@
-import { Pool, type Dispatcher } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import type { ApiFailure, ApiOutcome, ApiResult } from './api-result';
 import { createListReader } from './list-reader';
 import { isRecord, type PathReport, readPathReport } from './path-report';

@@ -1,10 +1,9 @@
-export { apiOutcomes, type ApiFailure, type ApiOutcome, type ApiResult } from './api-result';
+export type { ApiFailure, ApiOutcome, ApiResult } from './api-result';
 export {
-  createMediamtxClient,
   type ApiCall,
+  createMediamtxClient,
   type MediamtxClient,
   type MediamtxClientOptions,
-  type PathList,
   type ServerInfo,
 } from './client';
 export type { PathReport } from './path-report';

@@ -1,5 +1,5 @@
-export type { Decision, DecisionState } from './decision';
+export type { Decision } from './decision';
 export { decisionStates } from './decision';
-export type { Explanation, RuleName } from './explanation';
+export type { Explanation } from './explanation';
 export { withDecisionLog } from './logged';
 export { createRouter, type Router, undecided } from './router';

@@ -1,7 +1,7 @@
+import type { SimFault } from '../../src/sim';
 import { haproxyVersion } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
 import { until } from '../support/until';
-import type { SimFault } from '../../src/sim';
 
 interface RouteAnswer {
   state: string;

@@ -95,15 +95,15 @@ async function playFor10Seconds(url: string): Promise<Played> {
   const video = page.document.querySelector('video');
   const hls = new page.Hls();
   const errors: string[] = [];
-  let fatal = false;
+  const fatal = { seen: false };
   hls.on('hlsError', (_event, data) => {
     errors.push(`${data.details}${data.fatal ? ' (fatal)' : ''}`);
-    fatal ||= data.fatal;
+    fatal.seen ||= data.fatal;
   });
   hls.loadSource(url);
   hls.attachMedia(video);
   await video.play();
   const start = video.currentTime;
-  while (!fatal && video.currentTime - start < 10) await new Promise((next) => setTimeout(next, 50));
+  while (!fatal.seen && video.currentTime - start < 10) await new Promise((next) => setTimeout(next, 50));
   return { seconds: video.currentTime - start, frames: video.getVideoPlaybackQuality().totalVideoFrames, errors };
 }

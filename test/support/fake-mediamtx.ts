@@ -1,5 +1,5 @@
-import type { ApiFailure, ApiResult, MediamtxClient, PathReport } from '../../src/mediamtx';
 import type { FleetServer } from '../../src/directory';
+import type { ApiFailure, ApiResult, MediamtxClient, PathReport } from '../../src/mediamtx';
 
 /** A Control API in memory, whose answers a test sets. */
 export interface FakeServer {

@@ -78,7 +78,12 @@ beforeAll(async () => {
     });
   agent = createHttpServer({
     router: { decide, explain },
-    directory: { streams: () => live, stream: () => undefined, servers: () => fleet, hasEvidence: () => true },
+    directory: {
+      streamNames: () => live.map(({ name }) => name).values(),
+      stream: (name) => live.find((each) => each.name === name),
+      servers: () => fleet,
+      hasEvidence: () => true,
+    },
     metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
     log: createLogger('silent'),
     version: '0.0.0',

@@ -52,7 +52,9 @@ describe('pickByRendezvous', () => {
     expect(heavy / 20_000).toBeCloseTo(0.75, 1);
   });
 
-  it('has no answer without candidates', () => expect(pickByRendezvous(1, [])).toBeUndefined());
+  it('has no answer without candidates', () => {
+    expect(pickByRendezvous(1, servers(0))).toBeUndefined();
+  });
 });
 
 describe('createLookupBudget', () => {

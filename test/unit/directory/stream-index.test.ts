@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { MediamtxClient, PathReport } from '../../../src/mediamtx';
 import { createApiCallStats, createServerSlot, type ServerSlot } from '../../../src/directory/server-slot';
 import { createStreamIndex, type StreamIndex } from '../../../src/directory/stream-index';
+import type { MediamtxClient, PathReport } from '../../../src/mediamtx';
 
 function slot(name: string): ServerSlot {
   const fleet = { name, address: '', port: 1, apiUrl: '', operational: 'UP', administrative: 'ready' } as const;

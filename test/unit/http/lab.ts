@@ -90,7 +90,7 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
       explain,
     },
     directory: {
-      slots: () => slotsOf(directory.streams),
+      streamNames: () => directory.streams.map(({ name }) => name).values(),
       stream: (name) => directory.streams.find((one) => one.name === name),
       servers: () => directory.servers,
       hasEvidence: () => directory.evidence,
@@ -112,25 +112,6 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
       return parseReply(await exchange(server, lines.join('\r\n')));
     },
   };
-}
-
-type Slots = ReturnType<HttpServerOptions['directory']['slots']>;
-type Listed = Slots[number]['live'] extends ReadonlyMap<string, infer T> ? T : never;
-
-/** The servers of these streams, each with the names that it has. */
-export function slotsOf(streams: readonly StreamView[]): Slots {
-  const slots = new Map<string, Map<string, Listed>>();
-  for (const { name, holders } of streams) {
-    const entry: { holdings: Listed[] } = { holdings: [] };
-    for (const { server } of holders) {
-      const live = slots.get(server) ?? new Map<string, Listed>();
-      slots.set(server, live);
-      const listed = { entry };
-      entry.holdings.push(listed);
-      live.set(name, listed);
-    }
-  }
-  return [...slots.values()].map((live) => ({ live }));
 }
 
 /** Sends bytes on a new connection; resolves with all that came back when the server has closed it. */

@@ -69,7 +69,7 @@ function deviations(path: string, reply: Reply): string {
 it('describes every path that express has, and no other', () => {
   const app = createApp({
     router: { explain: () => Promise.reject(new Error('not asked')) },
-    directory: { slots: () => [], stream: () => undefined, servers: () => [], hasEvidence: () => true },
+    directory: { streamNames: () => [].values(), stream: () => undefined, servers: () => [], hasEvidence: () => true },
     metrics: { render: () => Promise.reject(new Error('not asked')) },
     log: {
       debug: () => undefined,

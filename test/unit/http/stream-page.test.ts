@@ -1,5 +1,5 @@
 import { pageOfStreams, type StreamSource } from '../../../src/http/stream-page';
-import { holder, slotsOf, stream } from './lab';
+import { holder, stream } from './lab';
 
 function source(names: readonly string[], servers: readonly string[] = ['mtx1']): StreamSource & { viewed: string[] } {
   const views = new Map(
@@ -12,10 +12,9 @@ function source(names: readonly string[], servers: readonly string[] = ['mtx1'])
     ]),
   );
   const viewed: string[] = [];
-  const slots = slotsOf([...views.values()]);
   return {
     viewed,
-    slots: () => slots,
+    streamNames: () => views.keys(),
     stream: (name) => {
       viewed.push(name);
       return views.get(name);

@@ -1,4 +1,5 @@
-import { createDirectory, type Directory, type DirectoryOptions } from '../../../src/directory';
+import { createDirectory, type Directory } from '../../../src/directory';
+import type { DirectoryOptions } from '../../../src/directory/directory';
 import { createLogger } from '../../../src/log';
 import { createRouter, type Decision, type Router } from '../../../src/router';
 import { createFakeServer, type FakeServer } from '../../support/fake-mediamtx';
@@ -166,7 +167,7 @@ describe('a stream that the inventory has not got', () => {
   it('is asked for once, however many ask', async () => {
     await ready();
     mtx(2).streams = { new: 1 };
-    const decisions = Promise.all(Array.from({ length: 50 }, (_, i) => router.decide('new', `s${i}`)));
+    const decisions = Promise.all(Array.from({ length: 50 }, async (_, i) => router.decide('new', `s${i}`)));
     await passMs(20);
     expect(new Set(await decisions)).toEqual(new Set([await decide('new')]));
     expect(await decide('new')).toEqual({ state: 'located', server: 'mtx2' });
@@ -230,7 +231,7 @@ describe('a stream that the inventory has not got', () => {
     await ready();
     mtx(1).streams = { known: 1 };
     await passMs(1000);
-    const flood = Promise.all(Array.from({ length: 1000 }, (_, i) => router.decide(`made-up/${i}`, 's')));
+    const flood = Promise.all(Array.from({ length: 1000 }, async (_, i) => router.decide(`made-up/${i}`, 's')));
     expect(router.decide('known', 's')).toEqual({ state: 'located', server: 'mtx1' });
     await passMs(100);
     expect(new Set((await flood).map(({ state }) => state))).toEqual(new Set(['placed']));

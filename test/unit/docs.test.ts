@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { renderReference } from '../../src/config';
+import { createMetrics } from '../../src/metrics';
+
+describe('docs made from the code (npm run docs)', () => {
+  it('docs/configuration.md has the reference as it is', () => {
+    expect(readFileSync('docs/configuration.md', 'utf8')).toContain(renderReference().trim());
+  });
+
+  it('docs/metrics.md has every metric, and no other', async () => {
+    const { body } = await createMetrics().render();
+    const served = [...body.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name, help]) => `${name}: ${help}`);
+    const page = readFileSync('docs/metrics.md', 'utf8');
+    const written = [...page.matchAll(/^\| `(\S+)` \| \S+ \| (.*) \|$/gm)].map(([, name, help]) => `${name}: ${help}`);
+    expect(written.sort()).toEqual(served.sort());
+  });
+
+  it('README names only metrics and settings that exist', async () => {
+    const { body } = await createMetrics().render();
+    const readme = readFileSync('README.md', 'utf8');
+    const metrics = new Set([...body.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name));
+    for (const [name] of readme.matchAll(/mtxpilot_[a-z_0-9]+/g)) expect(metrics).toContain(name);
+    for (const [name] of readme.matchAll(/MTXPILOT_[A-Z_]+/g)) {
+      if (name !== 'MTXPILOT_URL') expect(renderReference()).toContain(name);
+    }
+  });
+});
