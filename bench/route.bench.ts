@@ -212,16 +212,18 @@ async function startHaproxy(decider: Decider, bind: string, agent = `${home}:910
 `,
   };
   const own = ownQuestion[decider];
-  const config = own === undefined ? shipped : shipped.replace(question, own);
-  const load = decider === 'lua-api' ? `  lua-load-per-thread ${resolve('bench/lua/ask-every-server.lua')}\n` : '';
-  const file = join(folder, `${decider}.cfg`);
+  const load = decider === 'lua-api' ? `    lua-load-per-thread ${resolve('bench/lua/ask-every-server.lua')}\n` : '';
+  const config = (own === undefined ? shipped : shipped.replace(question, own)).replace(
+    /^global\n/m,
+    `global\n    nbthread 1\n${load}`,
+  );
+  const file = join(folder, `haproxy-${decider}.cfg`);
   writeFileSync(file, config);
-  writeFileSync(join(folder, 'bench.cfg'), `global\n  nbthread 1\n${load}`);
   const map = Array.from({ length: streamCount }, (_, i) => `live/${i} mtx${(i % 3) + 1}\n`).join('');
   writeFileSync(join(folder, 'routes.map'), map);
   copyFileSync(resolve('haproxy/spoe.cfg'), join(folder, 'spoe.cfg'));
   const [host = '', port = ''] = bind.split(':');
-  const haproxy = start(haproxyCore, haproxyBin, ['-db', '-f', join(folder, 'bench.cfg'), '-f', file], {
+  const haproxy = start(haproxyCore, haproxyBin, ['-db', '-f', file], {
     MTX_BIND: bind,
     MTX_BRIDGE: decider === 'lua-bridge' ? 'lua' : 'spoe',
     MTX_LUA: resolve('lua-bridge/mtxpilot.lua'),
@@ -229,7 +231,7 @@ async function startHaproxy(decider: Decider, bind: string, agent = `${home}:910
     MTX_AGENT_HTTP: `${home}:9101`,
     MTX_ADMIN_SOCKET: join(folder, `admin-${port}.sock`),
     MTX_PEER: `${host}:${Number(port) + 10_000}`,
-    MTX_APIS: [11, 12, 13].map((n) => `mtx${n - 10}=http://${block}.${n}:9997`).join(','),
+    MTX_APIS: [11, 12, 13].map((n) => `mtx${n - 10}=${block}.${n}:9997`).join(','),
     ...Object.fromEntries([1, 2, 3].map((n) => [`MTX${n}`, `${block}.${n + 10}:8888`])),
   });
   await listening(host, Number(port));
