@@ -26,6 +26,8 @@ export interface Process {
   stop(): Promise<void>;
 }
 
+process.setMaxListeners(50);
+
 /** Starts a program on the given cores; its output is shown only when it ends with an error. */
 export function start(
   cores: string,
