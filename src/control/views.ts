@@ -1,0 +1,105 @@
+import type { ApiHealth, OperationalState } from '../directory/views';
+
+/** What an operator wants of a server. */
+export const intentKinds = ['ready', 'drain', 'maint'] as const;
+export type IntentKind = (typeof intentKinds)[number];
+
+/** An operator's wish, kept until another one replaces it. */
+export interface Intent {
+  readonly kind: IntentKind;
+  readonly reason: string;
+  /** Who asked, as the caller named himself; never a secret. */
+  readonly operator: string;
+  /** RFC 3339. */
+  readonly since: string;
+  /** Of a drain: when it turns to maint (RFC 3339). */
+  readonly deadline?: string | undefined;
+}
+
+/** An operator's choice of the server for one stream, until cleared or that server loses the stream. */
+export interface Move {
+  readonly stream: string;
+  readonly server: string;
+  readonly reason: string;
+  readonly operator: string;
+  readonly since: string;
+}
+
+/** How one HAProxy sees a server. */
+export interface NodeServerView {
+  readonly node: string;
+  readonly operational: OperationalState;
+  /** HAProxy's administrative state in force. */
+  readonly administrative: 'ready' | 'drain' | 'maint';
+  readonly weight: number;
+  /** Viewers whose session points there, from the node's `sessions` table; undefined while it is not known. */
+  readonly viewers: number | undefined;
+}
+
+/** Everything that control knows of a server. */
+export interface ControlledServer {
+  readonly name: string;
+  readonly nodes: readonly NodeServerView[];
+  readonly intent: Intent | undefined;
+  /** What control wants now, and why; `external` when somebody set a state by hand on the socket and it is left alone. */
+  readonly wanted: IntentKind | 'external';
+  readonly because: string;
+  readonly api: ApiHealth;
+  /** Viewers left: the greater of HAProxy's sessions and of what MediaMTX counts as readers; undefined while neither is known. */
+  readonly viewersLeft: number | undefined;
+  readonly readers: number;
+  /** Streams that are live there and nowhere else. At most 100 are listed; `onlyHereCount` is exact. */
+  readonly onlyHere: readonly string[];
+  readonly onlyHereCount: number;
+  /** True when it is drained (or in maint) on every node, nobody watches from it any more and no stream lives only there. */
+  readonly safeToStop: boolean;
+  /** Why it is not safe, in words; empty when it is. */
+  readonly notSafeBecause: string;
+}
+
+/** Why an order was not carried out. */
+export interface ControlProblem {
+  readonly kind: 'no-such-server' | 'no-such-stream' | 'not-a-holder' | 'no-haproxy' | 'bad-request' | 'store-failed';
+  readonly message: string;
+}
+
+export type ControlResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: ControlProblem };
+
+/** What operators can ask of the running control. */
+export interface Operations {
+  servers(): readonly ControlledServer[];
+  /** Kept in the store and applied at once; the answer shows the server after that. */
+  setIntent(
+    server: string,
+    wish: {
+      readonly kind: IntentKind;
+      readonly reason: string;
+      readonly operator: string;
+      readonly deadlineMs?: number | undefined;
+    },
+  ): Promise<ControlResult<ControlledServer>>;
+  moves(): readonly Move[];
+  /** `force` allows a server that has not got the stream. */
+  move(
+    stream: string,
+    server: string,
+    by: { readonly reason: string; readonly operator: string; readonly force?: boolean | undefined },
+  ): Promise<ControlResult<Move>>;
+  clearMove(stream: string, operator: string): Promise<ControlResult<undefined>>;
+  /** What each HAProxy's tables hold about a stream: the server in `streams`, the entry in routes.map, the sessions by server. */
+  tables(stream: string): Promise<readonly NodeTables[]>;
+}
+
+export interface NodeTables {
+  readonly node: string;
+  /** The server in the table `streams`; undefined where there is none. */
+  readonly lastServer: string | undefined;
+  /** The server that routes.map names. */
+  readonly route: string | undefined;
+  /** Sessions of the stream, by server. */
+  readonly sessions: Readonly<Record<string, number>>;
+  /** Why this node could not be asked. */
+  readonly error: string | undefined;
+}
