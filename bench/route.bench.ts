@@ -204,7 +204,7 @@ async function startHaproxy(decider: Decider, bind: string, agent = `${home}:910
   const question = /\.if streq\("\$\{MTX_BRIDGE-spoe\}",lua\)\n {4}http-request[\s\S]*?\.endif\n/;
   if (!question.test(shipped)) throw new Error('the question to the agent was not found in haproxy.cfg');
   const ownQuestion: Partial<Record<Decider, string>> = {
-    'static-map': '    http-request set-var(txn.mtx.server) var(txn.stream),map_str(routes.map) if master\n',
+    'static-map': '    http-request set-var(txn.mtx.server) var(txn.stream),map_str(static.map) if master\n',
     'lua-api': '    http-request lua.ask_every_server if master\n',
     'spoe-no-backend': `    filter spoe engine mtx config spoe.cfg
     http-request send-spoe-group mtx route if master agent_up
@@ -220,8 +220,8 @@ async function startHaproxy(decider: Decider, bind: string, agent = `${home}:910
   const file = join(folder, `haproxy-${decider}.cfg`);
   writeFileSync(file, config);
   const map = Array.from({ length: streamCount }, (_, i) => `live/${i} mtx${(i % 3) + 1}\n`).join('');
-  writeFileSync(join(folder, 'routes.map'), map);
-  copyFileSync(resolve('haproxy/spoe.cfg'), join(folder, 'spoe.cfg'));
+  writeFileSync(join(folder, 'static.map'), map);
+  for (const file of ['spoe.cfg', 'routes.map']) copyFileSync(resolve('haproxy', file), join(folder, file));
   const [host = '', port = ''] = bind.split(':');
   const haproxy = start(haproxyCore, haproxyBin, ['-db', '-f', file], {
     MTX_BIND: bind,

@@ -123,6 +123,20 @@ export function haproxyNameKey(description: string) {
   });
 }
 
+/** A map of haproxy.cfg as `map_str()` names it, or null where the file says `off`. */
+export function optionalMapFileKey(description: string) {
+  const schema = readBy((given): string | null | undefined => {
+    if (given === null || given === false || given === 'off' || given === 'null') return null;
+    return typeof given === 'string' && /^[A-Za-z0-9_.:/@-]{1,255}$/.test(given) ? given : undefined;
+  });
+  return describe(schema, {
+    type: 'text',
+    description,
+    allowed: "a map's file as haproxy.cfg names it, such as routes.map or /etc/haproxy/routes.map, or off",
+    write: (map: string | null) => map ?? 'off',
+  });
+}
+
 /** User of HTTP basic authentication (RFC 7617: no colon, no control characters). */
 export function usernameKey(description: string) {
   const allowed = 'a text of 1 to 255 characters without a colon (a number needs quotes)';

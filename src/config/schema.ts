@@ -10,6 +10,7 @@ import {
   mapKey,
   numberKey,
   optionalListenKey,
+  optionalMapFileKey,
   secretFileKey,
   secretKey,
   socketKey,
@@ -71,6 +72,9 @@ export const settingsSchema = z.strictObject({
       }),
       backend: haproxyNameKey('The backend of haproxy.cfg that holds the MediaMTX servers.').default('mtx'),
       interval: durationKey("Pause between two looks at HAProxy's servers.", 100, hourMs).default(1000),
+      map: optionalMapFileKey(
+        'The map of haproxy.cfg that is kept filled with the streams and their servers, so that HAProxy need not ask. `off`: it asks for each master playlist.',
+      ).default('routes.map'),
     })
     .prefault({}),
   servers: listKey(

@@ -47,7 +47,8 @@ export async function startAgentChild(options: AgentChildOptions): Promise<Agent
     JSON.stringify({
       spoe: { listen: addresses.spoe },
       http: { listen: addresses.http },
-      haproxy: { socket: haproxySocket },
+      // Without routes.map HAProxy asks for every master playlist: that is what the page and the summary count.
+      haproxy: { socket: haproxySocket, map: 'off' },
       log: { level: 'warn' },
     }),
   );

@@ -20,6 +20,8 @@ export interface AgentOptions {
   readonly spoe: string;
   readonly http: string;
   readonly haproxySocket: string;
+  /** Whether routes.map is kept filled. Default false: a test that does not say so is about the questions that HAProxy asks. */
+  readonly push?: boolean | undefined;
   /** Further configuration, as in mtxpilot.yaml. */
   readonly config?: Record<string, unknown>;
 }
@@ -33,7 +35,7 @@ export async function startAgent(options: AgentOptions, waitFor: 'evidence' | 'p
     stringify({
       spoe: { listen: options.spoe },
       http: { listen: options.http },
-      haproxy: { socket: options.haproxySocket },
+      haproxy: { socket: options.haproxySocket, map: options.push === true ? 'routes.map' : 'off' },
       ...options.config,
     }),
   );

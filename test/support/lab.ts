@@ -29,6 +29,8 @@ export interface LabOptions {
   readonly bridge?: Bridge;
   readonly sim?: SimFleetOptions;
   readonly agentConfig?: Record<string, unknown>;
+  /** The agent keeps routes.map filled. Default false. */
+  readonly push?: boolean;
   readonly haproxyEnv?: Record<string, string>;
   /** Another file than the shipped haproxy.cfg. */
   readonly haproxyConfig?: string;
@@ -73,6 +75,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       spoe: `${home}:91${number}0`,
       http: `${home}:91${number}1`,
       haproxySocket: haproxy.socket,
+      push: options.push,
       ...(options.agentConfig === undefined ? {} : { config: options.agentConfig }),
     });
     const shared = connectionsFrom(undefined, 16);

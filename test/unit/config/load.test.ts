@@ -33,7 +33,7 @@ describe('without any configuration', () => {
     expect(settings).toEqual({
       spoe: { listen: { host: '127.0.0.1', port: 9100 }, maxConnections: 1000 },
       http: { listen: { host: '127.0.0.1', port: 9101 } },
-      haproxy: { socket: { path: '/run/haproxy/admin.sock' }, backend: 'mtx', interval: 1000 },
+      haproxy: { socket: { path: '/run/haproxy/admin.sock' }, backend: 'mtx', interval: 1000, map: 'routes.map' },
       servers: [],
       mediamtx: { api: 'http://{address}:9997', timeout: 1000, servers: {} },
       directory: { interval: 1000, staleFor: 60_000, maxStreams: 500_000, suspectAfter: 3 },
@@ -65,6 +65,8 @@ describe('values', () => {
     ['haproxy: {socket: ipv4@127.0.0.1:9999}', 'haproxy.socket', { host: '127.0.0.1', port: 9999 }],
     ['haproxy: {socket: "ipv6@::1:9999"}', 'haproxy.socket', { host: '::1', port: 9999 }],
     ['haproxy: {socket: "ipv6@[::1]:9999"}', 'haproxy.socket', { host: '::1', port: 9999 }],
+    ['haproxy: {map: off}', 'haproxy.map', null],
+    ['haproxy: {map: /etc/haproxy/routes.map}', 'haproxy.map', '/etc/haproxy/routes.map'],
     ['lookup: {deadline: 80}', 'lookup.deadline', 80],
     ['lookup: {ttl: 1h}', 'lookup.ttl', 3_600_000],
     ['lookup: {ttl: 30m}', 'lookup.ttl', 1_800_000],

@@ -50,6 +50,7 @@ haproxy:
   socket: /run/haproxy/admin.sock
   backend: mtx
   interval: 1s
+  map: routes.map
 # from ./mtxpilot.yaml:4
 servers:
   - name: mtx1
