@@ -14,7 +14,10 @@ import {
   type StreamEntry,
 } from './server-slot';
 import { createStreamIndex, isNewer } from './stream-index';
-import type { FleetServer, HolderView, ServerEvidence, ServerView, StreamView } from './views';
+import type { FleetServer, HolderView, ServerEvidence, ServerView, StreamChange, StreamView } from './views';
+
+/** Streams that operators can move at the same time. */
+export const maxOverrides = 10_000;
 
 export interface DirectoryOptions {
   readonly intervalMs: number;
@@ -70,6 +73,32 @@ export interface Directory {
   evidence(stream: string, lookup: LookupResult | undefined): ServerEvidence[];
   countStaleAnswer(): void;
 
+  /**
+   * The server that routes.map should name for a stream: an operator's choice while that server is usable, else its one chosen
+   * holder. Undefined where the question must be asked for each session: nobody has it, or replicas share its sessions.
+   */
+  route(stream: string): string | undefined;
+  /** Every stream that has a route, in no order. */
+  routes(): IterableIterator<readonly [stream: string, server: string]>;
+  /** Calls `listener` in the same turn, once for each stream whose `route` became another. @returns what ends that. */
+  onRouteChange(listener: (stream: string) => void): () => void;
+  /** Calls `listener` in the same turn when a server begins or ceases to hold a stream. @returns what ends that. */
+  onStreamChange(listener: (change: StreamChange) => void): () => void;
+  /**
+   * Somebody outside says that something happened to a stream on a server (or somewhere): asks that server (or all), once, and takes
+   * over what it says at once. Never rejects; over the lookup budget, or of a name or server that cannot be, nothing is asked.
+   */
+  confirm(stream: string, server?: string): Promise<void>;
+  /**
+   * An operator's choice of the server for a stream; undefined clears it. It holds while the server is usable, until it is cleared
+   * or the server, having held the stream, loses it.
+   *
+   * @throws RangeError above `maxOverrides` streams.
+   */
+  setOverride(stream: string, server: string | undefined): void;
+  /** Calls `listener` when an override ended because its server lost the stream. @returns what ends that. */
+  onOverrideGone(listener: (stream: string, server: string) => void): () => void;
+
   /** Every stream in the inventory, in no order. */
   streamNames(): IterableIterator<string>;
   stream(name: string): StreamView | undefined;
@@ -106,6 +135,10 @@ export function createDirectory(options: DirectoryOptions): Directory {
     refusedStreams: 0,
     ignoredNames: 0,
   };
+  const routeListeners = new Set<(stream: string) => void>();
+  const changeListeners = new Set<(change: StreamChange) => void>();
+  const goneListeners = new Set<(stream: string, server: string) => void>();
+  const overrides = new Map<string, string>();
   const polling = new Set<ServerSlot>();
   const timers = new Map<ServerSlot, NodeJS.Timeout>();
   const conflicting = new Set<string>();
@@ -302,6 +335,14 @@ export function createDirectory(options: DirectoryOptions): Directory {
     };
   }
 
+  function route(stream: string): string | undefined {
+    const moved = overrides.get(stream);
+    if (moved !== undefined && slots.some(({ name, usable }) => name === moved && usable)) return moved;
+    const entry = index.get(stream);
+    if (entry?.policy === 'spread' && entry.holdings.filter(({ slot }) => slot.usable).length > 1) return undefined;
+    return entry?.chosen?.name;
+  }
+
   function absence(): LookupResult {
     const complete = slots.every((slot) => !slot.usable || slot.health === 'ok');
     return { holders: [], complete, askedAt: now() };
@@ -330,6 +371,22 @@ export function createDirectory(options: DirectoryOptions): Directory {
           stale: isStale(slot),
         };
       });
+    },
+
+    route,
+    *routes() {
+      for (const stream of index.names()) {
+        const server = route(stream);
+        if (server !== undefined) yield [stream, server];
+      }
+    },
+    onRouteChange: (listener) => subscribe(routeListeners, listener),
+    onStreamChange: (listener) => subscribe(changeListeners, listener),
+    onOverrideGone: (listener) => subscribe(goneListeners, listener),
+    confirm: () => Promise.resolve(),
+    setOverride(stream, server) {
+      if (server === undefined) overrides.delete(stream);
+      else overrides.set(stream, server);
     },
 
     streamNames: () => index.names(),
@@ -403,4 +460,9 @@ function isConflict(entry: StreamEntry): boolean {
   return entry.holdings.every(
     ({ slot }) => slot.consecutiveFailures === 0 && slot.inventoryAt !== undefined && slot.inventoryAt >= newestSeenAt,
   );
+}
+
+function subscribe<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
 }

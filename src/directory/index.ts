@@ -1,5 +1,5 @@
 export { isStreamName, maxStreamNameLength } from '../mediamtx';
-export { createDirectory, type Directory } from './directory';
+export { createDirectory, type Directory, maxOverrides } from './directory';
 export type { LookupResult } from './lookup';
 export { hashText, pickByRendezvous } from './rendezvous';
 export { isPlaceable, type ServerSlot, type StreamEntry } from './server-slot';

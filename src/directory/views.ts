@@ -82,3 +82,13 @@ export interface ServerEvidence {
   readonly ageMs: number | undefined;
   readonly stale: boolean;
 }
+
+/** A server began or ceased to hold a stream. */
+export interface StreamChange {
+  readonly stream: string;
+  readonly kind: 'appeared' | 'vanished';
+  readonly server: string;
+  /** When the publisher came there, in ms since 1970; 0 when the server did not say. */
+  readonly publisherSinceMs: number;
+  readonly source: EvidenceSource;
+}

@@ -3,6 +3,7 @@ import type { DecisionState } from './decision';
 
 /** The rules by which a decision can come about, in the order in which they are tried. */
 export const ruleNames = [
+  'moved-by-operator',
   'only-holder',
   'newest-publisher',
   'spread-by-session',

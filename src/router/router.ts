@@ -144,6 +144,7 @@ const maxInterned = 10_000;
 function sentence({ rule, slot }: Ruling, stream: string): string {
   const name = slot?.name ?? '';
   const sentences: Record<RuleName, string> = {
+    'moved-by-operator': `an operator moved ${stream} to ${name}`,
     'only-holder': `${name} has ${stream} live, and nobody else has`,
     'newest-publisher': `several servers have ${stream}; the publisher on ${name} is the newest`,
     'spread-by-session': `${stream} is replicated; this session belongs to ${name}`,
