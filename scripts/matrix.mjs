@@ -26,14 +26,23 @@ export function haproxyOf(release) {
   if (made.status !== 0)
     fail(`debootstrap of ${release} failed: ${made.stdout?.slice(-500)}${made.stderr ?? made.error}`);
   copyFileSync(join(unpacking, 'usr/sbin/haproxy'), join(unpacking, 'haproxy'));
-  execFileSync('patchelf', [
-    ...['--set-interpreter', join(root, 'lib64/ld-linux-x86-64.so.2')],
-    ...['--force-rpath', '--set-rpath', join(root, 'usr/lib/x86_64-linux-gnu')],
+  const interpreter = patchelf('--print-interpreter', join(unpacking, 'haproxy'));
+  const libraries = join(root, 'usr/lib', `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`);
+  patchelf(
+    '--set-interpreter',
+    join(root, interpreter),
+    '--force-rpath',
+    '--set-rpath',
+    libraries,
     join(unpacking, 'haproxy'),
-  ]);
+  );
   rmSync(root, { recursive: true, force: true });
   renameSync(unpacking, root);
   return bin;
+}
+
+function patchelf(...args) {
+  return execFileSync('patchelf', args, { encoding: 'utf8' }).trim();
 }
 
 ensurePackages();
