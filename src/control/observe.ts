@@ -1,7 +1,22 @@
 import type { FleetServer } from '../directory/views';
 import type { Logger } from '../log';
-import { type HaproxyInfo, type RuntimeClient, type RuntimeError, showInfo, showServersState } from '../runtime';
+import {
+  type HaproxyInfo,
+  type RuntimeClient,
+  type RuntimeError,
+  type ServerState,
+  showInfo,
+  showServersState,
+} from '../runtime';
 import { type ApiUrlFor, fleetServers } from './fleet-servers';
+
+/** One look at one HAProxy. */
+export interface Observation {
+  readonly haproxy: HaproxyInfo;
+  /** Another process than at the look before, or the first look. */
+  readonly isNewProcess: boolean;
+  readonly states: readonly ServerState[];
+}
 
 export interface ObserverOptions {
   readonly client: RuntimeClient;
@@ -11,7 +26,12 @@ export interface ObserverOptions {
   /** The whole fleet, on the first answer and whenever anything in it changed. Not called while HAProxy cannot be asked. */
   readonly onServers: (servers: readonly FleetServer[]) => void;
   /** The process that answers, on the first answer and after each reload or restart (a new pid, or a younger uptime). */
-  readonly onHaproxy: (haproxy: HaproxyInfo) => void;
+  readonly onHaproxy: (haproxy: HaproxyInfo, before: HaproxyInfo | undefined) => void;
+  /**
+   * Acts on a look, after the other two were called; the next look waits for it. It resolves with the pause in milliseconds until that next
+   * look where the usual one is too long. It must not reject.
+   */
+  readonly act?: (observation: Observation) => Promise<number | undefined>;
   readonly log: Logger;
   /** Pause between two polls. Default 1000. */
   readonly intervalMs?: number;
@@ -30,8 +50,13 @@ export interface ObserverStats {
 export interface Observer {
   /** Polls now, and then again and again. A second call does nothing. */
   start(): void;
+  /** Resolves when a poll that began after the call has ended, with what was acted on it; it begins as soon as one that runs is over. */
+  pollNow(): Promise<void>;
   /** Gives up what is under way and stops for good; afterwards there is no timer, no connection and no further report. */
   stop(): Promise<void>;
+  /** Why the last poll failed; undefined when it did not. */
+  readonly trouble: RuntimeError | undefined;
+  readonly failuresInRow: number;
   readonly stats: ObserverStats;
 }
 
@@ -44,18 +69,23 @@ export function createObserver(options: ObserverOptions): Observer {
   const stats: ObserverStats = { polls: 0, failures: 0, reloads: 0, changes: 0 };
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let wake: (() => void) | undefined;
+  let isWanted = false;
+  const waiting: (() => void)[] = [];
   let haproxy: HaproxyInfo | undefined;
   let reported: string | undefined;
   let left: string | undefined;
-  let trouble: string | undefined;
+  let trouble: RuntimeError | undefined;
+  let failuresInRow = 0;
 
-  const observe = async (): Promise<RuntimeError | undefined> => {
+  type Look = { readonly error: RuntimeError } | { readonly pauseMs: number | undefined };
+
+  const observe = async (): Promise<Look> => {
     const info = await showInfo(client, { signal: stopping.signal });
-    if (!info.ok) return info.error;
+    if (!info.ok) return { error: info.error };
     const states = await showServersState(client, backend, { signal: stopping.signal });
-    if (!states.ok) return states.error;
-    if (stopping.signal.aborted) return undefined;
+    if (!states.ok) return { error: states.error };
+    if (stopping.signal.aborted) return { pauseMs: undefined };
 
     const before = haproxy;
     haproxy = info.value;
@@ -65,7 +95,8 @@ export function createObserver(options: ObserverOptions): Observer {
       stats.reloads += 1;
       log.info({ pid: haproxy.pid, before: before.pid, version: haproxy.version }, 'HAProxy was reloaded or restarted');
     }
-    if (before === undefined || isAnother) options.onHaproxy(haproxy);
+    const isNewProcess = before === undefined || isAnother;
+    if (isNewProcess) options.onHaproxy(haproxy, before);
 
     const servers = fleetServers(states.value, options.apiUrlFor);
     const nowLeft = states.value
@@ -79,7 +110,7 @@ export function createObserver(options: ObserverOptions): Observer {
       log.debug({ backend, servers }, 'the fleet, as HAProxy sees it');
       options.onServers(servers);
     }
-    return undefined;
+    return { pauseMs: await options.act?.({ haproxy, isNewProcess, states: states.value }) };
   };
 
   const sayLeftOut = (names: readonly string[]) => {
@@ -97,36 +128,67 @@ export function createObserver(options: ObserverOptions): Observer {
 
   // A trouble is told when it begins, when it becomes another, and when it ends; not at every poll.
   const tell = (error: RuntimeError | undefined) => {
+    const before = trouble;
+    trouble = error;
+    failuresInRow = error === undefined ? 0 : failuresInRow + 1;
     if (error === undefined) {
-      if (trouble !== undefined) log.info({ socket: client.name }, 'HAProxy answers again');
-      trouble = undefined;
+      if (before !== undefined) log.info({ socket: client.name }, 'HAProxy answers again');
       return;
     }
     stats.failures += 1;
-    if (error.reason === trouble) return;
-    trouble = error.reason;
+    if (error.reason === before?.reason) return;
     const standing = reported === undefined ? 'no servers are known yet' : 'the last known servers stay in use';
     log.warn({ socket: client.name, reason: error.reason }, `${error.message}; ${standing}`);
   };
 
-  const poll = async (): Promise<void> => {
-    stats.polls += 1;
-    const error = await observe();
-    if (stopping.signal.aborted) return;
-    tell(error);
-    timer = setTimeout(() => {
-      running = poll();
-    }, intervalMs);
+  const pause = (pauseMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(() => wake?.(), pauseMs);
+      wake = () => {
+        clearTimeout(timer);
+        wake = undefined;
+        resolve();
+      };
+      if (isWanted || stopping.signal.aborted) wake();
+    });
+
+  const loop = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      isWanted = false;
+      const served = waiting.splice(0);
+      stats.polls += 1;
+      const look = await observe();
+      const error = 'error' in look ? look.error : undefined;
+      if (!stopping.signal.aborted) tell(error);
+      for (const resolve of served) resolve();
+      const pauseMs = 'error' in look ? undefined : look.pauseMs;
+      if (!stopping.signal.aborted) await pause(Math.min(intervalMs, pauseMs ?? intervalMs));
+    }
+    for (const resolve of waiting.splice(0)) resolve();
   };
 
   return {
     start() {
-      if (running === undefined && !stopping.signal.aborted) running = poll();
+      if (running === undefined && !stopping.signal.aborted) running = loop();
+    },
+    pollNow() {
+      if (running === undefined || stopping.signal.aborted) return Promise.resolve();
+      return new Promise((resolve) => {
+        waiting.push(resolve);
+        isWanted = true;
+        wake?.();
+      });
     },
     async stop() {
       stopping.abort();
-      clearTimeout(timer);
+      wake?.();
       await running;
+    },
+    get trouble() {
+      return trouble;
+    },
+    get failuresInRow() {
+      return failuresInRow;
     },
     stats,
   };
