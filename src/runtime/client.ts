@@ -1,7 +1,12 @@
 import { connect } from 'node:net';
+import { observeSeconds } from '../time-histogram';
+import { createRuntimeClientStats, type RuntimeClientStats } from './client-stats';
 import { commandLine } from './command-line';
-import { type Exchange, exchangeOnce } from './exchange';
-import { failure, type RuntimeResult } from './result';
+import { commandName } from './command-name';
+import { type Exchange, type ExchangeRequest, exchangeOnce } from './exchange';
+import { payloadText } from './payload-text';
+import type { LineSink } from './reply-lines';
+import { failure, type RuntimeResult, success } from './result';
 
 /** Where HAProxy's `stats socket` listens. */
 export type RuntimeAddress = { readonly path: string } | { readonly host: string; readonly port: number };
@@ -10,18 +15,31 @@ export interface RuntimeClientOptions {
   readonly address: RuntimeAddress;
   /** Deadline of one command, from its connect to its last byte; waiting behind others is not counted. Default 1000. */
   readonly timeoutMs?: number;
-  /** Default 16 MiB: the states of some 100,000 servers. */
+  /** Of a reply that is held as a whole. Default 16 MiB: the states of some 100,000 servers. */
   readonly maxReplyBytes?: number;
+  /** Of a reply that is read line by line. Default 512 MiB: a table of some four million entries. */
+  readonly maxStreamedBytes?: number;
   /** Commands that may wait for their turn. Default 64. */
   readonly maxWaiting?: number;
-  /** How a line travels. Default: a connection a command. */
+  /** How a command travels. Default: a connection a command. */
   readonly exchange?: Exchange;
 }
 
 export interface ExecuteOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Deadline of this command instead of the client's (or of each command, where several are sent). */
+  readonly timeoutMs?: number | undefined;
 }
 
+export interface PayloadOptions extends ExecuteOptions {
+  /** Lines that follow the command after `<<`. The whole must fit HAProxy's `tune.bufsize`. */
+  readonly payload?: readonly string[] | undefined;
+}
+
+/**
+ * A client of one HAProxy. One command is under way at a time, in the order they were asked; a long dump holds up what comes behind it, so give it a
+ * client of its own where that matters (HAProxy allows 10 connections at a time: `stats maxconn`).
+ */
 export interface RuntimeClient {
   /** The address as people write it: `/run/haproxy/admin.sock`, `127.0.0.1:9999`, `[::1]:9999`. */
   readonly name: string;
@@ -29,27 +47,46 @@ export interface RuntimeClient {
    * Runs one command after those that were asked before it, and gives the text of the reply, without the empty line that ends it.
    * Every failure is a value; see RuntimeErrorReason.
    */
-  execute(words: readonly string[], options?: ExecuteOptions): Promise<RuntimeResult<string>>;
-  readonly stats: { commands: number; failures: number; waiting: number };
+  execute(words: readonly string[], options?: PayloadOptions): Promise<RuntimeResult<string>>;
+  /**
+   * The same, with each line of the reply given to `onLine` as it arrives. Lines that were given are worth something only when the result is `ok`:
+   * a reply may be cut short.
+   */
+  executeLines(words: readonly string[], onLine: LineSink, options?: ExecuteOptions): Promise<RuntimeResult<undefined>>;
+  readonly stats: RuntimeClientStats;
 }
 
 /** A client of one HAProxy's Runtime API. It opens a connection when there is a command, and holds nothing in between. */
 export function createRuntimeClient(options: RuntimeClientOptions): RuntimeClient {
   const { address, timeoutMs = 1000, maxReplyBytes = 16 * 1024 * 1024, maxWaiting = 64 } = options;
+  const { maxStreamedBytes = 512 * 1024 * 1024 } = options;
   const name = nameOf(address);
   const exchange = options.exchange ?? exchangeOnce(name, () => connect(address));
-  const stats = { commands: 0, failures: 0, waiting: 0 };
+  const stats = createRuntimeClientStats();
   let last: Promise<unknown> = Promise.resolve();
 
-  const execute: RuntimeClient['execute'] = async (words, { signal } = {}) => {
+  const run = async (
+    words: readonly string[],
+    { signal, timeoutMs: ownTimeoutMs }: ExecuteOptions,
+    more: Pick<ExchangeRequest, 'payload' | 'onLine'>,
+  ): Promise<RuntimeResult<string>> => {
     const line = commandLine(words);
     if (!line.ok) return line;
     if (stats.waiting >= maxWaiting) return failure('busy', `${maxWaiting} commands wait for ${name} already`);
+    const limits = {
+      timeoutMs: ownTimeoutMs ?? timeoutMs,
+      maxReplyBytes: more.onLine === undefined ? maxReplyBytes : maxStreamedBytes,
+      signal,
+    };
     stats.waiting += 1;
-    const turn = last.then(() => {
+    const turn = last.then(async () => {
       stats.waiting -= 1;
       stats.commands += 1;
-      return exchange(line.value, { timeoutMs, maxReplyBytes, signal });
+      stats.byCommand[commandName(words)] += 1;
+      const startedMs = performance.now();
+      const reply = await exchange({ line: line.value, ...more }, limits);
+      observeSeconds(stats.time, (performance.now() - startedMs) / 1000);
+      return reply;
     });
     // Who asked hears of an exception; the next command is not stopped by it.
     last = turn.catch(() => undefined);
@@ -57,7 +94,20 @@ export function createRuntimeClient(options: RuntimeClientOptions): RuntimeClien
     if (!reply.ok) stats.failures += 1;
     return reply;
   };
-  return { name, execute, stats };
+
+  return {
+    name,
+    async execute(words, { payload, ...common } = {}) {
+      if (payload === undefined) return run(words, common, {});
+      const text = payloadText(payload);
+      return text.ok ? run(words, common, { payload: text.value }) : text;
+    },
+    async executeLines(words, onLine, common = {}) {
+      const reply = await run(words, common, { onLine });
+      return reply.ok ? success(undefined) : reply;
+    },
+    stats,
+  };
 }
 
 function nameOf(address: RuntimeAddress): string {

@@ -1,14 +1,14 @@
 /**
  * Why a command of the Runtime API has no usable answer.
  * - `invalid-command`: refused here, before anything was sent.
- * - `busy`: too many commands wait already.
+ * - `busy`: too many commands wait already, or HAProxy is using the entry at this moment. Worth another try.
  * - `unreachable`: no connection (no such socket, refused, not permitted).
  * - `timeout`: no complete reply within the deadline.
  * - `truncated`: the connection ended before the empty line that ends every reply.
- * - `too-large`: the reply is longer than the bound.
+ * - `too-large`: the reply is longer than the bound, or the command than HAProxy's buffer.
  * - `aborted`: the caller gave up.
  * - `denied`: HAProxy answered "Permission denied": the socket's level is too low.
- * - `not-found`: HAProxy knows no such backend or server.
+ * - `not-found`: HAProxy knows no such backend, server, table, map or map entry.
  * - `unexpected`: an answer that is none of those the command may give.
  */
 export type RuntimeErrorReason =

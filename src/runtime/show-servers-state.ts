@@ -1,7 +1,8 @@
 import type { ExecuteOptions, RuntimeClient } from './client';
+import { noSuchThing } from './no-such-thing';
 import { parseServersState, type ServerState } from './parse-servers-state';
 import { refusal } from './refusal';
-import { failure, type RuntimeResult } from './result';
+import type { RuntimeResult } from './result';
 
 /**
  * The servers of one backend, in the order of HAProxy's configuration. Every failure is a value;
@@ -14,8 +15,9 @@ export async function showServersState(
 ): Promise<RuntimeResult<ServerState[]>> {
   const reply = await client.execute(['show', 'servers', 'state', backend], options);
   if (!reply.ok) return reply;
-  if (reply.value.trimEnd() === "Can't find backend.") {
-    return failure('not-found', `HAProxy at ${client.name} has no backend ${backend}`);
-  }
-  return refusal(reply.value, 'show servers state') ?? parseServersState(reply.value);
+  return (
+    noSuchThing(client, reply.value, backend) ??
+    refusal(reply.value, 'show servers state') ??
+    parseServersState(reply.value)
+  );
 }

@@ -2,6 +2,7 @@ import { createObserver } from '../../../src/control';
 import type { FleetServer } from '../../../src/directory/views';
 import type { Logger } from '../../../src/log';
 import type { HaproxyInfo, RuntimeClient, RuntimeError } from '../../../src/runtime';
+import { createRuntimeClientStats } from '../../../src/runtime/client-stats';
 import { until } from '../../support/until';
 import { timersOf } from '../runtime/timers-of';
 
@@ -12,7 +13,8 @@ function fakeClient(replies: { info: Reply; states: Reply }) {
   const asked: string[] = [];
   const client: RuntimeClient = {
     name: '/run/admin.sock',
-    stats: { commands: 0, failures: 0, waiting: 0 },
+    stats: createRuntimeClientStats(),
+    executeLines: () => Promise.reject(new Error('nothing is read line by line here')),
     execute: async (words) => {
       asked.push(words.join(' '));
       await new Promise(setImmediate);
