@@ -1,0 +1,43 @@
+import type { ApiHealth } from '../directory/views';
+
+/** Memory of one server's automatic drains. Times are milliseconds since 1970. */
+export interface Damping {
+  /** Automatic action wants it drained now. */
+  readonly drained: boolean;
+  /** Drains that are not forgotten yet: each doubles the time that the API must answer before the server is made ready again. */
+  readonly flaps: number;
+  /** Since when the API answers without a failure. */
+  readonly okSinceMs: number | undefined;
+  /** Since when the API is suspect, until it answers again. */
+  readonly suspectSinceMs: number | undefined;
+}
+
+export const undamped: Damping = { drained: false, flaps: 0, okSinceMs: undefined, suspectSinceMs: undefined };
+
+const firstHoldMs = 2_000;
+const longestHoldMs = 300_000;
+/** So long must a server be well for its flaps to be forgotten. */
+const forgetAfterMs = 600_000;
+
+/** How long the API must have answered before a drained server is made ready: 2 s, doubled with each drain, at most 5 min. */
+export function holdDownMs(flaps: number): number {
+  return Math.min(longestHoldMs, firstHoldMs * 2 ** Math.max(0, Math.min(flaps, 20) - 1));
+}
+
+/** Takes the API's health in; ends a drain when the server has been well for its hold-down. Never begins one: see beginDrain. */
+export function damp(old: Damping, health: ApiHealth, nowMs: number): Damping {
+  if (health !== 'ok') {
+    const suspectSinceMs = old.suspectSinceMs ?? (health === 'suspect' ? nowMs : undefined);
+    return { ...old, okSinceMs: undefined, suspectSinceMs };
+  }
+  // A clock that was set back starts the time anew.
+  const okSinceMs = Math.min(old.okSinceMs ?? nowMs, nowMs);
+  const okMs = nowMs - okSinceMs;
+  const drained = old.drained && okMs < holdDownMs(old.flaps);
+  const flaps = !drained && okMs >= forgetAfterMs ? 0 : old.flaps;
+  return { drained, flaps, okSinceMs, suspectSinceMs: undefined };
+}
+
+export function beginDrain(old: Damping): Damping {
+  return { ...old, drained: true, flaps: old.flaps + 1 };
+}

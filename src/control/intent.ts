@@ -1,0 +1,32 @@
+import { type Intent, type IntentKind, intentKinds } from './views';
+
+/** Bounds of what an operator may write. */
+export const longestReason = 200;
+export const longestOperator = 64;
+export const shortestDeadlineMs = 1000;
+export const longestDeadlineMs = 7 * 24 * 3_600_000;
+
+/** What the intent asks for at this time: a drain turns to maint at its deadline. */
+export function kindInForce(intent: Intent, nowMs: number): IntentKind {
+  const isOver = intent.deadline !== undefined && Date.parse(intent.deadline) <= nowMs;
+  return intent.kind === 'drain' && isOver ? 'maint' : intent.kind;
+}
+
+/** Tells one intent from another, and a drain from the maint that it became. */
+export function intentId(intent: Intent, nowMs: number): string {
+  return `${intent.since} ${kindInForce(intent, nowMs)}`;
+}
+
+/** Reads an intent as the store kept it; undefined where it is none. */
+export function readIntent(value: unknown): Intent | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { kind, reason, operator, since, deadline } = value as Partial<Record<keyof Intent, unknown>>;
+  const known = intentKinds.find((each) => each === kind);
+  if (known === undefined || typeof reason !== 'string' || typeof operator !== 'string') return undefined;
+  if (!isTime(since) || (deadline !== undefined && !isTime(deadline))) return undefined;
+  return { kind: known, reason, operator, since, ...(deadline === undefined ? {} : { deadline }) };
+}
+
+function isTime(value: unknown): value is string {
+  return typeof value === 'string' && Number.isFinite(Date.parse(value));
+}

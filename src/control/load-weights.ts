@@ -1,0 +1,84 @@
+/** What one server has to do. */
+export interface ServerLoad {
+  readonly name: string;
+  /** Its weight in haproxy.cfg: how much it can take, compared with the others. 0: it gets no share. */
+  readonly configuredWeight: number;
+  readonly readers: number;
+  /** Bytes that it sent to readers, counted from whenever. */
+  readonly bytesSent: number;
+}
+
+interface WeightMemory {
+  readonly bytesSent: number;
+  readonly bytesPerSecond: number;
+  readonly weight: number;
+  readonly changedMs: number;
+}
+
+/** What is remembered between two rounds, by server. */
+export interface LoadMemory {
+  readonly atMs: number;
+  readonly servers: ReadonlyMap<string, WeightMemory>;
+}
+
+/** Weight of an average server with the largest configured weight; half of HAProxy's greatest (256), so that idle ones can have twice as much. */
+const averageWeight = 128;
+const leastFactor = 0.25;
+const greatestFactor = 2;
+/** A load that every server is taken to have besides: a handful of readers more or less must not move a fleet that is nearly idle. */
+const backgroundReaders = 10;
+const backgroundBytesPerSecond = 2_000_000;
+/** Hysteresis: a weight is changed when it is off by more than this part of itself, and not more often than that. */
+const leastChange = 0.2;
+const restMs = 15_000;
+/** The rate of bytes follows what is measured with this time constant. */
+const smoothingMs = 10_000;
+
+/**
+ * Weights that follow load: readers and outbound bytes count the same, in proportion to what a server can take. Twice the average load halves
+ * nothing at once: the factor falls from 2 (idle) over 1 (average) to 1/4, so a weight is never 0 and the traffic of one server cannot flip to another.
+ * Pure; servers that are gone are forgotten.
+ */
+export function loadWeights(
+  memory: LoadMemory | undefined,
+  loads: readonly ServerLoad[],
+  nowMs: number,
+): { readonly weights: ReadonlyMap<string, number>; readonly memory: LoadMemory } {
+  const sharing = loads.filter(({ configuredWeight }) => configuredWeight > 0);
+  const greatest = Math.max(1, ...sharing.map(({ configuredWeight }) => configuredWeight));
+  const capacity = sharing.reduce((sum, { configuredWeight }) => sum + configuredWeight, 0);
+  const rates = new Map(sharing.map((load) => [load.name, bytesPerSecond(memory, load, nowMs)]));
+  const allReaders = sharing.reduce((sum, { readers }) => sum + readers + backgroundReaders, 0);
+  const allBytes = sharing.reduce((sum, { name }) => sum + (rates.get(name) ?? 0) + backgroundBytesPerSecond, 0);
+
+  const servers = sharing.map(({ name, configuredWeight, readers, bytesSent }): [string, WeightMemory] => {
+    const rate = rates.get(name) ?? 0;
+    const part = ((readers + backgroundReaders) / allReaders + (rate + backgroundBytesPerSecond) / allBytes) / 2;
+    const factor = clamp(2 - part / (configuredWeight / capacity), leastFactor, greatestFactor);
+    const target = clamp(Math.round(averageWeight * factor * (configuredWeight / greatest)), 1, 256);
+    const before = memory?.servers.get(name);
+    const keeps = before !== undefined && !isWorthIt(before, target, nowMs);
+    const weight = keeps ? before.weight : target;
+    return [name, { bytesSent, bytesPerSecond: rate, weight, changedMs: keeps ? before.changedMs : nowMs }];
+  });
+  const weights = servers.map(([name, { weight }]) => [name, weight] as const);
+  return { weights: new Map(weights), memory: { atMs: nowMs, servers: new Map(servers) } };
+}
+
+function bytesPerSecond(memory: LoadMemory | undefined, { name, bytesSent }: ServerLoad, nowMs: number): number {
+  const before = memory?.servers.get(name);
+  const tookMs = memory === undefined ? 0 : nowMs - memory.atMs;
+  if (before === undefined || tookMs <= 0) return before?.bytesPerSecond ?? 0;
+  // Counters begin anew with their streams: a sum that fell says nothing.
+  if (bytesSent < before.bytesSent) return before.bytesPerSecond;
+  const measured = ((bytesSent - before.bytesSent) / tookMs) * 1000;
+  return before.bytesPerSecond + (measured - before.bytesPerSecond) * (1 - Math.exp(-tookMs / smoothingMs));
+}
+
+function isWorthIt(before: WeightMemory, target: number, nowMs: number): boolean {
+  return nowMs - before.changedMs >= restMs && Math.abs(target - before.weight) > before.weight * leastChange;
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}

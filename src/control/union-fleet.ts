@@ -1,0 +1,32 @@
+import type { AdministrativeState, FleetServer, OperationalState } from '../directory/views';
+import type { IntentKind } from './views';
+
+const operationalOrder: readonly OperationalState[] = ['UP', 'UNKNOWN', 'DOWN'];
+const administrativeOrder: readonly AdministrativeState[] = ['ready', 'drain', 'maint'];
+
+/**
+ * The fleet as several HAProxy nodes see it: every server of any node, at its best. A server that is UP on one node is UP; of the nodes on which it
+ * is, the one that takes most counts. In the order of the first node. What `wanted` names is at least that much out, even before HAProxy was told.
+ */
+export function unionFleet(
+  fleets: readonly (readonly FleetServer[])[],
+  wanted: ReadonlyMap<string, IntentKind>,
+): FleetServer[] {
+  const servers = new Map<string, FleetServer>();
+  for (const server of fleets.flat()) {
+    const known = servers.get(server.name);
+    servers.set(server.name, known === undefined || isBetter(server, known) ? server : known);
+  }
+  return [...servers.values()].map((server) => {
+    const { administrative } = server;
+    const wish = wanted.get(server.name) ?? 'ready';
+    const isFurther = administrativeOrder.indexOf(wish) > administrativeOrder.indexOf(administrative);
+    return isFurther ? { ...server, administrative: wish } : server;
+  });
+}
+
+function isBetter(left: FleetServer, right: FleetServer): boolean {
+  const byOperation = operationalOrder.indexOf(left.operational) - operationalOrder.indexOf(right.operational);
+  if (byOperation !== 0) return byOperation < 0;
+  return administrativeOrder.indexOf(left.administrative) < administrativeOrder.indexOf(right.administrative);
+}

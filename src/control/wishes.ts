@@ -1,0 +1,125 @@
+import type { ApiHealth, OperationalState } from '../directory/views';
+import { beginDrain, type Damping, damp, holdDownMs, undamped } from './damping';
+import { intentId, kindInForce } from './intent';
+import type { Intent, IntentKind } from './views';
+
+/** What is known of a server, over all HAProxy nodes. */
+export interface ServerFacts {
+  readonly name: string;
+  readonly operational: OperationalState;
+  /** Some HAProxy sends it new viewers: UP, and neither drained nor in maintenance. */
+  readonly takesViewers: boolean;
+  readonly api: ApiHealth;
+  readonly intent: Intent | undefined;
+}
+
+/** Why a state or a weight is wanted; what actions are counted by. */
+export const actionReasons = ['intent', 'deadline', 'api-suspect', 'api-recovered', 'load', 'undo'] as const;
+export type ActionReason = (typeof actionReasons)[number];
+
+/** What control wants of a server, on every node. */
+export interface Wish {
+  /** Undefined: nothing; whatever state HAProxy has is left, but what control itself had set is taken back. */
+  readonly state: IntentKind | undefined;
+  readonly by: 'intent' | 'automatic' | 'nobody';
+  /** Of an intent: tells it from the one before. */
+  readonly intentId: string | undefined;
+  readonly reason: ActionReason;
+  /** In words, for people. */
+  readonly because: string;
+  /** Automatic action would drain it, but too many are out already. */
+  readonly isHeldBack: boolean;
+}
+
+export interface WishOptions {
+  readonly onApiFailure: 'suspect' | 'drain';
+}
+
+/** What is remembered between two rounds, by server. */
+export type WishMemory = ReadonlyMap<string, { readonly damping: Damping; readonly intentId: string | undefined }>;
+
+/**
+ * What is wanted of each server. Intents come first; without one a server that HAProxy calls UP while its API is suspect is drained, if
+ * `onApiFailure` says so and the guard permits. Pure: the same facts, memory and time give the same wishes.
+ *
+ * The guard: no automatic drain begins that would leave fewer than half of the servers (rounded up) with new viewers, whatever took the others out.
+ */
+export function makeWishes(
+  memory: WishMemory,
+  servers: readonly ServerFacts[],
+  options: WishOptions,
+  nowMs: number,
+): { readonly wishes: ReadonlyMap<string, Wish>; readonly memory: WishMemory } {
+  const dampings = new Map(servers.map((server) => [server.name, nextDamping(memory, server, options, nowMs)]));
+  const isDrained = ({ name }: ServerFacts): boolean => dampings.get(name)?.drained === true;
+  const candidates = servers
+    .filter((server) => mayDrain(server, dampings.get(server.name) ?? undamped, options))
+    .sort((a, b) => suspectSince(dampings, a) - suspectSince(dampings, b) || (a.name < b.name ? -1 : 1));
+
+  const most = Math.floor(servers.length / 2);
+  let out = servers.filter((server) => !server.takesViewers || isDrained(server)).length;
+  const heldBack = new Set<string>();
+  for (const { name } of candidates) {
+    if (out >= most) heldBack.add(name);
+    else {
+      dampings.set(name, beginDrain(dampings.get(name) ?? undamped));
+      out++;
+    }
+  }
+
+  const wishes = servers.map((server): [string, Wish] => {
+    const damping = dampings.get(server.name) ?? undamped;
+    const guard = heldBack.has(server.name) ? `${out} of ${servers.length} servers are out already` : undefined;
+    return [server.name, wishFor(server, damping, guard, nowMs)];
+  });
+  const next = servers.map(({ name, intent }) => {
+    const damping = dampings.get(name) ?? undamped;
+    return [name, { damping, intentId: intent === undefined ? undefined : intentId(intent, nowMs) }] as const;
+  });
+  return { wishes: new Map(wishes), memory: new Map(next) };
+}
+
+function nextDamping(memory: WishMemory, { name, api, intent }: ServerFacts, options: WishOptions, nowMs: number) {
+  const old = memory.get(name);
+  const damping = damp(old?.damping ?? undamped, api, nowMs);
+  if (options.onApiFailure === 'suspect') return { ...damping, drained: false };
+  const isNewReady = intent?.kind === 'ready' && intentId(intent, nowMs) !== old?.intentId;
+  // At the first round after a start nothing is new.
+  return isNewReady && old !== undefined ? { ...damping, drained: false, flaps: 0 } : damping;
+}
+
+/** An operator who said `ready` while the API was suspect already knows better than automatic action, until the API has answered again. */
+function mayDrain({ operational, api, intent }: ServerFacts, damping: Damping, options: WishOptions): boolean {
+  if (options.onApiFailure !== 'drain' || damping.drained || api !== 'suspect' || operational !== 'UP') return false;
+  if (intent === undefined) return true;
+  return intent.kind === 'ready' && (damping.suspectSinceMs ?? 0) > Date.parse(intent.since);
+}
+
+function suspectSince(dampings: ReadonlyMap<string, Damping>, { name }: ServerFacts): number {
+  return dampings.get(name)?.suspectSinceMs ?? 0;
+}
+
+function wishFor({ api, intent, operational }: ServerFacts, damping: Damping, guard: string | undefined, nowMs: number) {
+  const isHeldBack = guard !== undefined;
+  if (damping.drained && (intent === undefined || intent.kind === 'ready')) {
+    const because =
+      damping.okSinceMs === undefined
+        ? 'its Control API does not answer, so nobody can tell what it holds'
+        : `its Control API answers again; made ready after ${holdDownMs(damping.flaps) / 1000} s without a failure`;
+    return { state: 'drain', by: 'automatic', intentId: undefined, reason: 'api-suspect', because, isHeldBack } as const;
+  }
+  if (intent !== undefined) {
+    const kind = kindInForce(intent, nowMs);
+    const isPastDeadline = kind !== intent.kind;
+    const because = `${isPastDeadline ? 'the deadline of the drain has passed; ' : ''}${intent.operator}: ${intent.reason}`;
+    const reason = isPastDeadline ? 'deadline' : 'intent';
+    return { state: kind, by: 'intent', intentId: intentId(intent, nowMs), reason, because, isHeldBack } as const;
+  }
+  const because =
+    guard !== undefined
+      ? `its Control API does not answer; not drained, because ${guard}`
+      : api === 'suspect' && operational === 'UP'
+        ? 'its Control API does not answer: no new streams are placed there'
+        : 'nobody wants anything else';
+  return { state: undefined, by: 'nobody', intentId: undefined, reason: 'undo', because, isHeldBack } as const;
+}
