@@ -92,23 +92,10 @@ function isWhole(received: string): boolean {
 }
 
 async function answer(socket: Socket, bytes: Buffer, fault: Fault | undefined): Promise<void> {
-  switch (fault?.kind) {
-    case 'replace':
-      socket.end(fault.text);
-      break;
-    case 'truncate':
-      socket.end(bytes.subarray(0, fault.bytes));
-      break;
-    case 'hang':
-      socket.write(bytes.subarray(0, fault.bytes));
-      break;
-    case 'delay':
-      await fault.until;
-      socket.end(bytes);
-      break;
-    default:
-      socket.end(bytes);
-  }
+  if (fault?.kind === 'delay') await fault.until;
+  if (fault?.kind === 'hang') socket.write(bytes.subarray(0, fault.bytes));
+  else if (fault?.kind === 'replace') socket.end(fault.text);
+  else socket.end(fault?.kind === 'truncate' ? bytes.subarray(0, fault.bytes) : bytes);
 }
 
 /** The reply of the real socket; nothing when it cannot be had. */
