@@ -3,6 +3,7 @@ import { metaOf } from './keys';
 import { originText } from './origin';
 import { quoteGiven, quoteText } from './quote-given';
 import { settingsSchema } from './schema';
+import { secretOfFile } from './secret-of-file';
 import { keysIn, pathText, schemaAt, settingKeys, unwrap } from './setting-keys';
 import type { Source } from './source';
 import { type Path, type Tree, valueAt } from './tree';
@@ -13,7 +14,7 @@ import { unknownKey } from './unknown-key';
  * `mtxpilot.yaml:3: lookup.deadline: "soon" is not allowed, expected a duration …`.
  */
 export function checkSource(source: Source): string[] {
-  const found = [...prototypeKeys(source.tree), ...twoPasswords(source.tree)];
+  const found = [...prototypeKeys(source.tree), ...twiceGivenSecrets(source.tree)];
   const checked = settingsSchema.safeParse(source.tree);
   if (!checked.success) found.push(...checked.error.issues.flatMap((issue) => describeIssue(issue, source.tree)));
   const lines = found.map(({ path, text }) => {
@@ -70,15 +71,19 @@ function prototypeKeys(tree: Tree): Mistake[] {
     }));
 }
 
-/** In one source, a password and the file that holds it contradict each other. */
-function twoPasswords(tree: Tree): Mistake[] {
+/** In one source, a secret and the file that holds it contradict each other. */
+function twiceGivenSecrets(tree: Tree): Mistake[] {
   const overrides = valueAt(tree, ['mediamtx', 'servers']);
   const names = typeof overrides === 'object' && overrides !== null ? Object.keys(overrides) : [];
-  return [['mediamtx'], ...names.map((name) => ['mediamtx', 'servers', name])]
-    .filter((section) => valueAt(tree, [...section, 'password']) !== undefined)
-    .map((section) => [...section, 'passwordFile'])
-    .filter((path) => valueAt(tree, path) !== undefined)
-    .map((path) => ({ path, text: `${pathText(path)}: there is a password too, give one of the two` }));
+  const paths = [
+    ...settingKeys.map(({ path }) => path),
+    ...names.map((name) => ['mediamtx', 'servers', name, 'passwordFile']),
+  ];
+  return paths.flatMap((path) => {
+    const secret = secretOfFile(path);
+    if (secret === undefined || valueAt(tree, path) === undefined || valueAt(tree, secret) === undefined) return [];
+    return [{ path, text: `${pathText(path)}: there is a ${secret.at(-1) ?? ''} too, give one of the two` }];
+  });
 }
 
 /**

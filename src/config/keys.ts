@@ -97,6 +97,23 @@ export function socketKey(description: string) {
   return describe(readText(parseSocketAddress), { type: 'socket', description, allowed, write: formatAddress });
 }
 
+/** Where our own Unix socket is made: a path, `auto`, or null where the file says `off`. */
+export function ownSocketKey(description: string) {
+  const schema = readBy((given): { readonly path: string } | 'auto' | null | undefined => {
+    if (given === null || given === false || given === 'off' || given === 'null') return null;
+    if (given === 'auto') return 'auto';
+    const address = typeof given === 'string' ? parseSocketAddress(given) : undefined;
+    return address !== undefined && 'path' in address ? { path: address.path } : undefined;
+  });
+  return describe(schema, {
+    type: 'socket',
+    description,
+    allowed: 'the path of a Unix socket, such as /run/mtxpilot/admin.sock, at most 107 characters, or auto, or off',
+    write: (socket: { readonly path: string } | 'auto' | null) =>
+      socket === null ? 'off' : socket === 'auto' ? 'auto' : socket.path,
+  });
+}
+
 /** The address of a service elsewhere. */
 export function hostPortKey(description: string) {
   const schema = readText((text) => {
@@ -149,16 +166,22 @@ export function usernameKey(description: string) {
   });
 }
 
-/** Never shown: neither in messages nor by `mtxpilot config`. */
-export function secretKey(description: string) {
-  const allowed = 'a text of 1 to 1024 characters in one line (a number needs quotes)';
+/** Never shown: neither in messages nor by `mtxpilot config`. `least` is the least number of characters. */
+export function secretKey(description: string, least = 1) {
+  const allowed = `a text of ${least} to 1024 characters in one line (a number needs quotes)`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
-  return describe(z.string().regex(/^[^\u0000-\u001f\u007f]{1,1024}$/), {
-    type: 'secret',
-    description,
-    allowed,
-    write: () => hiddenSecret,
-  });
+  return describe(
+    z
+      .string()
+      .min(least)
+      .regex(/^[^\u0000-\u001f\u007f]{1,1024}$/),
+    {
+      type: 'secret',
+      description,
+      allowed,
+      write: () => hiddenSecret,
+    },
+  );
 }
 
 /** What stands for a secret that is set. */

@@ -4,7 +4,7 @@ import { crossChecks } from './cross-checks';
 import { fileSource } from './file-source';
 import { mergeSources, treeOf } from './merge-sources';
 import type { Origin } from './origin';
-import { readPasswordFiles } from './read-password-files';
+import { readSecretFiles } from './read-secret-files';
 import { type Settings, settingsSchema } from './schema';
 import type { Source } from './source';
 import { environmentSource, type FlagSetting, flagSource } from './text-source';
@@ -57,9 +57,9 @@ export function loadSettings(options: LoadOptions): Loaded | NotLoaded {
   if (errors.length > 0) return { errors, warnings };
 
   const given = mergeSources(sources);
-  const fromFiles = readPasswordFiles(given.values());
+  const fromFiles = readSecretFiles(given.values());
   if (fromFiles.errors.length > 0) return { errors: fromFiles.errors, warnings };
-  const settings = settingsSchema.parse(treeOf([...given.values(), ...fromFiles.passwords]));
+  const settings = settingsSchema.parse(treeOf([...given.values(), ...fromFiles.secrets]));
   const origins = Object.fromEntries([...given].map(([key, { origin }]) => [key, origin]));
   const found = crossChecks(settings, (key) => origins[key] ?? originInside(origins, key));
   warnings.push(...found.warnings);

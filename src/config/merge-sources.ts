@@ -1,4 +1,5 @@
 import type { Origin } from './origin';
+import { secretOfFile } from './secret-of-file';
 import { settingKeys } from './setting-keys';
 import type { Source } from './source';
 import { type Path, putAt, type Tree, valueAt } from './tree';
@@ -12,15 +13,16 @@ export interface GivenValue {
 
 /**
  * The values of several sources, the later over the earlier, key by key; lists are replaced as a whole, maps are merged by name and key.
- * A password replaces the password file of an earlier source, and the other way round.
+ * A secret replaces the file of that secret of an earlier source, and the other way round.
  */
 export function mergeSources(sources: readonly Source[]): ReadonlyMap<string, GivenValue> {
   const merged = new Map<string, GivenValue>();
   for (const source of sources) {
     for (const path of givenPaths(source.tree)) {
       const key = path.join('.');
-      if (path.at(-1) === 'password') merged.delete(`${key}File`);
-      if (path.at(-1) === 'passwordFile') merged.delete(key.slice(0, -'File'.length));
+      merged.delete(`${key}File`);
+      const secret = secretOfFile(path);
+      if (secret !== undefined) merged.delete(secret.join('.'));
       merged.set(key, { path, value: valueAt(source.tree, path), origin: source.origin(path) });
     }
   }

@@ -11,6 +11,7 @@ import {
   numberKey,
   optionalListenKey,
   optionalMapFileKey,
+  ownSocketKey,
   secretFileKey,
   secretKey,
   socketKey,
@@ -63,6 +64,16 @@ export const settingsSchema = z.strictObject({
       listen: listenKey(
         'Where the HTTP API, the metrics and the Lua bridge are served. Reading is open to everybody who reaches it.',
       ).default({ host: '127.0.0.1', port: 9101 }),
+      adminSocket: ownSocketKey(
+        'Unix socket (mode 0600) with the same API, over which changes need no token; the command line uses it. `auto`: `/run/mtxpilot/admin.sock`, or where that cannot be made, below `$XDG_RUNTIME_DIR` or the folder for temporary files. `off`: none.',
+      ).default('auto'),
+      token: secretKey(
+        'What `Authorization: Bearer` must hold for changes over TCP. Without it they are refused there.',
+        16,
+      ).optional(),
+      tokenFile: secretFileKey(
+        'File that holds the token (a line end at its end is dropped). In a configuration file, relative to that file.',
+      ).optional(),
     })
     .prefault({}),
   haproxy: z

@@ -32,7 +32,7 @@ describe('without any configuration', () => {
     const { settings, origins, file, warnings } = settingsOf(undefined);
     expect(settings).toEqual({
       spoe: { listen: { host: '127.0.0.1', port: 9100 }, maxConnections: 1000 },
-      http: { listen: { host: '127.0.0.1', port: 9101 } },
+      http: { listen: { host: '127.0.0.1', port: 9101 }, adminSocket: 'auto' },
       haproxy: { socket: { path: '/run/haproxy/admin.sock' }, backend: 'mtx', interval: 1000, map: 'routes.map' },
       servers: [],
       mediamtx: { api: 'http://{address}:9997', timeout: 1000, servers: {} },
@@ -224,6 +224,18 @@ describe('mistakes in a file', () => {
       'F:4: mediamtx.passwordFile: there is a password too, give one of the two',
     ],
     [
+      'http: {token: short}',
+      'F:1: http.token: this text is not allowed, expected a text of 16 to 1024 characters in one line (a number needs quotes)',
+    ],
+    [
+      'http:\n  token: 0123456789abcdef\n  tokenFile: f',
+      'F:3: http.tokenFile: there is a token too, give one of the two',
+    ],
+    [
+      'http: {adminSocket: run/admin.sock}',
+      'F:1: http.adminSocket: "run/admin.sock" is not allowed, expected the path of a Unix socket, such as /run/mtxpilot/admin.sock, at most 107 characters, or auto, or off',
+    ],
+    [
       'mediamtx: {servers: {"mtx 2": {}}}',
       `F:1: mediamtx.servers: "mtx 2" is not the name of a server, expected a map of servers' names as in haproxy.cfg, each with some of the keys api, username, password, passwordFile`,
     ],
@@ -391,7 +403,24 @@ describe('warnings', () => {
   });
 });
 
-describe('password files', () => {
+it.each([
+  ['off', null],
+  ['auto', 'auto'],
+  ['/run/x/admin.sock', { path: '/run/x/admin.sock' }],
+])('the admin socket may be %s', (text, value) => {
+  expect(settingsOf(`http: {adminSocket: ${text}}`).settings.http.adminSocket).toEqual(value);
+});
+
+describe('secret files', () => {
+  it('hold the token, which must be as long as any token', () => {
+    writeFileSync(join(folder, 'token'), '0123456789abcdef\n');
+    writeFileSync(join(folder, 'short-token'), 'short\n');
+    expect(settingsOf('http: {tokenFile: token}').settings.http.token).toBe('0123456789abcdef');
+    expect(load('http: {tokenFile: short-token}').errors).toEqual([
+      'F:1: http.tokenFile: FOLDER/short-token: its content is not allowed, expected a text of 16 to 1024 characters in one line (a number needs quotes)',
+    ]);
+  });
+
   it('are read relative to the file that names them, without the line end', () => {
     writeFileSync(join(folder, 'password'), 'geheim\r\n');
     writeFileSync(join(folder, 'other'), 'anders');

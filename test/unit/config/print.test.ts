@@ -46,6 +46,7 @@ describe('printSettings', () => {
   maxConnections: 1000
 http:
   listen: "[::1]:9101" # from ./mtxpilot.yaml:3
+  adminSocket: auto
 haproxy:
   socket: /run/haproxy/admin.sock
   backend: mtx
