@@ -39,6 +39,8 @@ module.exports = {
     only('mediamtx', []),
     only('runtime', []),
     only('control', ['runtime', 'directory']),
+    only('store', []),
+    only('events', ['store']),
     only('sim', []),
     only('config', []),
     pure('spoe/(varint|typed-data|payload|frame|frame-reader)'),
@@ -47,7 +49,8 @@ module.exports = {
     confined('commander', ['cli/']),
     confined('node-cache', ['directory/']),
     confined('prom-client', ['metrics']),
-    confined('undici', ['mediamtx/', 'cli/', 'demo/']),
+    confined('undici', ['mediamtx/', 'cli/', 'demo/', 'events/deliver']),
+    confined('classic-level', ['store/']),
     confined('net', ['spoe/server', 'runtime/client', 'sim/', 'demo/']),
   ],
   options: {
