@@ -2,6 +2,7 @@ import type { Logger } from '../log';
 import { createMediamtxClient, isStreamName, type MediamtxClient, type MediamtxClientOptions } from '../mediamtx';
 import { createHolderPolicy, type HolderPolicy, type HolderRule } from './holder-policy';
 import { nextInventoryMs } from './inventory-schedule';
+import { createConfirmations } from './confirmations';
 import { createLookups, type LookupResult, type LookupStats } from './lookup';
 import {
   type ApiCallStats,
@@ -13,8 +14,17 @@ import {
   type ServerSlot,
   type StreamEntry,
 } from './server-slot';
+import { createLookupBudget } from './lookup-budget';
 import { createStreamIndex, isNewer } from './stream-index';
-import type { FleetServer, HolderView, ServerEvidence, ServerView, StreamChange, StreamView } from './views';
+import type {
+  EvidenceSource,
+  FleetServer,
+  HolderView,
+  ServerEvidence,
+  ServerView,
+  StreamChange,
+  StreamView,
+} from './views';
 
 /** Streams that operators can move at the same time. */
 export const maxOverrides = 10_000;
@@ -60,7 +70,9 @@ export interface DirectoryStats {
 
 /** Who holds what, and how do we know. All reading is synchronous; only `ask` waits for servers. */
 export interface Directory {
-  /** A stream in the inventory; undefined when no list has it. */
+  /** The server whose decision can be given at once; undefined where `entry` must be looked at. */
+  quick(stream: string): ServerSlot | undefined;
+  /** A stream that a server holds or an operator has moved. */
   entry(stream: string): StreamEntry | undefined;
   /** What an earlier lookup said; undefined when somebody must be asked. */
   known(stream: string): LookupResult | undefined;
@@ -122,11 +134,47 @@ export function createDirectory(options: DirectoryOptions): Directory {
   const now = options.now ?? (() => performance.now());
   const apiCalls = new Map<string, ApiCallStats>();
   const policyOf = createHolderPolicy(options.holders);
-  const index = createStreamIndex(policyOf, options.maxStreams, (count) => {
-    stats.refusedStreams += count;
-    log.warn({ count, maxStreams: options.maxStreams }, 'streams not taken in: directory.maxStreams is reached');
+  const routeListeners = new Set<(stream: string) => void>();
+  const changeListeners = new Set<(change: StreamChange) => void>();
+  const goneListeners = new Set<(stream: string, server: string) => void>();
+  const index = createStreamIndex(policyOf, options.maxStreams, {
+    refused(count) {
+      stats.refusedStreams += count;
+      log.warn({ count, maxStreams: options.maxStreams }, 'streams not taken in: directory.maxStreams is reached');
+    },
+    changed(change) {
+      for (const listener of changeListeners) listener(change);
+    },
+    routed(stream) {
+      for (const listener of routeListeners) listener(stream);
+    },
+    overrideGone(stream, server) {
+      log.info({ stream, server }, 'the server that an operator chose has lost the stream; its choice is over');
+      for (const listener of goneListeners) listener(stream, server);
+    },
   });
-  const lookups = createLookups({ ...options.lookup, staleForMs, maxKept: 20_000, now });
+  const budget = createLookupBudget(options.lookup.perSecond, now);
+  const lookups = createLookups({
+    ...options.lookup,
+    staleForMs,
+    maxKept: 20_000,
+    budget,
+    now,
+    onAsk(askedAt) {
+      const asked = { question: index.ask(), source: 'lookup', askedAt: Math.floor(askedAt) } as const;
+      return (slot, stream, report) => index.hear(slot, stream, report, asked);
+    },
+  });
+  const confirm = createConfirmations({
+    index,
+    budget,
+    slots: () => slots,
+    onOverBudget: () => {
+      stats.lookups.overBudget++;
+    },
+    onDone: (stream) => lookups.forget(stream),
+    now,
+  });
   const stats: DirectoryStats = {
     lookups: lookups.stats,
     apiCalls,
@@ -135,10 +183,6 @@ export function createDirectory(options: DirectoryOptions): Directory {
     refusedStreams: 0,
     ignoredNames: 0,
   };
-  const routeListeners = new Set<(stream: string) => void>();
-  const changeListeners = new Set<(change: StreamChange) => void>();
-  const goneListeners = new Set<(stream: string, server: string) => void>();
-  const overrides = new Map<string, string>();
   const polling = new Set<ServerSlot>();
   const timers = new Map<ServerSlot, NodeJS.Timeout>();
   const conflicting = new Set<string>();
@@ -156,14 +200,19 @@ export function createDirectory(options: DirectoryOptions): Directory {
       timeoutMs: options.apiTimeoutMs,
       onCall: (call, outcome, tookMs) => countApiCall(calls, call, outcome, tookMs),
     });
-    return createServerSlot(server, client, calls);
+    const slot = createServerSlot(server, client, calls);
+    index.join(slot);
+    return slot;
   }
 
   function disconnect(slot: ServerSlot): void {
     clearTimeout(timers.get(slot));
     timers.delete(slot);
     slot.usable = false;
-    index.clear(slot);
+    index.leave(
+      slot,
+      slots.some(({ name }) => name === slot.name),
+    );
     void slot.client.close();
   }
 
@@ -190,7 +239,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
   async function poll(slot: ServerSlot): Promise<void> {
     if (polling.has(slot)) return;
     polling.add(slot);
-    // Whole milliseconds, and never later than it was: kept with every stream, and small that way.
+    // Whole milliseconds, and never later than it was.
     const askedAt = Math.floor(now());
     const round = index.list(slot, askedAt);
     let readers = 0;
@@ -206,9 +255,10 @@ export function createDirectory(options: DirectoryOptions): Directory {
     if (answer.ok) {
       stats.ignoredNames += answer.value.ignored;
       slot.inventoryTookMs = tookMs;
-      round.finish();
-      slot.readers = readers;
-      trust(slot, askedAt);
+      if (round.finish()) {
+        slot.readers = readers;
+        trust(slot, askedAt);
+      }
     } else fail(slot, answer.detail);
     schedule(
       slot,
@@ -253,14 +303,14 @@ export function createDirectory(options: DirectoryOptions): Directory {
   }
 
   function forget(slot: ServerSlot): void {
-    if (slot.live.size > 0) log.warn({ server: slot.name, streams: slot.live.size }, 'last good list given up');
+    if (slot.index.held > 0) log.warn({ server: slot.name, streams: slot.index.held }, 'last good list given up');
     slot.inventoryAt = undefined;
     slot.readers = 0;
     index.clear(slot);
   }
 
   function noteConflicts(): void {
-    for (const entry of index.contested) {
+    for (const entry of index.contested()) {
       if (isConflict(entry)) {
         if (conflicting.has(entry.name)) continue;
         conflicting.add(entry.name);
@@ -282,7 +332,10 @@ export function createDirectory(options: DirectoryOptions): Directory {
     return slot.consecutiveFailures > 0;
   }
 
-  function holderView({ slot, report }: Pick<Holding, 'slot' | 'report'>, lookedUpAt: number | undefined): HolderView {
+  function holderView(
+    { slot, report }: Pick<Holding, 'slot' | 'report'>,
+    told: { readonly source: EvidenceSource; readonly askedAt: number } | undefined,
+  ): HolderView {
     return {
       server: slot.name,
       publisherSince: report.publisherSinceMs > 0 ? new Date(report.publisherSinceMs).toISOString() : undefined,
@@ -292,21 +345,22 @@ export function createDirectory(options: DirectoryOptions): Directory {
       bytesReceived: report.bytesReceived,
       bytesSent: report.bytesSent,
       evidence: {
-        source: lookedUpAt === undefined ? 'inventory' : 'lookup',
-        ageMs: Math.round(now() - (lookedUpAt ?? slot.inventoryAt ?? now())),
+        source: told?.source ?? 'inventory',
+        ageMs: Math.round(now() - (told?.askedAt ?? slot.inventoryAt ?? now())),
         stale: isStale(slot),
       },
     };
   }
 
   function streamView(entry: StreamEntry): StreamView {
+    const first = entry.moved ?? entry.chosen;
     const holdings = [...entry.holdings].sort((a, b) => {
-      if (a.slot === entry.chosen || b.slot === entry.chosen) return a.slot === entry.chosen ? -1 : 1;
+      if (a.slot === first || b.slot === first) return a.slot === first ? -1 : 1;
       return isNewer(a, b) ? -1 : 1;
     });
     return {
       name: entry.name,
-      holders: holdings.map((holding) => holderView(holding, undefined)),
+      holders: holdings.map((holding) => holderView(holding, index.told(holding.slot, entry.name))),
       conflict: isConflict(entry),
       policy: entry.policy,
     };
@@ -330,17 +384,9 @@ export function createDirectory(options: DirectoryOptions): Directory {
         version: slot.info?.version,
         era: slot.info?.era,
       },
-      streams: slot.live.size,
+      streams: slot.index.held,
       readers: slot.readers,
     };
-  }
-
-  function route(stream: string): string | undefined {
-    const moved = overrides.get(stream);
-    if (moved !== undefined && slots.some(({ name, usable }) => name === moved && usable)) return moved;
-    const entry = index.get(stream);
-    if (entry?.policy === 'spread' && entry.holdings.filter(({ slot }) => slot.usable).length > 1) return undefined;
-    return entry?.chosen?.name;
   }
 
   function absence(): LookupResult {
@@ -349,7 +395,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
   }
 
   return {
-    entry: (stream) => index.get(stream),
+    quick: index.quick,
+    entry: index.get,
     known: (stream) => lookups.known(stream, slots),
     ask: (stream) => lookups.ask(stream, slots),
     absence,
@@ -360,44 +407,46 @@ export function createDirectory(options: DirectoryOptions): Directory {
     },
     evidence(stream, lookup) {
       return slots.map((slot) => {
+        const isHeld = index.holds(slot, stream);
         const found = lookup?.holders.find((holder) => holder.slot === slot);
-        const live = slot.live.has(stream) || found !== undefined;
-        const at = slot.live.has(stream) ? slot.inventoryAt : found !== undefined ? lookup?.askedAt : slot.inventoryAt;
+        // A stream that found no place in the index is known from its lookup alone.
+        const told =
+          isHeld || found === undefined ? index.told(slot, stream) : { source: 'lookup' as const, ...lookup };
+        const at = told?.askedAt ?? slot.inventoryAt;
         return {
           server: slot.name,
-          says: live ? 'live' : slot.inventoryAt === undefined ? 'no answer' : 'not live',
-          source: at === undefined ? undefined : slot.live.has(stream) || found === undefined ? 'inventory' : 'lookup',
+          says: isHeld || found !== undefined ? 'live' : slot.inventoryAt === undefined ? 'no answer' : 'not live',
+          source: at === undefined ? undefined : (told?.source ?? 'inventory'),
           ageMs: at === undefined ? undefined : Math.round(now() - at),
           stale: isStale(slot),
         };
       });
     },
 
-    route,
-    *routes() {
-      for (const stream of index.names()) {
-        const server = route(stream);
-        if (server !== undefined) yield [stream, server];
-      }
-    },
+    route: index.route,
+    routes: index.routes,
     onRouteChange: (listener) => subscribe(routeListeners, listener),
     onStreamChange: (listener) => subscribe(changeListeners, listener),
     onOverrideGone: (listener) => subscribe(goneListeners, listener),
-    confirm: () => Promise.resolve(),
+    confirm,
     setOverride(stream, server) {
-      if (server === undefined) overrides.delete(stream);
-      else overrides.set(stream, server);
+      if (server !== undefined && !isStreamName(stream))
+        throw new RangeError(`no MediaMTX path can be named "${stream}"`);
+      if (server !== undefined && index.overrideCount >= maxOverrides && index.overrideOf(stream) === undefined) {
+        throw new RangeError(`${maxOverrides} streams are moved already; clear one first`);
+      }
+      index.setOverride(stream, server);
     },
 
-    streamNames: () => index.names(),
+    streamNames: index.names,
     stream(name) {
       const entry = index.get(name);
-      if (entry !== undefined) return streamView(entry);
+      if (entry !== undefined && entry.holdings.length > 0) return streamView(entry);
       const looked = isStreamName(name) ? lookups.known(name, slots) : undefined;
       if (looked === undefined || looked.holders.length === 0) return undefined;
       return {
         name,
-        holders: looked.holders.map((holder) => holderView(holder, looked.askedAt)),
+        holders: looked.holders.map((holder) => holderView(holder, { source: 'lookup', askedAt: looked.askedAt })),
         conflict: false,
         policy: policyOf(name),
       };

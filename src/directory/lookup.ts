@@ -1,6 +1,6 @@
 import NodeCache from 'node-cache';
 import type { PathReport } from '../mediamtx';
-import { createLookupBudget } from './lookup-budget';
+import type { createLookupBudget } from './lookup-budget';
 import type { ServerSlot } from './server-slot';
 
 /** A server that said, when asked, that it has the stream live. */
@@ -42,10 +42,12 @@ export interface LookupOptions {
   readonly ttlMs: number;
   readonly missTtlMs: number;
   readonly staleForMs: number;
-  readonly perSecond: number;
+  readonly budget: ReturnType<typeof createLookupBudget>;
   /** Streams kept at most; above it results are used once and forgotten. */
   readonly maxKept: number;
   readonly now: () => number;
+  /** Called when servers are asked. @returns what takes each server's answer, late ones too: a report, or undefined where it has not got it. */
+  readonly onAsk: (askedAt: number) => (slot: ServerSlot, stream: string, report: PathReport | undefined) => void;
 }
 
 export interface Lookups {
@@ -53,6 +55,8 @@ export interface Lookups {
   known(stream: string, slots: readonly ServerSlot[]): LookupResult | undefined;
   /** Asks all servers that could have the stream; callers for the same stream share one question. Never rejects. */
   ask(stream: string, slots: readonly ServerSlot[]): Promise<LookupResult> | undefined;
+  /** What was said of a stream counts no more. */
+  forget(stream: string): void;
   /** Kept results. */
   readonly size: number;
   readonly stats: LookupStats;
@@ -66,7 +70,6 @@ const settleMs = 10;
 export function createLookups(options: LookupOptions): Lookups {
   const { now, ttlMs, missTtlMs, staleForMs, maxKept } = options;
   const kept = new NodeCache({ useClones: false, checkperiod: 1 });
-  const budget = createLookupBudget(options.perSecond, now);
   const underWay = new Map<string, Promise<LookupResult>>();
   const stats: LookupStats = {
     hit: 0,
@@ -91,7 +94,7 @@ export function createLookups(options: LookupOptions): Lookups {
       stats.shared++;
       return joined;
     }
-    if (!budget.take()) {
+    if (!options.budget.take()) {
       stats.overBudget++;
       return undefined;
     }
@@ -117,6 +120,7 @@ export function createLookups(options: LookupOptions): Lookups {
       } else stats.cached++;
       return usable.length === result.holders.length ? result : { ...result, holders: usable };
     },
+    forget: (stream) => void kept.del(stream),
     get size() {
       return kept.getStats().keys;
     },
@@ -137,12 +141,13 @@ function isContradicted(slot: ServerSlot, askedAt: number): boolean {
 function askAll(
   stream: string,
   slots: readonly ServerSlot[],
-  { deadlineMs, now }: LookupOptions,
+  { deadlineMs, now, onAsk }: LookupOptions,
   stats: LookupStats,
   onLate: (result: LookupResult) => void,
 ): Promise<LookupResult> {
   const askedAt = now();
   const asked = slots.filter((slot) => slot.usable && slot.health !== 'suspect');
+  const onAnswer = onAsk(askedAt);
   const holders: FoundHolder[] = [];
   // A suspect server is not asked, and so nobody knows that it has not got the stream.
   let silent = slots.filter((slot) => slot.usable).length;
@@ -182,6 +187,7 @@ function askAll(
         answered.add(slot);
         if (answer.ok) {
           silent--;
+          onAnswer(slot, stream, answer.value);
           if (answer.value?.live === true) {
             holders.push({ slot, report: answer.value });
             if (settled) onLate(current());

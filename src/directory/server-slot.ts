@@ -2,7 +2,7 @@ import type { ApiCall, ApiOutcome, MediamtxClient, PathReport, ServerInfo } from
 import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
 import type { HolderPolicy } from './holder-policy';
 import { hashText } from './rendezvous';
-import type { ApiHealth, FleetServer } from './views';
+import type { ApiHealth, EvidenceSource, FleetServer } from './views';
 
 /** Upper bounds of the buckets in which API call times are counted, in seconds. */
 const apiSecondsBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] as const;
@@ -21,8 +21,6 @@ export interface ServerSlot {
   fleet: FleetServer;
   /** HAProxy can send a viewer there: not DOWN and not in maintenance. */
   usable: boolean;
-  /** Live streams by name, of the last good inventory; kept by the stream index. */
-  readonly live: Map<string, Holding>;
   readers: number;
   health: ApiHealth;
   consecutiveFailures: number;
@@ -32,6 +30,36 @@ export interface ServerSlot {
   inventoryTookMs: number | undefined;
   info: ServerInfo | undefined;
   readonly calls: ApiCallStats;
+  /** The stream index's own. */
+  readonly index: SlotInIndex;
+}
+
+/** What the stream index keeps of a server. Questions are numbered in the order in which they are asked. */
+export interface SlotInIndex {
+  /** 1 to 65,535 while the server is in the fleet, else 0; used again after it left. */
+  number: number;
+  /** Streams that it holds. */
+  held: number;
+  /** Those of them whose first holder is another server, by row. */
+  readonly second: Map<number, Holding>;
+  /** Those that it told of outside its lists, later than the last of them, by row. */
+  readonly told: Map<number, Told>;
+  /** Streams that it said it has not got, later than its last list, with the question. */
+  readonly denied: Map<string, number>;
+  /** The last list that was taken over, the last single question that was answered, and the last question before all was given up. */
+  listed: number;
+  heard: number;
+  cleared: number;
+  /** Nothing is known of it, so that overrides to it can neither be kept nor dropped for good. */
+  isInDoubt: boolean;
+}
+
+/** A single answer's origin. */
+export interface Told {
+  readonly source: EvidenceSource;
+  /** Monotonic ms. */
+  readonly askedAt: number;
+  readonly question: number;
 }
 
 /** What is kept of a server's report: of a stream in the index the name is known, and that it is live. */
@@ -40,22 +68,25 @@ export type KeptReport = { -readonly [Key in Exclude<keyof PathReport, 'name' | 
 /** One server's claim to a stream. */
 export interface Holding {
   readonly slot: ServerSlot;
-  readonly entry: StreamEntry;
-  /** Kept up to date in place: 100,000 new objects a round would cost more memory than the streams themselves. */
-  readonly report: KeptReport;
+  report: KeptReport;
   /** Monotonic ms at which this publisher was first seen there. */
   seenAt: number;
-  /** The round of lists in which it was last confirmed. */
-  round: number;
+  /** The question that the report answers. */
+  question: number;
 }
 
-/** A stream and who has it; `chosen` is kept ready, so that a decision is one look into a map. */
+/** A stream and who has it, as of now: made on demand. */
 export interface StreamEntry {
   readonly name: string;
   readonly policy: HolderPolicy;
-  holdings: readonly Holding[];
+  /** Empty when there is only an operator's word. */
+  readonly holdings: readonly Readonly<Holding>[];
   /** The usable holder with the newest publisher; undefined when none is usable. */
-  chosen: ServerSlot | undefined;
+  readonly chosen: ServerSlot | undefined;
+  /** The server that an operator chose, while it is usable. */
+  readonly moved: ServerSlot | undefined;
+  /** That `chosen` has it rests on a lookup alone, which is worth asking again when it gets old. */
+  readonly isLookedUp: boolean;
 }
 
 export function createServerSlot(fleet: FleetServer, client: MediamtxClient, calls: ApiCallStats): ServerSlot {
@@ -65,7 +96,6 @@ export function createServerSlot(fleet: FleetServer, client: MediamtxClient, cal
     client,
     fleet,
     usable: isUsable(fleet),
-    live: new Map(),
     readers: 0,
     health: 'unknown',
     consecutiveFailures: 0,
@@ -74,6 +104,17 @@ export function createServerSlot(fleet: FleetServer, client: MediamtxClient, cal
     inventoryTookMs: undefined,
     info: undefined,
     calls,
+    index: {
+      number: 0,
+      held: 0,
+      second: new Map(),
+      told: new Map(),
+      denied: new Map(),
+      listed: 0,
+      heard: 0,
+      cleared: 0,
+      isInDoubt: true,
+    },
   };
 }
 

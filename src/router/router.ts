@@ -14,7 +14,7 @@ import type { Explanation, RuleName } from './explanation';
 /** The part of the directory that decisions rest on. */
 export type RouterDirectory = Pick<
   Directory,
-  'entry' | 'known' | 'ask' | 'absence' | 'slots' | 'policyOf' | 'evidence' | 'countStaleAnswer'
+  'quick' | 'entry' | 'known' | 'ask' | 'absence' | 'slots' | 'policyOf' | 'evidence' | 'countStaleAnswer'
 >;
 
 /** Answers "which server has this stream?". */
@@ -51,8 +51,11 @@ export function createRouter(directory: RouterDirectory): Router {
   /** Rules on what is known now; undefined when the servers must be asked. */
   function rule(stream: string, session: string): Ruling | undefined {
     const entry = directory.entry(stream);
+    if (entry?.moved !== undefined) return { rule: 'moved-by-operator', slot: entry.moved };
     if (entry?.chosen !== undefined) {
       if (entry.chosen.consecutiveFailures > 0) directory.countStaleAnswer();
+      // Asks again, when it is time to, beside this answer.
+      if (entry.isLookedUp) directory.known(stream);
       return ruleOnEntry(entry, entry.chosen, session);
     }
     if (!isStreamName(stream)) return { rule: 'invalid-name', slot: undefined };
@@ -84,6 +87,8 @@ export function createRouter(directory: RouterDirectory): Router {
 
   return {
     decide(stream, session) {
+      const quick = directory.quick(stream);
+      if (quick !== undefined && quick.consecutiveFailures === 0) return located(quick.name);
       const ruling = rule(stream, session);
       return ruling === undefined ? askAndRule(stream, session).then(toDecision) : toDecision(ruling);
     },
