@@ -1,3 +1,5 @@
+export { formatAddress, parseHostPort } from './address';
+export { formatDuration } from './duration';
 export { type Loaded, loadSettings } from './load';
 export { mediamtxAccess } from './mediamtx-access';
 export { originText } from './origin';

@@ -1,0 +1,112 @@
+import { formatAddress, parseHostPort } from '../config';
+import type { Bridge, ConfigContext } from './config-context';
+import { type Finding, right, wrong } from './finding';
+import { type ConfiguredServer, effective, effectiveOption, isChecked, type Proxy, serversOf } from './proxy';
+
+/** Does HAProxy notice when the agent is dead or hung, and does it ask the agent whose settings these are? */
+export function checkAgentBackend(context: ConfigContext): Finding[] {
+  const { bridge, proxies } = context;
+  if (bridge === undefined) return [];
+  const proxy = proxies.find(({ kind, name }) => kind !== 'frontend' && name === bridge.agentBackend);
+  if (proxy === undefined) {
+    const what = `There is no backend ${bridge.agentBackend}, in which HAProxy would know the agent.`;
+    const change = `add "backend ${bridge.agentBackend}" with a checked server for the agent`;
+    return [wrong('error', 'agent.checks', what, bridge.agentSection ?? bridge.place, change)];
+  }
+  const servers = serversOf(proxy);
+  return [
+    ...(bridge.kind === 'spoe' ? [checkRetries(proxy)] : []),
+    ...checkChecks(proxy, servers),
+    checkCheckKind(proxy, bridge),
+    checkAddress(context, proxy, servers, bridge),
+  ];
+}
+
+/** HAProxy's own default (configuration manual, "retries"). */
+const standardRetries = 3;
+
+function checkRetries(proxy: Proxy): Finding {
+  const line = effective(proxy, 'retries');
+  const retries = Number(line?.words[1] ?? standardRetries);
+  if (retries === 0) return right('agent.retries', 'A dead agent is not tried twice.');
+  const what = `Connections to the agent are tried again ${retries} times.`;
+  const isOwn = line !== undefined && proxy.lines.includes(line);
+  const change = isOwn ? 'write "retries 0"' : `add "retries 0" to backend ${proxy.name}`;
+  return wrong('warning', 'agent.retries', what, isOwn ? line : proxy, change);
+}
+
+function checkChecks(proxy: Proxy, servers: readonly ConfiguredServer[]): Finding[] {
+  if (servers.length === 0) {
+    const what = `Backend ${proxy.name} has no server.`;
+    return [wrong('error', 'agent.checks', what, proxy, 'add "server agent1 127.0.0.1:9100 check"')];
+  }
+  const unchecked = servers.filter((server) => !isChecked(server));
+  if (unchecked.length === 0) return [right('agent.checks', 'The agent is checked.')];
+  return unchecked.map((server) =>
+    wrong(
+      'error',
+      'agent.checks',
+      `The agent ${server.name} is not checked.`,
+      server,
+      'add "check inter 500ms fall 2 rise 1" to it, or to a "default-server" above it',
+    ),
+  );
+}
+
+function checkCheckKind(proxy: Proxy, bridge: Bridge): Finding {
+  const wanted = bridge.kind === 'spoe' ? 'option spop-check' : 'option httpchk GET /healthz';
+  const option = wanted.split(' ')[1] ?? '';
+  return effectiveOption(proxy, option) !== undefined
+    ? right('agent.check-kind', 'The check asks the agent something.')
+    : wrong(
+        'warning',
+        'agent.check-kind',
+        `The check of backend ${proxy.name} only opens a connection.`,
+        proxy,
+        `add "${wanted}"`,
+      );
+}
+
+function checkAddress(
+  { expected }: ConfigContext,
+  proxy: Proxy,
+  servers: readonly ConfiguredServer[],
+  bridge: Bridge,
+): Finding {
+  const [key, listen] =
+    bridge.kind === 'spoe'
+      ? (['spoe.listen', expected.spoeListen] as const)
+      : (['http.listen', expected.httpListen] as const);
+  if (listen === null) {
+    const what = 'HAProxy asks over SPOE, and this agent does not listen for it (spoe.listen is off).';
+    return wrong(
+      'error',
+      'bridge.address',
+      what,
+      proxy,
+      'set spoe.listen in mtxpilot.yaml, or MTX_BRIDGE=lua for HAProxy',
+    );
+  }
+  const isMine = servers.some(({ address }) => {
+    const at = parseHostPort(address);
+    // A name may be this machine; a port alone tells enough.
+    return (
+      at !== undefined &&
+      at.port === listen.port &&
+      (isEvery(listen.host) || at.host === listen.host || !isNumeric(at.host))
+    );
+  });
+  const asked = servers.map(({ address }) => address).join(', ');
+  if (isMine) return right('bridge.address', `The agent listens where HAProxy asks (${asked}).`);
+  const what = `HAProxy asks ${asked === '' ? 'nobody' : asked}, and this agent listens on ${formatAddress(listen)} (${key}).`;
+  const change = `write "server ${servers[0]?.name ?? 'agent1'} ${formatAddress(listen)}", or set ${key} in mtxpilot.yaml`;
+  return wrong('warning', 'bridge.address', what, servers[0] ?? proxy, change);
+}
+
+function isEvery(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+function isNumeric(host: string): boolean {
+  return /^[\d.]+$/.test(host) || host.includes(':');
+}

@@ -1,0 +1,132 @@
+import { type ConfigContext, masterRequest, type Rule } from './config-context';
+import { type Finding, right, wrong } from './finding';
+import { effective, effectiveOption, serversOf } from './proxy';
+import { acts, type Situation } from './rule-condition';
+
+/** Does HAProxy do what the agent says, and is what goes wrong healed for master playlists, and for them only? */
+export function checkRouting(context: ConfigContext): Finding[] {
+  return [checkUseServer(context), checkBalance(context), ...checkRetries(context)];
+}
+
+function checkUseServer(context: ConfigContext): Finding {
+  const { backend, bridge } = context;
+  const variable = `txn.${bridge?.prefix ?? 'mtx'}.server`;
+  const decided = decidedRequest(context, 'located');
+  const rules = ownRules(context, 'use-server').filter(
+    ({ words }) => words[1]?.includes(`%[var(${variable})`) === true,
+  );
+  const change = `"use-server %[var(${variable})] if { var(${variable}) -m found }"`;
+  if (rules.some(({ words, acls }) => acts(words, acls, decided) !== false)) {
+    return right('use-server', "HAProxy goes to the server of the agent's decision.");
+  }
+  const [rule] = rules;
+  return rule === undefined
+    ? wrong('error', 'use-server', `Backend ${backend.name} does not use ${variable}.`, backend, `add ${change}`)
+    : wrong('error', 'use-server', `The rule does not act when ${variable} is set.`, rule, `change it to ${change}`);
+}
+
+function checkBalance({ backend }: ConfigContext): Finding {
+  const line = effective(backend, 'balance');
+  const algorithm = line?.words[1] ?? 'roundrobin';
+  if (algorithm === 'roundrobin' || algorithm === 'static-rr')
+    return right('balance', 'Retries meet every server in turn.');
+  const isOwn = line !== undefined && backend.lines.includes(line);
+  return wrong(
+    'warning',
+    'balance',
+    `Backend ${backend.name} balances by ${algorithm}.`,
+    isOwn ? line : backend,
+    isOwn ? 'write "balance roundrobin"' : `add "balance roundrobin" to backend ${backend.name}`,
+  );
+}
+
+/** Conditions under which HAProxy may try another server after it has sent the request; connection failures are no matter. */
+const contentConditions =
+  /^(?:[45]\d\d|empty-response|response-timeout|junk-response|all-retryable-errors|0rtt-rejected)$/;
+
+function checkRetries(context: ConfigContext): Finding[] {
+  const { backend } = context;
+  const retryOn = effective(backend, 'retry-on');
+  const on = retryOn?.words.slice(1) ?? ['conn-failure'];
+  const retries = Number(effective(backend, 'retries')?.words[1] ?? 3);
+  const servers = serversOf(backend).reduce((sum, { count }) => sum + count, 0);
+  const redispatch = effectiveOption(backend, 'redispatch');
+  const findings: Finding[] = [];
+  const heal = (what: string, place: typeof retryOn, change: string): void => {
+    findings.push(wrong('warning', 'retries.heal', what, place ?? backend, change));
+  };
+
+  if (!on.includes('404') || retries === 0) {
+    const what = `Backend ${backend.name} does not try another server after a 404.`;
+    const isRetriesLine = on.includes('404');
+    heal(
+      what,
+      isRetriesLine ? effective(backend, 'retries') : retryOn,
+      isRetriesLine ? 'write "retries 10"' : 'write "retry-on conn-failure empty-response response-timeout 404 500"',
+    );
+  } else if (retries < servers - 1) {
+    const what = `Backend ${backend.name} has ${servers} servers and only ${retries} retries.`;
+    heal(what, effective(backend, 'retries'), `write "retries ${Math.max(10, servers)}"`);
+  }
+  if (redispatch?.words[2] !== '1') {
+    const what = `Backend ${backend.name} does not go to another server with each retry.`;
+    heal(what, redispatch, 'write "option redispatch 1"');
+  }
+  if (findings.length === 0)
+    findings.push(right('retries.heal', 'A master playlist that meets the wrong server is healed.'));
+  if (on.some((condition) => contentConditions.test(condition)) && retries > 0)
+    findings.push(...checkDisabled(context));
+  return findings;
+}
+
+function checkDisabled(context: ConfigContext): Finding[] {
+  const { backend } = context;
+  const rules = context.rules.filter(({ words }) => words[0] === 'http-request' && words[1] === 'disable-l7-retry');
+  const isDisabled = (situation: Situation): boolean =>
+    rules.some(({ words, acls }) => acts(words, acls, situation) === true);
+  const located = decidedRequest(context, 'located');
+  const children = ['/live/a/video1_stream.m3u8', '/live/a/1f_video1_seg7.mp4', '/live/a/seg7.ts'];
+  const retried = children.filter((path) => !isDisabled({ ...located, path }));
+  const [rule] = rules;
+  const findings = [
+    retried.length === 0
+      ? right('retries.masters', 'Only master playlists are tried on another server.')
+      : wrong(
+          'error',
+          'retries.masters',
+          `Segments and media playlists (such as ${retried[0] ?? ''}) are tried on another server.`,
+          rule ?? backend,
+          `${rule === undefined ? 'add' : 'change it to'} "http-request disable-l7-retry if !{ path_end /index.m3u8 }"`,
+        ),
+  ];
+  const state = `txn.${context.bridge?.prefix ?? 'mtx'}.state`;
+  findings.push(
+    isDisabled(decidedRequest(context, 'placed'))
+      ? right('retries.placed', 'A stream that nobody has is not looked for on every server.')
+      : wrong(
+          'warning',
+          'retries.placed',
+          'Master playlists of streams that nobody has are tried on every server.',
+          backend,
+          `add "http-request disable-l7-retry if { var(${state}) -m str placed }"`,
+        ),
+  );
+  return findings;
+}
+
+/** A master playlist about which the agent has decided. */
+function decidedRequest(context: ConfigContext, state: string): Situation {
+  const request = masterRequest(context, 1);
+  const prefix = context.bridge?.prefix ?? 'mtx';
+  return {
+    ...request,
+    variables: { ...request.variables, [`txn.${prefix}.server`]: 'mtx1', [`txn.${prefix}.state`]: state },
+  };
+}
+
+/** Rules of the backend itself that begin with a keyword. */
+function ownRules({ rules, backend }: ConfigContext, keyword: string): Rule[] {
+  return rules.filter(({ words, line, file }) => {
+    return words[0] === keyword && backend.lines.some((own) => own.line === line && own.file === file);
+  });
+}

@@ -1,0 +1,148 @@
+import { aclsOf, type Acls, type Situation } from './rule-condition';
+import type { ConfigLine, ParsedConfig, Place } from './parse-config';
+import type { SpoeSection } from './parse-spoe-config';
+import { frontendsOf, type Proxy, proxiesOf } from './proxy';
+
+/** What of the agent's settings haproxy.cfg must fit. */
+export interface ExpectedOfConfig {
+  /** Name of the backend with the MediaMTX servers. */
+  readonly backend: string;
+  readonly socket: { readonly path: string } | { readonly host: string; readonly port: number };
+  readonly lookupDeadlineMs: number;
+  /** Where the agent listens; null: not at all. */
+  readonly spoeListen: { readonly host: string; readonly port: number } | null;
+  readonly httpListen: { readonly host: string; readonly port: number };
+  /** The map that the agent fills, as its settings name it; null: none. */
+  readonly map: string | null;
+}
+
+/** A configuration that was read from disk, with the files beside it. */
+export interface LoadedConfig {
+  readonly config: ParsedConfig;
+  /** SPOE configurations by engine; `problem` where the file cannot be read. */
+  readonly spoe: ReadonlyMap<string, LoadedSpoe>;
+  /** Files that rules name, such as maps: resolved path, and whether it is there. */
+  readonly resolve: (file: string) => string;
+  readonly exists: (file: string) => boolean;
+  /** Name of this machine, which HAProxy takes for its own name among peers when nothing else is said. */
+  readonly hostName: string;
+}
+
+export interface LoadedSpoe {
+  readonly file: string;
+  readonly sections: readonly SpoeSection[];
+  readonly problem: string | undefined;
+}
+
+/** A rule of a proxy with the ACLs that its condition may name. */
+export interface Rule extends ConfigLine {
+  readonly acls: Acls;
+}
+
+/** How the agent is asked. */
+export interface Bridge {
+  readonly kind: 'spoe' | 'lua';
+  /** The filter or the rule. */
+  readonly place: Place;
+  /** Variables are `txn.<prefix>.server` and `txn.<prefix>.state`. */
+  readonly prefix: string;
+  readonly engine: string | undefined;
+  readonly spoe: LoadedSpoe | undefined;
+  readonly agentSection: SpoeSection | undefined;
+  /** The backend with the agents. */
+  readonly agentBackend: string;
+}
+
+/** What all rules look at. */
+export interface ConfigContext extends LoadedConfig {
+  readonly expected: ExpectedOfConfig;
+  readonly proxies: readonly Proxy[];
+  readonly backend: Proxy;
+  /** Frontends that lead to the backend, then the backend: in the order in which a request meets them. */
+  readonly way: readonly Proxy[];
+  readonly rules: readonly Rule[];
+  readonly bridge: Bridge | undefined;
+}
+
+/** The context of a configuration, or undefined when it has not got the backend. */
+export function contextOf(loaded: LoadedConfig, expected: ExpectedOfConfig): ConfigContext | undefined {
+  const proxies = proxiesOf(loaded.config);
+  const backend = proxies.find(({ kind, name }) => kind !== 'frontend' && name === expected.backend);
+  if (backend === undefined) return undefined;
+  const frontends = frontendsOf(proxies, backend.name).filter((frontend) => frontend !== backend);
+  const way = [...frontends, backend];
+  const rules = way.flatMap((proxy) => {
+    const lines = [...proxy.inherited, ...proxy.lines];
+    const acls = aclsOf(lines);
+    return lines.map((line): Rule => ({ ...line, acls }));
+  });
+  const base = { ...loaded, expected, proxies, backend, way, rules };
+  return { ...base, bridge: bridgeOf(base) };
+}
+
+function bridgeOf({ rules, spoe, proxies }: Omit<ConfigContext, 'bridge'>): Bridge | undefined {
+  const gates = rules.flatMap(({ words }) => words.join(' ').match(/(?<=\bnbsrv\()[^()]+(?=\))/g) ?? []);
+  const likely = gates.find((name) => proxies.some((proxy) => proxy.name === name)) ?? 'mtx_agent';
+  for (const rule of rules) {
+    const { words } = rule;
+    if (words[0] === 'filter' && words[1] === 'spoe') {
+      const engine = valueAfter(words, 'engine') ?? '';
+      const loaded = spoe.get(engine);
+      const agents = loaded?.sections.filter(({ kind }) => kind === 'spoe-agent') ?? [];
+      const [agentSection] = agents;
+      const find = (...keyword: string[]) =>
+        agentSection?.lines.findLast((line) => keyword.every((word, i) => line.words[i] === word));
+      const prefix = find('option', 'var-prefix')?.words[2] ?? agentSection?.name ?? 'mtx';
+      const agentBackend = find('use-backend')?.words[1] ?? likely;
+      // Other engines on the way (a firewall's, say) are none of ours.
+      if (isOurs(loaded) || !rules.some((other) => other !== rule && isOtherBridge(other, engine))) {
+        return { kind: 'spoe', place: rule, prefix, engine, spoe: loaded, agentSection, agentBackend };
+      }
+    }
+    if (isLuaQuestion(words)) {
+      return {
+        kind: 'lua',
+        place: rule,
+        prefix: 'mtx',
+        engine: undefined,
+        spoe: undefined,
+        agentSection: undefined,
+        agentBackend: likely,
+      };
+    }
+  }
+  return undefined;
+}
+
+/** The agent's engine is the one whose messages carry a stream, or whose file cannot be read. */
+function isOurs(spoe: LoadedSpoe | undefined): boolean {
+  if (spoe?.problem !== undefined) return true;
+  return spoe?.sections.some(({ lines }) => lines.some(({ text }) => /\bstream=/.test(text))) === true;
+}
+
+function isOtherBridge({ words }: Rule, engine: string): boolean {
+  return (
+    isLuaQuestion(words) || (words[0] === 'filter' && words[1] === 'spoe' && valueAfter(words, 'engine') !== engine)
+  );
+}
+
+/** `http-request lua.mtxpilot`. */
+export function isLuaQuestion(words: readonly string[]): boolean {
+  return words[0] === 'http-request' && words[1] === 'lua.mtxpilot';
+}
+
+/** The word that follows a keyword. */
+export function valueAfter(words: readonly string[], keyword: string): string | undefined {
+  const at = words.indexOf(keyword);
+  return at < 0 ? undefined : words[at + 1];
+}
+
+/** A request for the master playlist of a stream that HAProxy knows nothing of, with the agent up or down. */
+export function masterRequest({ bridge }: ConfigContext, agentsUp: number): Situation {
+  const prefix = bridge?.prefix ?? 'mtx';
+  return {
+    path: '/live/a/index.m3u8',
+    serversUp: (name) => (name === bridge?.agentBackend ? agentsUp : undefined),
+    variables: { [`txn.${prefix}.server`]: null, [`txn.${prefix}.state`]: null, [`txn.${prefix}.error`]: null },
+  };
+}

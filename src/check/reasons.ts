@@ -1,0 +1,81 @@
+/** Every question of the preflight, and why it matters when the answer is wrong. */
+export const reasons = {
+  'config.read': 'Without the file nothing about HAProxy can be checked before it runs.',
+  'config.valid': 'HAProxy does not start with it, and at a reload the old process goes on with the old configuration.',
+  'config.program': 'Only the haproxy program itself can tell whether the configuration is valid.',
+  'config.conditions': 'What depends on this condition was checked as if it were in force.',
+  'config.backend': 'Everything the agent does is about this backend: its servers are where streams are looked for.',
+
+  'bridge.present': 'Without a question to the agent HAProxy guesses: it tries the servers one after the other.',
+  'bridge.masters':
+    'Everything looks fine, and yet no master playlist is ever asked for: no error, no log line, no traffic.',
+  'bridge.config':
+    'HAProxy asks with what this file says; where it is wrong the agent gets questions it cannot answer.',
+  'bridge.arguments': 'The agent cannot answer a question that does not name the stream and the session.',
+  'bridge.address': 'HAProxy asks somebody else, or nobody.',
+  'bridge.deadline':
+    'The agent may use its whole lookup deadline for a stream that is new to it; HAProxy must wait a little longer, or it drops those answers.',
+
+  'agent.gate':
+    'A hung agent then costs every request the whole processing time-out, even after its check has failed: open connections are still used.',
+  'agent.retries': 'When the agent is dead, each retry waits, so every request takes the whole processing time-out.',
+  'agent.checks':
+    'A server that is not checked counts as up for ever: HAProxy goes on asking an agent that is dead or hung.',
+  'agent.check-kind': 'A hung agent still accepts connections, so a mere TCP check never fails.',
+  'agent.up': 'While the check of the agent fails, HAProxy does not ask it.',
+  'agent.answers': 'This agent cannot answer HAProxy either.',
+
+  'routes.map':
+    'With the map the agent answers before it is asked: a master playlist then costs HAProxy no question at all.',
+  'routes.gate': 'A map that nobody keeps up to date any more sends viewers to where streams used to be.',
+  'use-server': 'HAProxy gets the decision and does not follow it.',
+
+  'retries.masters':
+    'Segments and media playlists of another server belong to another recording: a player that gets them stops with an error.',
+  'retries.heal':
+    'A master playlist that reaches a server without the stream is healed by trying the next one within the same request; without it the viewer gets the 404.',
+  'retries.placed':
+    'The agent said that nobody has the stream. Trying all servers costs each of them a request, and may start an on-demand source on the wrong one.',
+  balance: 'A retry goes to the next server with round robin only; with a hash it alternates between two of them.',
+
+  'stick.memory':
+    "Viewers are kept on their server by HAProxy's tables; without them every segment is a question, or a guess.",
+  'stick.success':
+    'MediaMTX since v1.18 answers 302 for any name, and every server answers 404 for a wrong one: the table learns wrong servers, and viewers follow it.',
+  'table.key': 'Longer keys are cut, so that streams or viewers with the same beginning share one entry.',
+  'table.size': 'A full table forgets its oldest entries, or takes no new ones.',
+  'table.expire': 'Entries never go, so the table fills up with viewers who have left.',
+  'table.peers': 'The table is empty after every reload.',
+
+  'peers.local': 'HAProxy drops the section with nothing but a warning, and all tables are empty after every reload.',
+  'peers.single': 'With two sections, HAProxy 3.0 and newer lose the tables of one of them at every reload.',
+  'peers.loopback':
+    'The peers protocol has no passwords: whoever reaches the port reads who watches what, and moves viewers.',
+
+  'socket.admin': "The agent learns the servers there, and sets their states and HAProxy's map.",
+  'socket.address': 'The agent asks another socket than the one that HAProxy opens.',
+  'socket.exposed': 'There is no password: whoever reaches the port can stop every server.',
+
+  'forwarded.set':
+    'MediaMTX sees one address for all viewers: in its logs, in its sessions and in its rules by address.',
+  'forwarded.forged': 'A viewer who sends the header himself chooses the address that MediaMTX believes in.',
+
+  'runtime.answers': 'Without it the agent does not know the servers and cannot steer them.',
+  'runtime.level': 'At another level states, weights and the map cannot be set.',
+  'runtime.version': 'The configuration and the agent are tried with HAProxy 2.6 to 3.2.',
+  'runtime.config': 'What was checked is not what runs.',
+  'runtime.servers': 'What HAProxy does is up to the configuration that it has loaded.',
+
+  'server.up': 'HAProxy sends nobody there.',
+  'server.hls': 'Viewers who are sent there get an error.',
+  'server.api': 'The agent does not learn which streams the server has.',
+  'server.version': 'Older servers lack what the routing of sessions is built on.',
+  'server.trust':
+    'The server takes HAProxy for the viewer: one address for all of them, in logs, sessions and rules by address.',
+  'server.trust-all': 'Whoever reaches the server directly can pretend any address.',
+  'server.settings': 'What the server is set to does not fit what HAProxy does.',
+  'server.alike': 'When a stream moves, its players meet another kind of HLS, and some give up.',
+  'server.clock': 'When two servers have a stream, the newest publisher wins; their clocks decide which one that is.',
+
+  canary: 'A request that goes the whole way is the only proof that HAProxy asks the agent and does what it says.',
+} as const;
