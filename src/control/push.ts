@@ -1,0 +1,481 @@
+import type { Directory } from '../directory';
+import type { Logger } from '../log';
+import {
+  addMap,
+  clearTableKey,
+  delMap,
+  type MapInfo,
+  type RuntimeClient,
+  type RuntimeError,
+  replaceMap,
+  setMap,
+  showMap,
+  showMaps,
+} from '../runtime';
+import { isPushable, isReplacementCheaper, type PushPlan, planPush, type Route } from './push-plan';
+
+/** The part of the directory that routes come from. */
+export type RouteDirectory = Pick<Directory, 'route' | 'routes' | 'onRouteChange' | 'servers'>;
+
+export interface RoutePushOptions {
+  /** The node's name, for the log. */
+  readonly node: string;
+  readonly client: RuntimeClient;
+  readonly directory: RouteDirectory;
+  /** The map as haproxy.cfg names it; `routes.map` also finds `/etc/haproxy/routes.map`. */
+  readonly map: string;
+  readonly log: Logger;
+  /**
+   * How long entries of streams that nobody is known to have are left alone after the start, unless every usable server has been
+   * listed before. Default 60,000, as `directory.staleFor`.
+   */
+  readonly staleForMs?: number;
+  /** How long changes are collected before they are sent. Default 10. */
+  readonly settleMs?: number;
+  /** Pause between two looks at the number of the map's entries. Default 5000. */
+  readonly checkEveryMs?: number;
+  /** Least pause between two comparisons of the whole map. Default 60,000. */
+  readonly compareEveryMs?: number;
+  /** Streams that may wait to be sent; above, all streams are compared instead. Default 10,000. */
+  readonly maxPending?: number;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Plain counters, read by the metrics. */
+export interface RoutePushStats {
+  /** Entries sent, by what was done to them; those of a whole map count as what changed. */
+  added: number;
+  changed: number;
+  removed: number;
+  /** Times that the whole map was replaced at once. */
+  replacements: number;
+  /** Times that the whole map was read back. */
+  reads: number;
+  /** Entries that were not as they had been left, and were repaired. */
+  repaired: number;
+  failures: number;
+  /** Times that more streams changed at once than are kept. */
+  overflows: number;
+  /** Entries of the table `streams` cleared because their stream moved. */
+  cleared: number;
+}
+
+/**
+ * - `starting`: the map has not been read yet.
+ * - `right`: it has every route that the directory had a moment ago.
+ * - `behind`: changes are on their way.
+ * - `refused`: HAProxy cannot be asked, has no such map, or refuses; it is tried again, and HAProxy asks the agent meanwhile.
+ */
+export type RoutePushState = 'starting' | 'right' | 'behind' | 'refused';
+
+export interface RoutePushView {
+  readonly node: string;
+  readonly map: string;
+  readonly state: RoutePushState;
+  /** Entries that HAProxy has, as far as we know. */
+  readonly entries: number;
+  /** Changes that wait to be sent. */
+  readonly waiting: number;
+  /** Why it is refused. */
+  readonly error: RuntimeError | undefined;
+}
+
+/** Keeps the map of one HAProxy as the directory has it. */
+export interface RoutePush {
+  /** Begins; a second call does nothing. */
+  start(): void;
+  /** Gives up what is under way and stops for good. The map stays as it is: HAProxy ignores it when the agent's check has failed. */
+  stop(): Promise<void>;
+  /** The map may have become another (a new process of HAProxy): it is read again at once, whatever the back-off was. */
+  resync(reason: string): void;
+  view(): RoutePushView;
+  readonly stats: RoutePushStats;
+}
+
+const streamsTable = 'streams';
+const maxRemembered = 10_000;
+const clearsAtATime = 50;
+const firstRetryMs = 250;
+const longestRetryMs = 30_000;
+const evidenceEveryMs = 250;
+
+/**
+ * Pushes routes into HAProxy before anybody asks. One command at a time:
+ *
+ * - At the start, after `resync` and after any failure the map is read, and what differs is sent; a map that is empty, or differs much,
+ *   is replaced in one step, so that lookups never meet an empty one.
+ * - Then changes of the directory are sent as they come, collected for `settleMs`.
+ * - An entry whose stream nobody is known to have is taken out only after every usable server has been listed once (or `staleForMs` has
+ *   passed): an agent that has just started knows less than the map that its predecessor left.
+ * - The number of entries is checked every `checkEveryMs`, the entries themselves at times (at most 1 % of the time goes into that).
+ * - When a stream's server changes, its entry in the table `streams` is cleared: HAProxy goes by it when there is no agent.
+ *
+ * Entries whose keys are no stream names are none of ours: they are left alone, except when the whole map is replaced.
+ * Several agents may keep the same map: they write the same routes, and an entry that is there twice is harmless.
+ */
+export function createRoutePush(options: RoutePushOptions): RoutePush {
+  const { node, client, directory, map, log } = options;
+  const { staleForMs = 60_000, settleMs = 10, checkEveryMs = 5000, compareEveryMs = 60_000 } = options;
+  const { maxPending = 10_000 } = options;
+  const now = options.now ?? (() => performance.now());
+  const stats: RoutePushStats = {
+    added: 0,
+    changed: 0,
+    removed: 0,
+    replacements: 0,
+    reads: 0,
+    repaired: 0,
+    failures: 0,
+    overflows: 0,
+    cleared: 0,
+  };
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const pending = new Set<string>();
+  /** Streams whose entry in the table `streams` names a server that they left. */
+  const moved = new Set<string>();
+  /** Where streams were whose entry was taken out: a publisher that moves is often away for a moment. */
+  const lastServers = new Map<string, string>();
+  let have = new Map<string, string>();
+  /** Entries of HAProxy's count that are not in `have`: foreign ones, the second of two of the same key. */
+  let surplus = 0;
+  /** The map's name as HAProxy lists it. */
+  let file = map;
+  /** Why the map must be read; undefined while we know what is in it. */
+  let unread: string | undefined = 'start';
+  let mustCompareAll = false;
+  let mayRemove = false;
+  let trouble: RuntimeError | undefined;
+  let retryMs = 0;
+  let startedAt = 0;
+  let nextCheckAt = 0;
+  let nextComparisonAt = 0;
+  let wasRead = false;
+  let running: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isSettling = false;
+  let unsubscribe: (() => void) | undefined;
+
+  function noteChange(stream: string): void {
+    if (!mustCompareAll) {
+      pending.add(stream);
+      if (pending.size > maxPending) {
+        pending.clear();
+        mustCompareAll = true;
+        stats.overflows++;
+      }
+    }
+    if (isSettling || running !== undefined || trouble !== undefined || unread !== undefined) return;
+    isSettling = true;
+    arm(settleMs);
+  }
+
+  function arm(delayMs: number): void {
+    clearTimeout(timer);
+    if (!signal.aborted) timer = setTimeout(run, delayMs);
+  }
+
+  function run(): void {
+    isSettling = false;
+    running ??= pass().finally(() => {
+      running = undefined;
+      arm(nextDelayMs());
+    });
+  }
+
+  function nextDelayMs(): number {
+    if (trouble !== undefined) return retryMs;
+    if (unread !== undefined || moved.size > 0) return 0;
+    if (pending.size > 0 || mustCompareAll) {
+      isSettling = true;
+      return settleMs;
+    }
+    const untilCheckMs = Math.max(0, nextCheckAt - now());
+    return mayRemove ? untilCheckMs : Math.min(evidenceEveryMs, untilCheckMs);
+  }
+
+  async function pass(): Promise<void> {
+    const error = await step();
+    if (!signal.aborted) tell(error);
+  }
+
+  /** The most urgent thing that is to be done, or nothing. */
+  async function step(): Promise<RuntimeError | undefined> {
+    if (!mayRemove && (everybodyWasListed() || now() - startedAt >= staleForMs)) {
+      mayRemove = true;
+      mustCompareAll = true;
+    }
+    if (unread !== undefined) return readAndRepair();
+    if (pending.size > 0 || mustCompareAll) return carryOut(planFromDirectory());
+    if (moved.size > 0) return clearMoved();
+    return now() >= nextCheckAt ? check() : undefined;
+  }
+
+  // A trouble is told when it begins, when it becomes another, and when it ends. That HAProxy cannot be reached is told by who watches it.
+  function tell(error: RuntimeError | undefined): void {
+    if (error === undefined) {
+      if (trouble !== undefined) log.info({ node, map }, 'routes are pushed again');
+      trouble = undefined;
+      retryMs = 0;
+      return;
+    }
+    stats.failures++;
+    unread ??= 'a failure';
+    if (error.reason !== trouble?.reason) {
+      const write = error.reason === 'unreachable' ? log.debug.bind(log) : log.warn.bind(log);
+      write(
+        { node, map, reason: error.reason },
+        `${error.message}; until routes can be pushed, HAProxy asks the agent`,
+      );
+    }
+    trouble = error;
+    retryMs = Math.min(Math.max(firstRetryMs, retryMs * 2), longestRetryMs);
+  }
+
+  function everybodyWasListed(): boolean {
+    const servers = directory.servers();
+    return (
+      servers.length > 0 &&
+      servers.every(
+        ({ operational, administrative, api }) =>
+          operational === 'DOWN' || administrative === 'maint' || api.inventoryAgeMs !== undefined,
+      )
+    );
+  }
+
+  /** Every stream that has a route, and every entry that has none any more (if that may be said already). */
+  function* everything(): Iterable<readonly [string, string | undefined]> {
+    yield* directory.routes();
+    if (!mayRemove) return;
+    for (const stream of have.keys()) if (directory.route(stream) === undefined) yield [stream, undefined];
+  }
+
+  function* whatChanged(): Iterable<readonly [string, string | undefined]> {
+    for (const stream of pending) {
+      const server = directory.route(stream);
+      if (server !== undefined || mayRemove) yield [stream, server];
+    }
+  }
+
+  /** The plan for all that waits, in the same turn: what changes later waits again. */
+  function planFromDirectory(): PushPlan {
+    const plan = planPush(have, mustCompareAll ? everything() : whatChanged());
+    pending.clear();
+    mustCompareAll = false;
+    return plan;
+  }
+
+  function findMap(maps: readonly MapInfo[]): MapInfo | RuntimeError {
+    return (
+      maps.find((one) => one.file === map) ??
+      maps.find((one) => one.file.endsWith(`/${map}`)) ?? {
+        reason: 'not-found',
+        message: `HAProxy at ${client.name} has no map ${map}: its haproxy.cfg names ${maps.length === 0 ? 'none' : 'others'} (haproxy.map: off says that this is meant)`,
+      }
+    );
+  }
+
+  async function readAndRepair(): Promise<RuntimeError | undefined> {
+    const reason = unread;
+    unread = undefined;
+    const began = now();
+    const maps = await showMaps(client, { signal });
+    if (!maps.ok) return maps.error;
+    const info = findMap(maps.value);
+    if ('reason' in info) return info;
+    file = info.file;
+    const listed = info.entryCount === 0 ? undefined : await showMap(client, file, { signal });
+    if (listed?.ok === false) return listed.error;
+    stats.reads++;
+    have = ownEntries(listed?.value ?? []);
+    surplus = info.entryCount - have.size;
+    const tookMs = now() - began;
+    nextCheckAt = now() + checkEveryMs;
+    nextComparisonAt = now() + Math.max(compareEveryMs, tookMs * 100);
+
+    const isCheck = reason === 'count' || reason === 'comparison';
+    const expected = isCheck && !mustCompareAll ? new Set(pending) : undefined;
+    mustCompareAll = true;
+    const plan = planFromDirectory();
+    if (expected !== undefined) noteRepairs(plan, expected);
+    const error = await carryOut(plan, have.size === 0 && plan.add.length > 0);
+    if (error !== undefined) return error;
+    if (!isCheck) {
+      const { add, change, remove } = plan;
+      const counts = { added: add.length, changed: change.length, removed: remove.length };
+      log.info(
+        { node, map, reason, entries: have.size, ...counts, tookMs: Math.round(now() - began) },
+        'routes pushed',
+      );
+    }
+    wasRead = true;
+    return undefined;
+  }
+
+  /** What was read, without foreign keys. The strings are the directory's own where it has them: parts of a reply would keep all of it in memory. */
+  function ownEntries(listed: readonly Route[]): Map<string, string> {
+    const found = new Map<string, string>();
+    // The first of two is the one that lookups find.
+    for (const [stream, server] of listed) {
+      if (isPushable(stream, server) && !found.has(stream)) found.set(stream, server);
+    }
+    const names = new Map<string, string>();
+    const ownName = (server: string): string => {
+      const own = names.get(server) ?? ownText(server);
+      names.set(server, own);
+      return own;
+    };
+    const own = new Map<string, string>();
+    for (const [stream] of directory.routes()) {
+      const server = found.get(stream);
+      if (server === undefined) continue;
+      own.set(stream, ownName(server));
+      found.delete(stream);
+    }
+    for (const [stream, server] of found) own.set(ownText(stream), ownName(server));
+    return own;
+  }
+
+  function noteRepairs({ add, change, remove }: PushPlan, expected: ReadonlySet<string>): void {
+    const unexpected = [...add.map(([stream]) => stream), ...change.map(([stream]) => stream), ...remove].filter(
+      (stream) => !expected.has(stream),
+    );
+    if (unexpected.length === 0) return;
+    stats.repaired += unexpected.length;
+    log.warn({ node, map, entries: unexpected.length }, 'entries of the map were not as they had been left; repaired');
+  }
+
+  async function carryOut(plan: PushPlan, isFill = false): Promise<RuntimeError | undefined> {
+    noteMoves(plan);
+    if (isFill || isReplacementCheaper(plan, have.size + plan.add.length)) return replaceAll(plan);
+    // A wrong entry costs a viewer a detour, a missing one only a question.
+    const missing: Route[] = [];
+    for (const route of plan.change) {
+      const [stream, server] = route;
+      const changed = await setMap(client, file, stream, server, { signal });
+      if (changed.ok) {
+        have.set(stream, server);
+        stats.changed++;
+      } else if (changed.error.reason === 'not-found') missing.push(route);
+      else return changed.error;
+    }
+    const additions = missing.length === 0 ? plan.add : [...plan.add, ...missing];
+    if (additions.length > 0) {
+      const added = await addMap(client, file, additions, { signal });
+      if (!added.ok) return added.error;
+      for (const [stream, server] of additions) have.set(stream, server);
+      stats.added += additions.length;
+    }
+    for (const stream of plan.remove) {
+      const removed = await delMap(client, file, stream, { signal });
+      // What is gone already is as it should be.
+      if (!removed.ok && removed.error.reason !== 'not-found') return removed.error;
+      have.delete(stream);
+      stats.removed++;
+    }
+    return undefined;
+  }
+
+  async function replaceAll({ add, change, remove }: PushPlan): Promise<RuntimeError | undefined> {
+    const next = new Map(have);
+    for (const stream of remove) next.delete(stream);
+    for (const [stream, server] of [add, change].flat()) next.set(stream, server);
+    const replaced = await replaceMap(client, file, next, { signal });
+    if (!replaced.ok) return replaced.error;
+    have = next;
+    surplus = 0;
+    stats.replacements++;
+    stats.added += add.length;
+    stats.changed += change.length;
+    stats.removed += remove.length;
+    return undefined;
+  }
+
+  function noteMoves({ add, change, remove }: PushPlan): void {
+    for (const stream of remove) remember(lastServers, stream, have.get(stream) ?? '');
+    for (const [stream] of change) noteMove(stream);
+    if (lastServers.size === 0) return;
+    for (const [stream, server] of add) {
+      const before = lastServers.get(stream);
+      if (before === undefined) continue;
+      lastServers.delete(stream);
+      if (before !== server) noteMove(stream);
+    }
+  }
+
+  // Without the entry's removal an agentless HAProxy makes a detour by the old server: no reason to keep an endless list.
+  function noteMove(stream: string): void {
+    if (moved.size < maxRemembered) moved.add(stream);
+  }
+
+  /** Some at a time: new changes come first. What cannot be cleared stays; it is right again with the next viewer. */
+  async function clearMoved(): Promise<undefined> {
+    for (const stream of [...moved].slice(0, clearsAtATime)) {
+      moved.delete(stream);
+      const cleared = await clearTableKey(client, streamsTable, stream, { signal });
+      if (cleared.ok) stats.cleared++;
+    }
+    return undefined;
+  }
+
+  async function check(): Promise<RuntimeError | undefined> {
+    nextCheckAt = now() + checkEveryMs;
+    const maps = await showMaps(client, { signal });
+    if (!maps.ok) return maps.error;
+    const info = findMap(maps.value);
+    if ('reason' in info) return info;
+    if (info.entryCount !== have.size + surplus) unread ??= 'count';
+    else if (now() >= nextComparisonAt) unread ??= 'comparison';
+    return undefined;
+  }
+
+  return {
+    start() {
+      if (unsubscribe !== undefined || signal.aborted) return;
+      unsubscribe = directory.onRouteChange(noteChange);
+      startedAt = now();
+      arm(0);
+    },
+    async stop() {
+      stopping.abort();
+      unsubscribe?.();
+      clearTimeout(timer);
+      await running;
+    },
+    resync(reason) {
+      unread = reason;
+      trouble = undefined;
+      retryMs = 0;
+      if (unsubscribe !== undefined && running === undefined) arm(0);
+    },
+    view() {
+      const waiting = mustCompareAll
+        ? directory.servers().reduce((sum, { streams }) => sum + streams, 0)
+        : pending.size;
+      const state =
+        trouble !== undefined
+          ? 'refused'
+          : !wasRead
+            ? 'starting'
+            : waiting > 0 || unread !== undefined
+              ? 'behind'
+              : 'right';
+      return { node, map, state, entries: have.size, waiting, error: trouble };
+    },
+    stats,
+  };
+}
+
+function ownText(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
+
+/** Keeps at most `maxRemembered`; the oldest go. */
+function remember(memory: Map<string, string>, key: string, value: string): void {
+  memory.delete(key);
+  memory.set(key, value);
+  if (memory.size <= maxRemembered) return;
+  const [oldest] = memory.keys();
+  if (oldest !== undefined) memory.delete(oldest);
+}
