@@ -67,5 +67,5 @@ export async function addMap(
 
 /** HAProxy 3.0 and newer say so; 2.6 closes the connection without a word, and without having done anything. */
 function isTooBig(result: RuntimeResult<undefined>): boolean {
-  return !result.ok && (result.error.reason === 'too-large' || /without answering/.test(result.error.message));
+  return !result.ok && (result.error.reason === 'too-large' || result.error.reason === 'unanswered');
 }

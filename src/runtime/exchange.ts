@@ -34,7 +34,7 @@ export type Exchange = (request: ExchangeRequest, limits: ExchangeLimits) => Pro
  * The reply is returned without its empty line; a command that has nothing to say gives an empty text. The stream is always destroyed.
  * The write side stays open until then: a client that half-closes asks HAProxy to hurry off.
  *
- * Errors: `unreachable`, `timeout`, `truncated`, `too-large`, `aborted`, and whatever `onLine` refuses with.
+ * Errors: `unreachable`, `timeout`, `unanswered`, `truncated`, `too-large`, `aborted`, and whatever `onLine` refuses with.
  */
 export function exchangeOnce(name: string, connect: () => Duplex): Exchange {
   return ({ line, payload = '\n', onLine }, limits) =>
@@ -58,7 +58,7 @@ export function exchangeOnce(name: string, connect: () => Duplex): Exchange {
         stream.destroy();
         resolve(result);
       };
-      const end = () => settle(wholeReply(name, line, collected.text(), receivedBytes));
+      const end = () => settle(wholeReply(name, line, collected, receivedBytes));
       const abort = () => settle(failure('aborted', `"${line}" was given up`));
       const timer = setTimeout(() => {
         settle(failure('timeout', `${name} did not answer "${line}" within ${limits.timeoutMs} ms`));
@@ -79,8 +79,8 @@ export function exchangeOnce(name: string, connect: () => Duplex): Exchange {
       });
       stream.on('end', end);
       stream.on('error', (error: NodeJS.ErrnoException) => {
-        // A reset behind a whole reply is only a way to close.
-        if (receivedBytes > 0) end();
+        // A reset behind a whole reply is only a way to close; before it, it is HAProxy that had no more room for what we sent.
+        if (receivedBytes > 0 || error.code === 'ECONNRESET' || error.code === 'EPIPE') end();
         else settle(failure('unreachable', cannotConnect(name, error)));
       });
       stream.on('close', end);
@@ -92,6 +92,8 @@ interface Collected {
   push(chunk: Buffer): RuntimeResult<never> | 'line-too-long' | undefined;
   /** The reply without its last, empty line; undefined when that is missing. */
   text(): string | undefined;
+  /** How a reply begins that was not whole. */
+  beginning(): string;
 }
 
 function collectText(): Collected {
@@ -106,17 +108,23 @@ function collectText(): Collected {
       if (text === '\n') return '';
       return text.endsWith('\n\n') ? text.slice(0, -1) : undefined;
     },
+    beginning: () => Buffer.concat(chunks).toString('latin1', 0, 200),
   };
 }
 
 function collectLines(onLine: LineSink): Collected {
   const lines = createReplyLines(onLine);
-  return { push: (chunk) => lines.push(chunk), text: () => (lines.isWhole() ? '' : undefined) };
+  return { push: (chunk) => lines.push(chunk), text: () => (lines.isWhole() ? '' : undefined), beginning: () => '' };
 }
 
-function wholeReply(name: string, line: string, text: string | undefined, bytes: number): RuntimeResult<string> {
+function wholeReply(name: string, line: string, reply: Collected, bytes: number): RuntimeResult<string> {
+  const text = reply.text();
   if (text !== undefined) return success(text);
-  if (bytes === 0) return failure('truncated', `${name} closed the connection without answering "${line}"`);
+  if (bytes === 0) return failure('unanswered', `${name} closed the connection without answering "${line}"`);
+  // The one answer that HAProxy (3.0 and newer) gives without an empty line; it closes behind it.
+  if (/^The command (line )?is too big for the buffer size/.test(reply.beginning())) {
+    return failure('too-large', `"${line}" does not fit the tune.bufsize of HAProxy at ${name}`);
+  }
   return failure('truncated', `${name} closed the connection in the middle of its answer to "${line}"`);
 }
 

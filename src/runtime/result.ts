@@ -4,6 +4,7 @@
  * - `busy`: too many commands wait already, or HAProxy is using the entry at this moment. Worth another try.
  * - `unreachable`: no connection (no such socket, refused, not permitted).
  * - `timeout`: no complete reply within the deadline.
+ * - `unanswered`: HAProxy closed the connection without a word: it stops, or (2.6) the command is longer than its buffer.
  * - `truncated`: the connection ended before the empty line that ends every reply.
  * - `too-large`: the reply is longer than the bound, or the command than HAProxy's buffer.
  * - `aborted`: the caller gave up.
@@ -16,6 +17,7 @@ export type RuntimeErrorReason =
   | 'busy'
   | 'unreachable'
   | 'timeout'
+  | 'unanswered'
   | 'truncated'
   | 'too-large'
   | 'aborted'

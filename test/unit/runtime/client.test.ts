@@ -130,7 +130,7 @@ describe('failures are values', () => {
   it('closed without an answer', async () => {
     await listen((_, socket) => socket.end());
     expect(await failing()).toEqual({
-      reason: 'truncated',
+      reason: 'unanswered',
       message: 'PATH closed the connection without answering "show info"',
     });
   });
@@ -149,7 +149,8 @@ describe('failures are values', () => {
     let length = 0;
     await listen((_, socket) => socket.end(info.slice(0, length)));
     const runtime = client();
-    for (length = 0; length < info.length; length++) {
+    expect(await runtime.execute(['show', 'info'])).toMatchObject({ ok: false, error: { reason: 'unanswered' } });
+    for (length = 1; length < info.length; length++) {
       expect(await runtime.execute(['show', 'info'])).toMatchObject({ ok: false, error: { reason: 'truncated' } });
     }
     expect((await runtime.execute(['show', 'info'])).ok).toBe(true);
