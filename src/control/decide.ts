@@ -62,13 +62,22 @@ export function decide(
   let lookAgain = false;
   for (const state of facts.states) {
     const name = state.serverName;
-    const seen: Seen = { state: forcedState(state.adminBits), weight: state.weight, configured: state.configuredWeight };
+    const seen: Seen = {
+      state: forcedState(state.adminBits),
+      weight: state.weight,
+      configured: state.configuredWeight,
+    };
     const wish = facts.wishes.get(name);
     const known = memory.servers.get(name);
     const compared =
       known === undefined
         ? firstSight(memory, name, seen)
-        : compare(known, seen, { isSettling: facts.uptimeSeconds < settlingSeconds, isNewIntent: isNew(wish, known) }, nowMs);
+        : compare(
+            known,
+            seen,
+            { isSettling: facts.uptimeSeconds < settlingSeconds, isNewIntent: isNew(wish, known) },
+            nowMs,
+          );
     if (compared.doubtSinceMs !== undefined || wish === undefined) {
       lookAgain ||= compared.doubtSinceMs !== undefined;
       servers.set(name, compared);
@@ -184,13 +193,19 @@ function compare(
 /** A new intent overrides what was set by hand; and what is again as it would be without that hand is nobody's any more. */
 function obey(known: ServerMemory, seen: Seen, wish: Wish): ServerMemory {
   const isNewIntent = isNew(wish, known);
-  const isAsWanted = wish.by === 'intent' ? seen.state === wish.state : seen.state === 'ready' && wish.state === undefined;
+  const isAsWanted =
+    wish.by === 'intent' ? seen.state === wish.state : seen.state === 'ready' && wish.state === undefined;
   const isExternal = known.isExternal && !isNewIntent && !isAsWanted;
   const isReadyAgain = isNewIntent && wish.state === 'ready';
   const isWeightExternal = known.isWeightExternal && !isReadyAgain && seen.weight !== seen.configured;
   const isIntentDone = wish.by === 'intent' && seen.state === wish.state && seen.state !== 'ready';
   const own: OwnState | undefined = isIntentDone ? { state: seen.state, by: 'intent' } : known.own;
-  return { ...known, isExternal, isWeightExternal, own: seen.state === 'ready' && wish.state === undefined ? undefined : own };
+  return {
+    ...known,
+    isExternal,
+    isWeightExternal,
+    own: seen.state === 'ready' && wish.state === undefined ? undefined : own,
+  };
 }
 
 function stateCommands(known: ServerMemory, seen: Seen, wish: Wish, server: string): Command[] {
@@ -225,7 +240,9 @@ function weightCommands(
   }
   const wasByHand = before.isWeightExternal && wish.state === 'ready';
   const isLeftOver = known.ownWeight === seen.weight;
-  return wasByHand || isLeftOver ? set(seen.configured, wasByHand ? wish.reason : 'undo', 'the weight of haproxy.cfg') : [];
+  return wasByHand || isLeftOver
+    ? set(seen.configured, wasByHand ? wish.reason : 'undo', 'the weight of haproxy.cfg')
+    : [];
 }
 
 /** On entering maint, and again while entries are left: an answer that was on its way stores one more. */

@@ -59,7 +59,9 @@ export interface KeptNodeMemory {
 
 export function keepNodeMemory({ process, servers }: NodeMemory): KeptNodeMemory | undefined {
   if (process === undefined) return undefined;
-  const kept = [...servers].map(([name, { doubtSinceMs: _, ...rest }]) => [name, rest] as const);
+  const kept = [...servers].map(([name, { state, weight, own, ownWeight, intentId, isExternal, isWeightExternal }]) => {
+    return [name, { state, weight, own, ownWeight, intentId, isExternal, isWeightExternal }] as const;
+  });
   return { process, servers: Object.fromEntries(kept) };
 }
 

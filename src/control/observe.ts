@@ -152,17 +152,18 @@ export function createObserver(options: ObserverOptions): Observer {
       if (isWanted || stopping.signal.aborted) wake();
     });
 
+  const isStopped = (): boolean => stopping.signal.aborted;
   const loop = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
+    while (!isStopped()) {
       isWanted = false;
       const served = waiting.splice(0);
       stats.polls += 1;
       const look = await observe();
       const error = 'error' in look ? look.error : undefined;
-      if (!stopping.signal.aborted) tell(error);
+      if (!isStopped()) tell(error);
       for (const resolve of served) resolve();
       const pauseMs = 'error' in look ? undefined : look.pauseMs;
-      if (!stopping.signal.aborted) await pause(Math.min(intervalMs, pauseMs ?? intervalMs));
+      if (!isStopped()) await pause(Math.min(intervalMs, pauseMs ?? intervalMs));
     }
     for (const resolve of waiting.splice(0)) resolve();
   };

@@ -99,14 +99,26 @@ function suspectSince(dampings: ReadonlyMap<string, Damping>, { name }: ServerFa
   return dampings.get(name)?.suspectSinceMs ?? 0;
 }
 
-function wishFor({ api, intent, operational }: ServerFacts, damping: Damping, guard: string | undefined, nowMs: number) {
+function wishFor(
+  { api, intent, operational }: ServerFacts,
+  damping: Damping,
+  guard: string | undefined,
+  nowMs: number,
+) {
   const isHeldBack = guard !== undefined;
   if (damping.drained && (intent === undefined || intent.kind === 'ready')) {
     const because =
       damping.okSinceMs === undefined
         ? 'its Control API does not answer, so nobody can tell what it holds'
         : `its Control API answers again; made ready after ${holdDownMs(damping.flaps) / 1000} s without a failure`;
-    return { state: 'drain', by: 'automatic', intentId: undefined, reason: 'api-suspect', because, isHeldBack } as const;
+    return {
+      state: 'drain',
+      by: 'automatic',
+      intentId: undefined,
+      reason: 'api-suspect',
+      because,
+      isHeldBack,
+    } as const;
   }
   if (intent !== undefined) {
     const kind = kindInForce(intent, nowMs);

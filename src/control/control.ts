@@ -1,0 +1,429 @@
+import type { Directory } from '../directory';
+import type { Emit } from '../events/event';
+import type { Logger } from '../log';
+import type { HaproxyInfo, RuntimeError } from '../runtime';
+import type { Store } from '../store/store';
+import { controlledServer, type NodeServer } from './controlled-server';
+import type { Command } from './decide';
+import { type ApiUrlFor, fleetServers } from './fleet-servers';
+import { intentId, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
+import { createIntents } from './intents';
+import { createKeptMemories } from './kept-memories';
+import { type LoadMemory, loadWeights } from './load-weights';
+import { type ControlNode, createNode, type HaproxyNode, type NodeStats } from './node';
+import type { ObserverStats } from './observe';
+import { createServerEvents } from './server-events';
+import { createSurvey } from './survey';
+import { unionFleet } from './union-fleet';
+import type { ControlledServer, ControlProblem, ControlResult, Intent, IntentKind, Operations } from './views';
+import { type ActionReason, actionReasons, makeWishes, type ServerFacts, type Wish, type WishMemory } from './wishes';
+
+export interface ControlOptions {
+  /** At least one; the first one's order of servers is everybody's. */
+  readonly nodes: readonly HaproxyNode[];
+  /** HAProxy's name of the backend that holds the MediaMTX servers. */
+  readonly backend: string;
+  readonly apiUrlFor: ApiUrlFor;
+  readonly directory: Pick<Directory, 'servers' | 'setServers' | 'streamNames' | 'entry'>;
+  readonly store: Store;
+  readonly emit: Emit;
+  readonly moves: Pick<Operations, 'moves' | 'move' | 'clearMove' | 'tables'>;
+  /** What to do with a server whose Control API fails while HAProxy calls it UP: no new streams, or drained as well. */
+  readonly onApiFailure: 'suspect' | 'drain';
+  /** Whether weights follow load. */
+  readonly weights: 'config' | 'auto';
+  /** Pause between two looks at a HAProxy. Default 1000. */
+  readonly intervalMs?: number;
+  readonly log: Logger;
+}
+
+/** Plain counters, read by the metrics. */
+export interface ControlStats {
+  /** Summed over the nodes. */
+  readonly observer: Readonly<ObserverStats>;
+  readonly nodes: ReadonlyMap<string, NodeStats>;
+  /** Commands that changed a state or a weight, by why they were given. */
+  readonly actions: Record<ActionReason, number>;
+  /** Times that the guard began to hold an automatic drain back. */
+  guardHolds: number;
+  /** Servers that it holds back now. */
+  heldBack: number;
+  /** Servers whose state somebody else set, on some node. */
+  readonly external: number;
+}
+
+/** Keeps every HAProxy as reality and operators want it. */
+export interface Control extends Operations {
+  /** Reads the store and begins to look at every HAProxy. Rejects when the store cannot be read. */
+  start(): Promise<void>;
+  /** Gives up what is under way and stops for good. HAProxy stays as it is. */
+  stop(): Promise<void>;
+  /** Counts viewers and streams, so that `servers()` tells of this moment. Never rejects. */
+  refresh(): Promise<void>;
+  readonly stats: ControlStats;
+}
+
+/** So often weights are made anew. */
+const weightsEveryMs = 5000;
+/** An operator waits so long for HAProxy to be as wanted; after that it is still being worked on. */
+const answerAfterMs = 5000;
+/** Who asked for the servers lately will ask again. */
+const demandMs = 5000;
+
+export function createControl(options: ControlOptions): Control {
+  const { directory, emit, log, moves } = options;
+  const stopping = new AbortController();
+  const intents = createIntents(options.store, log);
+  const memories = createKeptMemories(options.store, log);
+  const survey = createSurvey(directory, stopping.signal, () => performance.now());
+  const tellEvents = createServerEvents(emit);
+  const nodes = options.nodes.map((node): ControlNode => {
+    const created: ControlNode = createNode({
+      node,
+      backend: options.backend,
+      apiUrlFor: options.apiUrlFor,
+      intervalMs: options.intervalMs ?? 1000,
+      think,
+      onProcess: (haproxy, before) => onProcess(node.name, haproxy, before),
+      onAction: (command, error) => onAction(node.name, command, error),
+      onMemory: (memory) => memories.keep(node.name, memory),
+      log,
+    });
+    return created;
+  });
+  const stats: ControlStats = {
+    get observer() {
+      return sumOf(nodes.map((node) => node.stats));
+    },
+    nodes: new Map(nodes.map((node) => [node.name, node.stats])),
+    actions: Object.fromEntries(actionReasons.map((reason) => [reason, 0])) as Record<ActionReason, number>,
+    guardHolds: 0,
+    heldBack: 0,
+    get external() {
+      return names().filter(isExternal).length;
+    },
+  };
+  let wishMemory: WishMemory = new Map();
+  let wishes: ReadonlyMap<string, Wish> = new Map();
+  let loadMemory: LoadMemory | undefined;
+  let weights: ReadonlyMap<string, number> = new Map();
+  let reported: string | undefined;
+  let demandedAt = Number.NEGATIVE_INFINITY;
+
+  /** Nodes whose word counts: those that answer, or all while none does. */
+  function heard(): ControlNode[] {
+    const live = nodes.filter((node) => !node.isLost());
+    return live.length > 0 ? live : nodes;
+  }
+
+  function names(): string[] {
+    return [...new Set(heard().flatMap((node) => (node.states() ?? []).map(({ serverName }) => serverName)))];
+  }
+
+  function isExternal(name: string): boolean {
+    return heard().some((node) => node.memory().servers.get(name)?.isExternal === true);
+  }
+
+  /** What is wanted now, from what everybody was last seen to say. */
+  function think(): { readonly wishes: ReadonlyMap<string, Wish>; readonly weights: ReadonlyMap<string, number> } {
+    const nowMs = Date.now();
+    intents.loadIfDue();
+    const before = wishes;
+    const made = makeWishes(wishMemory, serverFacts(), { onApiFailure: options.onApiFailure }, nowMs);
+    wishMemory = made.memory;
+    wishes = made.wishes;
+    tellWishes(before);
+    report();
+    const isOut = [...wishes.values()].some(({ state }) => state === 'drain' || state === 'maint');
+    if (isOut || options.weights === 'auto' || isDemanded()) void survey.look('ifDue');
+    if (isDemanded()) for (const node of nodes) void node.sessions.count('ifDue');
+    if (options.weights === 'auto') thinkOfWeights(nowMs);
+    return { wishes, weights };
+  }
+
+  function serverFacts(): ServerFacts[] {
+    const health = new Map(directory.servers().map((server) => [server.name, server.api.health]));
+    // Every server counts, also those without a Control API: their URL is of no interest here.
+    const fleet = unionFleet(
+      heard().map((node) => fleetServers(node.states() ?? [], () => 'none')),
+      new Map(),
+    );
+    return fleet.map(({ name, operational, administrative }) => ({
+      name,
+      operational,
+      takesViewers: operational === 'UP' && administrative === 'ready',
+      api: health.get(name) ?? 'unknown',
+      intent: intents.get(name),
+    }));
+  }
+
+  function thinkOfWeights(nowMs: number): void {
+    const look = survey.latest();
+    if (look === undefined || (loadMemory !== undefined && nowMs - loadMemory.atMs < weightsEveryMs)) return;
+    const readers = new Map(directory.servers().map((server) => [server.name, server.readers]));
+    const configured = new Map(
+      heard()
+        .flatMap((node) => node.states() ?? [])
+        .map((state) => [state.serverName, state.configuredWeight]),
+    );
+    const loads = [...configured].map(([name, configuredWeight]) => ({
+      name,
+      configuredWeight,
+      readers: readers.get(name) ?? 0,
+      bytesSent: look.servers.get(name)?.bytesSent ?? 0,
+    }));
+    ({ weights, memory: loadMemory } = loadWeights(loadMemory, loads, nowMs));
+  }
+
+  /** Tells the directory of the fleet when it became another, and everybody of servers that came and went. */
+  function report(): void {
+    const fleet = unionFleet(
+      heard().map((node) => node.fleet()),
+      outBy(wishes),
+    );
+    const api = new Map(directory.servers().map((server) => [server.name, server.api]));
+    if (nodes.every((node) => node.states() === undefined)) return;
+    const text = JSON.stringify(fleet);
+    if (text !== reported) {
+      reported = text;
+      directory.setServers(fleet);
+    }
+    const seen = fleet.map(({ name, operational, administrative }) => ({
+      name,
+      operational,
+      isMaint: administrative === 'maint',
+      api: api.get(name)?.health ?? ('unknown' as const),
+      apiError: api.get(name)?.lastError,
+    }));
+    tellEvents(
+      seen,
+      heard().some((node) => node.isSettling()),
+    );
+  }
+
+  /** Servers that are on their way out by a wish, where nobody's hand stands against it. */
+  function outBy(wanted: ReadonlyMap<string, Wish>): Map<string, IntentKind> {
+    const out = [...wanted].flatMap(([name, { state }]): [string, IntentKind][] =>
+      (state === 'drain' || state === 'maint') && !isExternal(name) ? [[name, state]] : [],
+    );
+    return new Map(out);
+  }
+
+  function tellWishes(before: ReadonlyMap<string, Wish>): void {
+    let heldBack = 0;
+    for (const [server, wish] of wishes) {
+      const old = before.get(server);
+      if (wish.isHeldBack) heldBack++;
+      if (wish.isHeldBack && old?.isHeldBack !== true) {
+        stats.guardHolds++;
+        log.warn({ server }, `server is not drained: ${wish.because}`);
+      }
+      const isPastDeadline = wish.reason === 'deadline' && old?.reason !== 'deadline';
+      if (isPastDeadline) tellIntent(server, 'maint', wish.because, 'agent');
+      const isAutomatic = wish.by === 'automatic';
+      if (isAutomatic && old?.by !== 'automatic') tellIntent(server, 'drain', wish.because, 'agent');
+      if (!isAutomatic && old?.by === 'automatic' && wish.state !== 'drain' && wish.state !== 'maint')
+        tellIntent(server, 'ready', 'its Control API answers again, or automatic action may not hold it', 'agent');
+    }
+    stats.heldBack = heldBack;
+  }
+
+  function tellIntent(server: string, kind: IntentKind, reason: string, evidence: 'operator' | 'agent'): void {
+    log.info({ server, kind, reason, by: evidence }, 'server is wanted otherwise');
+    emit({ type: 'server.intent', server, reason, evidence, data: { kind } });
+  }
+
+  function onProcess(node: string, haproxy: HaproxyInfo, before: HaproxyInfo | undefined): void {
+    const { pid, version } = haproxy;
+    if (before === undefined) {
+      log.info({ node, pid, version }, 'HAProxy answers');
+      return;
+    }
+    const reason = `process ${pid} answers instead of ${before.pid}`;
+    emit({ type: 'haproxy.reloaded', reason, evidence: 'haproxy', data: { node, pid, before: before.pid, version } });
+  }
+
+  function onAction(node: string, command: Command, error: RuntimeError | undefined): void {
+    const { kind, server, reason, because } = command;
+    if (error !== undefined) return;
+    if (kind !== 'clear-entries') stats.actions[reason]++;
+    const what = kind === 'set-state' ? command.state : kind === 'set-weight' ? command.weight : undefined;
+    log.info({ node, server, command: kind, to: what, reason, because }, 'HAProxy was told');
+  }
+
+  function isDemanded(): boolean {
+    return performance.now() - demandedAt < demandMs;
+  }
+
+  function view(name: string): ControlledServer {
+    const seen = survey.latest();
+    return controlledServer({
+      name,
+      nodes: nodes.flatMap((node) => nodeServer(node, name)),
+      wish: wishes.get(name),
+      intent: intents.get(name),
+      directory: directory.servers().find((server) => server.name === name),
+      survey: seen === undefined ? undefined : { server: seen.servers.get(name), ageMs: seen.ageMs },
+    });
+  }
+
+  function nodeServer(node: ControlNode, name: string): NodeServer[] {
+    const state = node.states()?.find(({ serverName }) => serverName === name);
+    if (state === undefined) return [];
+    const counts = node.sessions.latest();
+    return [
+      {
+        node: node.name,
+        state,
+        memory: node.memory().servers.get(name),
+        viewers: counts === undefined ? undefined : (counts.get(state.serverId) ?? 0),
+        trouble: node.trouble?.message,
+      },
+    ];
+  }
+
+  async function refresh(): Promise<void> {
+    demandedAt = performance.now();
+    await Promise.all([survey.look('now'), ...nodes.map((node) => node.sessions.count('now'))]);
+  }
+
+  async function setIntent(
+    server: string,
+    wish: Parameters<Operations['setIntent']>[1],
+  ): Promise<ControlResult<ControlledServer>> {
+    const problem = checkOrder(server, wish, names());
+    if (problem !== undefined) return { ok: false, problem };
+    const { kind, reason, operator, deadlineMs } = wish;
+    const nowMs = Date.now();
+    const intent: Intent = {
+      kind,
+      reason,
+      operator,
+      since: laterThan(intents.get(server)?.since, nowMs),
+      ...(deadlineMs === undefined ? {} : { deadline: new Date(nowMs + deadlineMs).toISOString() }),
+    };
+    try {
+      await intents.set(server, intent);
+    } catch (error) {
+      return refused('store-failed', `the store does not keep it, so nothing was done: ${String(error)}`);
+    }
+    log.info({ server, kind, reason, operator, deadline: intent.deadline }, 'intent');
+    const data = { kind, operator, ...(intent.deadline === undefined ? {} : { deadline: intent.deadline }) };
+    emit({ type: 'server.intent', server, reason, evidence: 'operator', data });
+    // Before HAProxy is told: who is located from now on is not sent there any more.
+    think();
+    await inTime(Promise.all(nodes.map((node) => node.now())));
+    await inTime(refresh());
+    return { ok: true, value: view(server) };
+  }
+
+  return {
+    async start() {
+      await intents.load();
+      const kept = await Promise.all(nodes.map((node) => memories.load(node.name)));
+      wishMemory = drainedBefore(
+        kept.flatMap((memory) => [...memory.servers]),
+        (server) => intents.get(server),
+      );
+      for (const [i, node] of nodes.entries()) {
+        const memory = kept[i];
+        if (memory !== undefined) node.start(memory);
+      }
+    },
+    async stop() {
+      stopping.abort();
+      await Promise.all(nodes.map((node) => node.stop()));
+      await memories.settled();
+    },
+    refresh,
+    servers() {
+      demandedAt = performance.now();
+      void survey.look('ifDue');
+      for (const node of nodes) void node.sessions.count('ifDue');
+      return names().map(view);
+    },
+    setIntent,
+    moves: () => moves.moves(),
+    move: (stream, server, by) => moves.move(stream, server, by),
+    clearMove: (stream, operator) => moves.clearMove(stream, operator),
+    tables: (stream) => moves.tables(stream),
+    stats,
+  };
+}
+
+/** Servers that the agent drained on its own before it was restarted: they stay so until their API answers. */
+function drainedBefore(
+  kept: readonly (readonly [
+    name: string,
+    memory: { readonly own: { readonly by: string; readonly state: string } | undefined },
+  ])[],
+  intentOf: (server: string) => Intent | undefined,
+): WishMemory {
+  const drained = kept.filter(([, { own }]) => own?.by === 'automatic' && own.state === 'drain');
+  const damping = { drained: true, flaps: 1, okSinceMs: undefined, suspectSinceMs: undefined };
+  return new Map(
+    drained.map(([name]) => {
+      const intent = intentOf(name);
+      return [name, { damping, intentId: intent === undefined ? undefined : intentId(intent, Date.now()) }];
+    }),
+  );
+}
+
+function checkOrder(
+  server: string,
+  { kind, reason, operator, deadlineMs }: Parameters<Operations['setIntent']>[1],
+  known: readonly string[],
+): ControlProblem | undefined {
+  if (known.length === 0) return { kind: 'no-haproxy', message: 'no HAProxy has told its servers yet' };
+  if (!known.includes(server)) {
+    const some = known.slice(0, 10).join(', ') + (known.length > 10 ? ', …' : '');
+    return {
+      kind: 'no-such-server',
+      message: `there is no server ${JSON.stringify(server.slice(0, 80))}, there are ${some}`,
+    };
+  }
+  const bad = (message: string): ControlProblem => ({ kind: 'bad-request', message });
+  if (!isLine(reason, longestReason)) return bad(`reason: one line of 1 to ${longestReason} characters is needed`);
+  if (!isLine(operator, longestOperator))
+    return bad(`operator: one line of 1 to ${longestOperator} characters is needed`);
+  if (deadlineMs === undefined) return undefined;
+  if (kind !== 'drain') return bad(`deadline: only a drain can have one, not ${kind}`);
+  const isInRange = deadlineMs >= shortestDeadlineMs && deadlineMs <= longestDeadlineMs;
+  return isInRange ? undefined : bad(`deadline: ${deadlineMs} ms is not allowed, from 1 s to 7 days is`);
+}
+
+function isLine(text: string, most: number): boolean {
+  return text.trim() !== '' && text.length <= most && !/\p{Cc}/u.test(text);
+}
+
+function refused(
+  kind: ControlProblem['kind'],
+  message: string,
+): { readonly ok: false; readonly problem: ControlProblem } {
+  return { ok: false, problem: { kind, message } };
+}
+
+/** The time of a new intent; two of one millisecond must differ, and a clock that was set back must not make it look old. */
+function laterThan(before: string | undefined, nowMs: number): string {
+  const beforeMs = before === undefined ? 0 : Date.parse(before);
+  return new Date(beforeMs >= nowMs && beforeMs - nowMs < 60_000 ? beforeMs + 1 : nowMs).toISOString();
+}
+
+async function inTime(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, answerAfterMs);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}
+
+function sumOf(all: readonly ObserverStats[]): ObserverStats {
+  const sum = (read: (stats: ObserverStats) => number) => all.reduce((total, stats) => total + read(stats), 0);
+  return {
+    polls: sum(({ polls }) => polls),
+    failures: sum(({ failures }) => failures),
+    reloads: sum(({ reloads }) => reloads),
+    changes: sum(({ changes }) => changes),
+  };
+}

@@ -1,0 +1,120 @@
+import type { ServerView } from '../directory/views';
+import { administrativeState, type ServerState } from '../runtime';
+import type { ServerMemory } from './node-memory';
+import type { ServerSurvey } from './survey';
+import type { ControlledServer, Intent, NodeServerView } from './views';
+import type { Wish } from './wishes';
+
+/** How one HAProxy has the server now. */
+export interface NodeServer {
+  readonly node: string;
+  readonly state: ServerState;
+  readonly memory: ServerMemory | undefined;
+  /** Entries of its table `sessions` that point there; undefined while they are not counted. */
+  readonly viewers: number | undefined;
+  /** Why this HAProxy cannot be asked now. */
+  readonly trouble: string | undefined;
+}
+
+export interface ControlledServerFacts {
+  readonly name: string;
+  readonly nodes: readonly NodeServer[];
+  readonly wish: Wish | undefined;
+  readonly intent: Intent | undefined;
+  /** The directory's word; undefined for a server whose Control API has no address. */
+  readonly directory: (Pick<ServerView, 'readers'> & { readonly api: Pick<ServerView['api'], 'health'> }) | undefined;
+  readonly survey: { readonly server: ServerSurvey | undefined; readonly ageMs: number } | undefined;
+}
+
+const configuredMaint = 0x04;
+/** An older look at the streams is no ground for stopping a server. */
+const surveyGoodForMs = 10_000;
+
+/** All that control knows of a server, for people and programs. */
+export function controlledServer(facts: ControlledServerFacts): ControlledServer {
+  const { name, wish, intent, directory, survey } = facts;
+  const nodes = facts.nodes.map(nodeView);
+  const byHand = facts.nodes.filter(({ memory }) => memory?.isExternal === true);
+  const readers = directory?.readers ?? 0;
+  const viewersLeft = mostViewers(nodes, directory);
+  const onlyHereCount = survey?.server?.onlyHereCount ?? 0;
+  const notSafeBecause = whyNotSafe(facts, nodes, viewersLeft);
+  return {
+    name,
+    nodes,
+    intent,
+    wanted: byHand.length > 0 ? 'external' : (wish?.state ?? 'ready'),
+    because: byHand.length > 0 ? becauseOfHand(byHand, facts.nodes.length) : reasonOf(facts),
+    api: directory?.api.health ?? 'unknown',
+    viewersLeft,
+    readers,
+    onlyHere: survey?.server?.onlyHere ?? [],
+    onlyHereCount,
+    safeToStop: notSafeBecause === '',
+    notSafeBecause,
+  };
+}
+
+function nodeView({ node, state, viewers }: NodeServer): NodeServerView {
+  return {
+    node,
+    operational: state.operational === 'stopped' ? 'DOWN' : 'UP',
+    administrative: administrativeState(state.adminBits),
+    weight: state.weight,
+    viewers,
+  };
+}
+
+function mostViewers(
+  nodes: readonly NodeServerView[],
+  directory: ControlledServerFacts['directory'],
+): number | undefined {
+  const isCounted = nodes.length > 0 && nodes.every(({ viewers }) => viewers !== undefined);
+  const sessions = isCounted ? nodes.reduce((sum, { viewers }) => sum + (viewers ?? 0), 0) : undefined;
+  const readers = directory?.api.health === 'ok' ? directory.readers : undefined;
+  if (sessions === undefined) return readers;
+  return Math.max(sessions, readers ?? 0);
+}
+
+function becauseOfHand(byHand: readonly NodeServer[], count: number): string {
+  const where = byHand.length === count ? '' : ` on ${byHand.map(({ node }) => node).join(', ')}`;
+  const isConfigured = byHand.every(
+    ({ state }) => (state.adminBits & configuredMaint) !== 0 && (state.adminBits & 1) !== 0,
+  );
+  if (isConfigured) return `disabled in haproxy.cfg${where}; it stays so until an intent overrides it`;
+  const [first] = byHand;
+  const state = first === undefined ? 'ready' : administrativeState(first.state.adminBits);
+  return `somebody else set it to ${state}${where}; it is left alone until an intent overrides that`;
+}
+
+function reasonOf({ wish, nodes }: ControlledServerFacts): string {
+  const because = wish?.because ?? 'nobody wants anything else';
+  const wanted = wish?.state;
+  const behind = nodes.filter(({ state }) => wanted !== undefined && administrativeState(state.adminBits) !== wanted);
+  if (behind.length === 0) return because;
+  const told = behind.map(({ node, trouble }) => (trouble === undefined ? node : `${node} (${trouble})`));
+  return `${because}; not yet so on ${told.join(', ')}`;
+}
+
+/** The first thing that stands against stopping the server; empty when nothing does. */
+function whyNotSafe(
+  { directory, survey, nodes: known }: ControlledServerFacts,
+  nodes: readonly NodeServerView[],
+  viewersLeft: number | undefined,
+): string {
+  const serving = nodes.filter(({ administrative }) => administrative === 'ready').map(({ node }) => node);
+  if (nodes.length === 0) return 'no HAProxy knows it';
+  if (serving.length > 0) return `it takes new viewers${known.length > 1 ? ` on ${serving.join(', ')}` : ''}`;
+  const lost = known.find(({ trouble }) => trouble !== undefined);
+  if (lost !== undefined) return `${lost.node} does not say how many watch`;
+  if (directory?.api.health !== 'ok') return 'its Control API does not answer, so nobody can tell what it holds';
+  if (nodes.some(({ viewers }) => viewers === undefined) || viewersLeft === undefined)
+    return 'its viewers are not counted yet';
+  if (viewersLeft > 0) return `${viewersLeft} ${viewersLeft === 1 ? 'viewer watches' : 'viewers watch'} from it`;
+  if (survey === undefined || survey.ageMs > surveyGoodForMs) return 'its streams are not counted yet';
+  const { onlyHere = [], onlyHereCount = 0 } = survey.server ?? {};
+  if (onlyHereCount === 0) return '';
+  const named = onlyHere.slice(0, 3).join(', ');
+  const more = onlyHereCount > 3 ? ` and ${onlyHereCount - 3} more` : '';
+  return `${onlyHereCount === 1 ? 'a stream lives' : `${onlyHereCount} streams live`} only there: ${named}${more}`;
+}

@@ -1,0 +1,57 @@
+import type { Logger } from '../log';
+import type { Collection, Store } from '../store/store';
+import { readIntent } from './intent';
+import type { Intent } from './views';
+
+/** Operators' intents by server, in memory and in the store. */
+export interface Intents {
+  get(server: string): Intent | undefined;
+  /** Keeps an intent; rejects when the store fails, and nothing has changed then. */
+  set(server: string, intent: Intent): Promise<void>;
+  /** Takes over what the store holds: other agents may share it. Rejects when the store fails. */
+  load(): Promise<void>;
+  /** Whether the store was read lately; else it is read, beside what goes on. */
+  loadIfDue(): void;
+}
+
+const periodMs = 5000;
+
+export function createIntents(store: Store, log: Logger): Intents {
+  const collection: Collection<Intent> = store.collection('intents', readIntent);
+  let intents: ReadonlyMap<string, Intent> = new Map();
+  let writes = 0;
+  let loadedAt = Number.NEGATIVE_INFINITY;
+  let isFailing = false;
+
+  async function load(): Promise<void> {
+    const before = writes;
+    loadedAt = performance.now();
+    const entries = await collection.entries();
+    // What was set meanwhile is newer than what was read.
+    if (before === writes) intents = new Map(entries);
+  }
+
+  return {
+    get: (server) => intents.get(server),
+    async set(server, intent) {
+      writes++;
+      await collection.set(server, intent);
+      writes++;
+      intents = new Map(intents).set(server, intent);
+    },
+    load,
+    loadIfDue() {
+      if (performance.now() - loadedAt < periodMs) return;
+      load().then(
+        () => {
+          isFailing = false;
+        },
+        (error: unknown) => {
+          if (!isFailing)
+            log.warn({ error: String(error) }, 'intents cannot be read from the store; the known ones stay in force');
+          isFailing = true;
+        },
+      );
+    },
+  };
+}

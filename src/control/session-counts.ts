@@ -1,0 +1,74 @@
+import type { Logger } from '../log';
+import { countByServer, type RuntimeClient } from '../runtime';
+import { sessionsTable } from './apply';
+
+/** How many viewers each server of one HAProxy has, by its table `sessions`. */
+export interface SessionCounts {
+  /** By server id, when counted lately; undefined while it is not known. */
+  latest(): ReadonlyMap<number, number> | undefined;
+  /** Counts, or waits for the count under way. With `ifDue`, only when the last one is a second old and has cost little. Never rejects. */
+  count(when: 'now' | 'ifDue'): Promise<void>;
+  /** What was counted counts no more. */
+  forget(): void;
+}
+
+const periodMs = 1000;
+/** A count goes through the whole table: it may take a tenth of the time. */
+const rest = 10;
+const goodForMs = 5000;
+
+export function createSessionCounts(options: {
+  readonly client: RuntimeClient;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}): SessionCounts {
+  const { client, signal, log, now } = options;
+  let counted:
+    | { readonly counts: ReadonlyMap<number, number>; readonly at: number; readonly tookMs: number }
+    | undefined;
+  let dueAt = Number.NEGATIVE_INFINITY;
+  let underWay: Promise<void> | undefined;
+  let trouble: string | undefined;
+  let round = 0;
+
+  async function count(): Promise<void> {
+    const startedAt = now();
+    const startedRound = round;
+    const read = await countByServer(client, sessionsTable, { signal });
+    const tookMs = now() - startedAt;
+    dueAt = now() + Math.max(periodMs, tookMs * rest);
+    if (signal.aborted) return;
+    if (!read.ok) {
+      if (read.error.reason !== trouble)
+        log.warn(
+          { socket: client.name, reason: read.error.reason },
+          `viewers cannot be counted: ${read.error.message}`,
+        );
+      trouble = read.error.reason;
+      return;
+    }
+    trouble = undefined;
+    if (startedRound === round) counted = { counts: read.value, at: startedAt, tookMs };
+  }
+
+  return {
+    latest() {
+      const isGood = counted !== undefined && now() - counted.at <= Math.max(goodForMs, counted.tookMs * rest * 2);
+      return isGood ? counted?.counts : undefined;
+    },
+    async count(when) {
+      if (underWay === undefined && when === 'ifDue' && now() < dueAt) return;
+      underWay ??= count().finally(() => {
+        underWay = undefined;
+      });
+      await underWay;
+    },
+    forget() {
+      round++;
+      counted = undefined;
+      dueAt = Number.NEGATIVE_INFINITY;
+    },
+  };
+}

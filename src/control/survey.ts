@@ -1,0 +1,82 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Directory } from '../directory';
+
+/** What the directory knows of one server's streams. */
+export interface ServerSurvey {
+  /** Streams that are live there and on no other server that viewers can be sent to; the first hundred. */
+  readonly onlyHere: readonly string[];
+  readonly onlyHereCount: number;
+  /** Sent to readers, over the streams that are live now. */
+  readonly bytesSent: number;
+}
+
+/** A look at all streams, server by server. */
+export interface Survey {
+  /** The last look; undefined before the first. */
+  latest(): { readonly servers: ReadonlyMap<string, ServerSurvey>; readonly ageMs: number } | undefined;
+  /** Looks, or waits for the look under way. With `ifDue`, only when the last one is a second old and has cost little. */
+  look(when: 'now' | 'ifDue'): Promise<void>;
+}
+
+const mostListed = 100;
+const periodMs = 1000;
+/** A look may take a twentieth of the time. */
+const rest = 20;
+/** Streams looked at in one turn of the event loop: about a millisecond. */
+const atOnce = 1000;
+
+interface Counting {
+  onlyHere: string[];
+  onlyHereCount: number;
+  bytesSent: number;
+}
+
+export function createSurvey(
+  directory: Pick<Directory, 'streamNames' | 'entry'>,
+  signal: AbortSignal,
+  now: () => number,
+): Survey {
+  let last: { readonly servers: ReadonlyMap<string, ServerSurvey>; readonly at: number } | undefined;
+  let dueAt = Number.NEGATIVE_INFINITY;
+  let underWay: Promise<void> | undefined;
+
+  async function look(): Promise<void> {
+    const startedAt = now();
+    const servers = new Map<string, Counting>();
+    let seen = 0;
+    for (const name of directory.streamNames()) {
+      note(servers, name);
+      if (++seen % atOnce !== 0) continue;
+      await nextTurn();
+      if (signal.aborted) return;
+    }
+    dueAt = now() + Math.max(periodMs, (now() - startedAt) * rest);
+    last = { servers, at: startedAt };
+  }
+
+  function note(servers: Map<string, Counting>, name: string): void {
+    const holdings = directory.entry(name)?.holdings ?? [];
+    for (const { slot, report } of holdings) {
+      let counting = servers.get(slot.name);
+      if (counting === undefined) {
+        counting = { onlyHere: [], onlyHereCount: 0, bytesSent: 0 };
+        servers.set(slot.name, counting);
+      }
+      counting.bytesSent += report.bytesSent;
+      if (holdings.some((other) => other.slot !== slot && other.slot.usable)) continue;
+      counting.onlyHereCount++;
+      if (counting.onlyHere.length < mostListed) counting.onlyHere.push(name);
+    }
+  }
+
+  return {
+    latest: () => (last === undefined ? undefined : { servers: last.servers, ageMs: now() - last.at }),
+    async look(when) {
+      if (underWay === undefined && when === 'ifDue' && now() < dueAt) return;
+      underWay ??= look().finally(() => {
+        underWay = undefined;
+      });
+      await underWay;
+    },
+  };
+}
