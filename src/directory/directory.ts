@@ -395,8 +395,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
   }
 
   return {
-    quick: index.quick,
-    entry: index.get,
+    quick: (stream) => index.quick(stream),
+    entry: (stream) => index.get(stream),
     known: (stream) => lookups.known(stream, slots),
     ask: (stream) => lookups.ask(stream, slots),
     absence,
@@ -423,8 +423,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
       });
     },
 
-    route: index.route,
-    routes: index.routes,
+    route: (stream) => index.route(stream),
+    routes: () => index.routes(),
     onRouteChange: (listener) => subscribe(routeListeners, listener),
     onStreamChange: (listener) => subscribe(changeListeners, listener),
     onOverrideGone: (listener) => subscribe(goneListeners, listener),
@@ -438,7 +438,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       index.setOverride(stream, server);
     },
 
-    streamNames: index.names,
+    streamNames: () => index.names(),
     stream(name) {
       const entry = index.get(name);
       if (entry !== undefined && entry.holdings.length > 0) return streamView(entry);
