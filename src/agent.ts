@@ -5,7 +5,7 @@ import { createDirectory, type Directory, type FleetServer } from './directory';
 import { createHttpServer } from './http';
 import type { Logger } from './log';
 import { createMetrics } from './metrics';
-import { createRouter, withDecisionLog } from './router';
+import { createRouter, withCanaries, withDecisionLog } from './router';
 import { createRuntimeClient } from './runtime';
 import { createSpoeServer } from './spoe';
 import { version } from './version';
@@ -42,7 +42,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     },
     log,
   });
-  const router = withDecisionLog(createRouter(directory), log);
+  const router = withDecisionLog(withCanaries(createRouter(directory), directory), log);
   const metrics = createMetrics();
   const closers: (() => Promise<void>)[] = [() => directory.stop()];
   const stop = async (): Promise<void> => {

@@ -11,6 +11,7 @@ export const ruleNames = [
   'no-server',
   'no-evidence',
   'invalid-name',
+  'canary',
 ] as const;
 export type RuleName = (typeof ruleNames)[number];
 

@@ -1,3 +1,4 @@
+export { withCanaries } from './canary';
 export type { Decision } from './decision';
 export { decisionStates } from './decision';
 export type { Explanation } from './explanation';

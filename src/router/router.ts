@@ -30,7 +30,8 @@ export interface Router {
 }
 
 interface Ruling {
-  readonly rule: RuleName;
+  /** A canary never comes here. */
+  readonly rule: Exclude<RuleName, 'canary'>;
   readonly slot: ServerSlot | undefined;
 }
 
@@ -148,7 +149,7 @@ const maxInterned = 10_000;
 
 function sentence({ rule, slot }: Ruling, stream: string): string {
   const name = slot?.name ?? '';
-  const sentences: Record<RuleName, string> = {
+  const sentences: Record<Ruling['rule'], string> = {
     'moved-by-operator': `an operator moved ${stream} to ${name}`,
     'only-holder': `${name} has ${stream} live, and nobody else has`,
     'newest-publisher': `several servers have ${stream}; the publisher on ${name} is the newest`,
