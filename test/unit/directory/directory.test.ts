@@ -304,8 +304,14 @@ describe('what an operator moved', () => {
   it.each([
     ['a list says so', () => passMs(1000)],
     ['it says so when asked', () => directory.confirm('a', 'mtx2')],
-    ['it leaves the fleet', () => directory.setServers([mtx(1).fleet])],
-  ])('is over when that server had it and lost it: %s', async (_how, happens) => {
+    [
+      'it leaves the fleet',
+      () => {
+        directory.setServers([mtx(1).fleet]);
+        return Promise.resolve();
+      },
+    ],
+  ] as const)('is over when that server had it and lost it: %s', async (_how, happens) => {
     await ready([{ a: 5 }, { a: 4 }]);
     directory.setOverride('a', 'mtx2');
     news();
