@@ -14,12 +14,12 @@ export interface Damping {
 
 export const undamped: Damping = { drained: false, flaps: 0, okSinceMs: undefined, suspectSinceMs: undefined };
 
-const firstHoldMs = 2_000;
+const firstHoldMs = 4_000;
 const longestHoldMs = 300_000;
 /** So long must a server be well for its flaps to be forgotten. */
 const forgetAfterMs = 600_000;
 
-/** How long the API must have answered before a drained server is made ready: 2 s, doubled with each drain, at most 5 min. */
+/** How long the API must have answered before a drained server is made ready: 4 s, doubled with each drain, at most 5 min. */
 export function holdDownMs(flaps: number): number {
   return Math.min(longestHoldMs, firstHoldMs * 2 ** Math.max(0, Math.min(flaps, 20) - 1));
 }

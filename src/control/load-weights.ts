@@ -25,7 +25,7 @@ export interface LoadMemory {
 const averageWeight = 128;
 const leastFactor = 0.25;
 const greatestFactor = 2;
-/** A load that every server is taken to have besides: a handful of readers more or less must not move a fleet that is nearly idle. */
+/** A load that an average server is taken to have besides: a handful of readers more or less must not move a fleet that is nearly idle. */
 const backgroundReaders = 10;
 const backgroundBytesPerSecond = 2_000_000;
 /** Hysteresis: a weight is changed when it is off by more than this part of itself, and not more often than that. */
@@ -48,13 +48,18 @@ export function loadWeights(
   const greatest = Math.max(1, ...sharing.map(({ configuredWeight }) => configuredWeight));
   const capacity = sharing.reduce((sum, { configuredWeight }) => sum + configuredWeight, 0);
   const rates = new Map(sharing.map((load) => [load.name, bytesPerSecond(memory, load, nowMs)]));
-  const allReaders = sharing.reduce((sum, { readers }) => sum + readers + backgroundReaders, 0);
-  const allBytes = sharing.reduce((sum, { name }) => sum + (rates.get(name) ?? 0) + backgroundBytesPerSecond, 0);
+  const allReaders = sharing.reduce((sum, { readers }) => sum + readers, backgroundReaders * sharing.length);
+  const allBytes = [...rates.values()].reduce((sum, rate) => sum + rate, backgroundBytesPerSecond * sharing.length);
 
   const servers = sharing.map(({ name, configuredWeight, readers, bytesSent }): [string, WeightMemory] => {
     const rate = rates.get(name) ?? 0;
-    const part = ((readers + backgroundReaders) / allReaders + (rate + backgroundBytesPerSecond) / allBytes) / 2;
-    const factor = clamp(2 - part / (configuredWeight / capacity), leastFactor, greatestFactor);
+    const fairPart = configuredWeight / capacity;
+    const background = fairPart * sharing.length;
+    const part =
+      ((readers + backgroundReaders * background) / allReaders +
+        (rate + backgroundBytesPerSecond * background) / allBytes) /
+      2;
+    const factor = clamp(2 - part / fairPart, leastFactor, greatestFactor);
     const target = clamp(Math.round(averageWeight * factor * (configuredWeight / greatest)), 1, 256);
     const before = memory?.servers.get(name);
     const keeps = before !== undefined && !isWorthIt(before, target, nowMs);
