@@ -7,6 +7,7 @@ export { createRuntimeClient, type ExecuteOptions, type RuntimeAddress, type Run
 export type { RuntimeClientStats } from './client-stats';
 export { countByServer } from './count-by-server';
 export { delMap } from './del-map';
+export { getMap } from './get-map';
 export type { HaproxyInfo } from './parse-info';
 export type { MapInfo } from './parse-maps';
 export type { ServerState } from './parse-servers-state';

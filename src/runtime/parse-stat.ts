@@ -54,6 +54,9 @@ export function parseStat(text: string): RuntimeResult<StatLine[]> {
   for (const [index, line] of lines.entries()) {
     if (line === '') continue;
     const fields = splitCsv(line);
+    if (fields.length !== names.length) {
+      return unexpected(index + 2, line, `it has ${fields.length} fields under ${names.length} names`);
+    }
     const read = parseLine((column) => fields[positions.get(column) ?? -1] ?? '');
     if (typeof read === 'string') return unexpected(index + 2, line, read);
     found.push(read);

@@ -13,7 +13,7 @@ export interface TableEntry {
 }
 
 /** `0x7f…: key=live/a|s use=0 exp=59980 shard=0 server_id=1 server_key=mtx1 …`; 2.6 prints no shard. */
-const entryLine = /^0x[0-9a-f]{1,16}: key=((?:\\.|[!-~])*) use=\d+ exp=(\d{1,15})(?: ([ -~]*))?$/;
+const entryLine = /^0x[0-9a-f]{1,16}: key=((?:\\.|[!-[\]-~])*) use=\d+ exp=(\d{1,15})(?: ([ -~]*))?$/;
 
 /**
  * Reads one line of `show table`, except the first. In keys HAProxy writes space, `=` and `\` with a backslash before them, newline, return, tab and escape
