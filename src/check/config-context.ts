@@ -1,5 +1,5 @@
 import { aclsOf, type Acls, type Situation } from './rule-condition';
-import type { ConfigLine, ParsedConfig, Place } from './parse-config';
+import type { ConfigLine, ConfigText, ParsedConfig, Place } from './parse-config';
 import type { SpoeSection } from './parse-spoe-config';
 import { frontendsOf, type Proxy, proxiesOf } from './proxy';
 
@@ -19,6 +19,8 @@ export interface ExpectedOfConfig {
 /** A configuration that was read from disk, with the files beside it. */
 export interface LoadedConfig {
   readonly config: ParsedConfig;
+  /** The files as they were read. */
+  readonly texts: readonly ConfigText[];
   /** SPOE configurations by engine; `problem` where the file cannot be read. */
   readonly spoe: ReadonlyMap<string, LoadedSpoe>;
   /** Files that rules name, such as maps: resolved path, and whether it is there. */

@@ -39,8 +39,10 @@ export function wrong(
   change: string,
 ): Finding {
   const { file, line } = place ?? {};
+  // What HAProxy or the system says, quoted at the end, may end with a mark of its own.
+  const sentence = what.replace(/([.?!])\.$/, '$1');
   const at = file === undefined || line === undefined ? undefined : { file, line };
-  return { id, severity, what, why: reasons[id], place: at, change };
+  return { id, severity, what: sentence, why: reasons[id], place: at, change };
 }
 
 /** Numbers of errors and warnings. */

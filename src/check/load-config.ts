@@ -41,7 +41,7 @@ export function loadConfig(file: string, facts: ConditionFacts, folder = process
       }),
     ),
   );
-  return { config, spoe, resolve: locate, exists: (name) => existsSync(locate(name)), hostName: hostname() };
+  return { config, texts, spoe, resolve: locate, exists: (name) => existsSync(locate(name)), hostName: hostname() };
 }
 
 function readTexts(path: string, shown: string): ConfigText[] | Unreadable {

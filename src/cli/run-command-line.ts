@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version';
 import { agent } from './agent';
+import { check } from './check';
 import { config } from './config';
 import { demo } from './demo';
 import { printableLines } from './printable';
@@ -12,7 +13,7 @@ import { where } from './where';
 import { why } from './why';
 
 /** Every command, in the order of --help. */
-const commands: readonly RegisterCommand[] = [agent, sim, demo, config, where, why, streams, servers];
+const commands: readonly RegisterCommand[] = [agent, sim, demo, check, config, where, why, streams, servers];
 
 const exitCodeHelp = `
 Exit codes:

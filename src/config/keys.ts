@@ -154,6 +154,12 @@ export function optionalMapFileKey(description: string) {
   });
 }
 
+/** A file or folder that another program knows; nothing is opened here. */
+export function filePathKey(description: string) {
+  const schema = z.string().regex(/^[^\p{Cc}]{1,4096}$/u);
+  return describe(schema, { type: 'file', description, allowed: 'a path', write: unchanged });
+}
+
 /** User of HTTP basic authentication (RFC 7617: no colon, no control characters). */
 export function usernameKey(description: string) {
   const allowed = 'a text of 1 to 255 characters without a colon (a number needs quotes)';

@@ -3,6 +3,7 @@ import {
   apiUrlKey,
   choiceKey,
   durationKey,
+  filePathKey,
   haproxyNameKey,
   hostPortKey,
   listenKey,
@@ -86,6 +87,12 @@ export const settingsSchema = z.strictObject({
       map: optionalMapFileKey(
         'The map of haproxy.cfg that is kept filled with the streams and their servers, so that HAProxy need not ask. `off`: it asks for each master playlist.',
       ).default('routes.map'),
+      config: filePathKey(
+        'The configuration of HAProxy, which is checked when the agent starts and by `mtxpilot check`. Relative to where the program is started.',
+      ).optional(),
+      bin: filePathKey('The haproxy program, for `mtxpilot check`: a path, or a name to be found in PATH.').default(
+        'haproxy',
+      ),
     })
     .prefault({}),
   servers: listKey(

@@ -1,0 +1,223 @@
+import { existsSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { bracketed, mediamtxAccess, type Settings } from '../config';
+import { administrativeState, createRuntimeClient, type RuntimeClient, type ServerState } from '../runtime';
+import { flyCanary } from './canary';
+import { checkConfig } from './check-config';
+import { checkRuntime } from './check-runtime';
+import { checkServers, type ServerToCheck } from './check-servers';
+import { type ConfigContext, contextOf, type ExpectedOfConfig, type LoadedConfig } from './config-context';
+import { type Finding, right, wrong } from './finding';
+import { checkWithProgram, haproxyProgramVersion } from './haproxy-program';
+import { httpProbe } from './http-probe';
+import { loadConfig } from './load-config';
+import { namedVariables } from './named-variables';
+import { serversOf } from './proxy';
+import { readRuntime, type RuntimeView, serverStats } from './runtime-view';
+import { viewersUrlOf } from './viewers-url';
+
+export interface CheckOptions {
+  readonly settings: Settings;
+  /** HAProxy's configuration, as `-f` takes it. Default: `haproxy.config`, what the running HAProxy names, the usual place. */
+  readonly file?: string | undefined;
+  /** The agent's HTTP API, without a slash at its end. Default: from `http.listen`. */
+  readonly agentUrl?: string | undefined;
+  /** Where viewers come in, without a slash at its end. Default: from the configuration. */
+  readonly viewersUrl?: string | undefined;
+  /**
+   * `full`: everything. `start-up`: nothing that starts a program or sends a request through HAProxy, nothing about the agent itself, and the configuration
+   * only where `haproxy.config` names it.
+   */
+  readonly depth: 'full' | 'start-up';
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const usualFile = '/etc/haproxy/haproxy.cfg';
+/** Master playlists may be held until there is content; a canary's is not. */
+const viewersTimeoutMs = 10_000;
+
+/** The whole preflight. Never rejects for what it finds: whatever fails becomes a finding. */
+export async function runCheck(options: CheckOptions): Promise<Finding[]> {
+  const { settings, depth, signal } = options;
+  // With a static list of servers the agent does not ask HAProxy either.
+  const client = settings.servers.length > 0 ? undefined : createRuntimeClient({ address: settings.haproxy.socket });
+  const view = client === undefined ? undefined : await readRuntime(client, settings.haproxy.backend, signal);
+  const config = await checkFiles(options, view);
+  const agentBackend = config.context?.bridge?.agentBackend ?? 'mtx_agent';
+  const agents = client === undefined || depth === 'start-up' ? [] : await serverStats(client, agentBackend, signal);
+  const { context } = config;
+  const runtime =
+    view === undefined
+      ? []
+      : checkRuntime(view, {
+          backend: settings.haproxy.backend,
+          context,
+          files: config.files,
+          programVersion: config.programVersion,
+          agents,
+        });
+  const servers = await checkServers(serversToCheck(settings, view, context), {
+    timeoutMs: settings.mediamtx.timeout,
+    signal,
+  });
+  const findings = [...config.findings, ...runtime, ...servers];
+  if (depth === 'start-up') return findings;
+  const agentsUp = client === undefined ? undefined : agents.filter(({ status }) => status.startsWith('UP')).length;
+  return [...findings, ...(await checkAgent(options, context, client, agentsUp))];
+}
+
+interface CheckedFiles {
+  readonly findings: readonly Finding[];
+  readonly context: ConfigContext | undefined;
+  /** Full paths. */
+  readonly files: readonly string[];
+  readonly programVersion: string | undefined;
+}
+
+async function checkFiles(options: CheckOptions, view: RuntimeView | undefined): Promise<CheckedFiles> {
+  const { settings, depth, env, signal } = options;
+  const { bin, config: configured } = settings.haproxy;
+  const nothing = { context: undefined, files: [], programVersion: undefined };
+  const given = options.file ?? configured;
+  const running = view?.environment.get('HAPROXY_CFGFILES');
+  const file =
+    given ?? (depth === 'start-up' ? undefined : (running ?? (existsSync(usualFile) ? usualFile : undefined)));
+  if (file === undefined) {
+    const what = 'It is not known where haproxy.cfg is.';
+    const change = 'name it: mtxpilot check FILE, or haproxy.config in mtxpilot.yaml';
+    return {
+      ...nothing,
+      findings: depth === 'start-up' ? [] : [wrong('error', 'config.read', what, undefined, change)],
+    };
+  }
+  // HAProxy's own list starts where HAProxy was started.
+  const folder = (given === undefined ? view?.environment.get('PWD') : undefined) ?? process.cwd();
+  const own = environmentOf(env);
+  const inForce = view !== undefined && view.environment.size > 0 ? view.environment : own;
+  const programVersion =
+    depth === 'start-up' ? undefined : await haproxyProgramVersion({ bin, environment: own, folder, signal });
+  const version = view?.info?.version ?? programVersion;
+  const loaded = loadConfig(file, { environment: inForce, version }, folder);
+  if ('problem' in loaded) {
+    const what = `${file} cannot be read: ${loaded.problem}.`;
+    const change = 'name the right file: mtxpilot check FILE, or haproxy.config in mtxpilot.yaml';
+    return { ...nothing, programVersion, findings: [wrong('error', 'config.read', what, undefined, change)] };
+  }
+  const files = loaded.texts.map((text) => (isAbsolute(text.file) ? text.file : resolve(folder, text.file)));
+  const expected = expectedOf(settings);
+  const findings = [right('config.read', `${file} was read.`), ...checkConfig(loaded, expected)];
+  if (depth === 'full')
+    findings.splice(1, 0, ...(await askProgram(loaded, { bin, own, inForce, file, folder, signal })));
+  return { findings, context: contextOf(loaded, expected), files, programVersion };
+}
+
+interface ProgramRun {
+  readonly bin: string;
+  readonly own: ReadonlyMap<string, string>;
+  readonly inForce: ReadonlyMap<string, string>;
+  readonly file: string;
+  readonly folder: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+function askProgram({ texts }: LoadedConfig, run: ProgramRun): Promise<Finding[]> {
+  const { bin, own, inForce, file, folder, signal } = run;
+  const named = namedVariables(
+    inForce,
+    texts.map(({ text }) => text),
+  );
+  // Without those of this shell that HAProxy has not got: they would make another configuration of it.
+  const rest = inForce === own ? own : new Map([...own].filter(([name]) => !/^MTX\d*(?:_|$)/.test(name)));
+  const environment = new Map([...rest, ...named]);
+  return checkWithProgram({ bin, files: file.split(';').filter((one) => one !== ''), environment, folder, signal });
+}
+
+function environmentOf(env: NodeJS.ProcessEnv): Map<string, string> {
+  return new Map(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
+}
+
+function expectedOf({ haproxy, lookup, spoe, http }: Settings): ExpectedOfConfig {
+  return {
+    backend: haproxy.backend,
+    socket: haproxy.socket,
+    lookupDeadlineMs: lookup.deadline,
+    spoeListen: spoe.listen,
+    httpListen: http.listen,
+    map: haproxy.map,
+  };
+}
+
+/** As HAProxy has them, else as the file has them, else as the settings list them. */
+function serversToCheck(
+  settings: Settings,
+  view: RuntimeView | undefined,
+  context: ConfigContext | undefined,
+): ServerToCheck[] {
+  const configured = context === undefined ? [] : serversOf(context.backend);
+  const make = (name: string, host: string, port: number, state: ServerToCheck['state']): ServerToCheck => {
+    const line = configured.find((server) => server.name === name);
+    const isTls = line !== undefined && line.options.lastIndexOf('ssl') > line.options.lastIndexOf('no-ssl');
+    return { name, host, port, isTls, ...mediamtxAccess(settings, { name, address: host }), state, place: line };
+  };
+  if (settings.servers.length > 0) {
+    return settings.servers.map(({ name, address }) => make(name, address.host, address.port, undefined));
+  }
+  if (view?.servers !== undefined) {
+    return view.servers.flatMap((state) => {
+      const host = state.address ?? state.fqdn;
+      return host === undefined ? [] : [make(state.serverName, host, state.port, stateOf(state))];
+    });
+  }
+  return configured.flatMap(({ name, address }) => {
+    const [, host = '', port] = /^(.+):(\d{1,5})$/.exec(address) ?? [];
+    return port === undefined || /@|\//.test(host)
+      ? []
+      : [make(name, host.replace(/^\[|\]$/g, ''), Number(port), undefined)];
+  });
+}
+
+function stateOf({ adminBits, operational }: ServerState): ServerToCheck['state'] {
+  if (administrativeState(adminBits) === 'maint') return 'maint';
+  return operational === 'stopped' ? 'DOWN' : 'UP';
+}
+
+async function checkAgent(
+  { settings, signal, agentUrl = agentUrlOf(settings), viewersUrl }: CheckOptions,
+  context: ConfigContext | undefined,
+  client: RuntimeClient | undefined,
+  agentsUp: number | undefined,
+): Promise<Finding[]> {
+  const health = await httpProbe(`${agentUrl}/healthz`, { timeoutMs: viewersTimeoutMs, signal });
+  if (!health.ok || health.status !== 200) {
+    const reason = health.ok ? `it answers ${health.status}` : health.reason;
+    const what = `No agent answers at ${agentUrl}: ${reason}.`;
+    const change = 'start "mtxpilot agent", or say where it listens: --url URL, or http.listen in mtxpilot.yaml';
+    return [wrong('error', 'agent.answers', what, undefined, change)];
+  }
+  const answers = right('agent.answers', `The agent answers at ${agentUrl}.`);
+  const derived = context === undefined ? undefined : viewersUrlOf(context.way);
+  const url = viewersUrl ?? derived;
+  if (url === undefined) {
+    const what = 'It is not known where viewers come in.';
+    return [answers, wrong('warning', 'canary', what, context?.way[0], 'say so: --viewers URL')];
+  }
+  const canary = await flyCanary({
+    viewersUrl: url,
+    agentUrl,
+    backend: settings.haproxy.backend,
+    // An address that was given may be that of another HAProxy.
+    client: viewersUrl === undefined ? client : undefined,
+    agentsUp,
+    place: context?.bridge?.place ?? context?.backend,
+    timeoutMs: viewersTimeoutMs,
+    signal,
+  });
+  return [answers, ...canary];
+}
+
+function agentUrlOf({ http }: Settings): string {
+  const { host, port } = http.listen;
+  const every: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+  return `http://${bracketed(every[host] ?? host)}:${port}`;
+}

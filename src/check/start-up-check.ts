@@ -1,0 +1,35 @@
+import type { Settings } from '../config';
+import type { Logger } from '../log';
+import type { CheckId } from './finding';
+import { runCheck } from './run-check';
+
+/** What is told by others from then on, and is no mistake in the first second. */
+const toldElsewhere: readonly CheckId[] = ['runtime.answers', 'agent.up'];
+
+/**
+ * The cheap part of the preflight, once, beside what starts: what it finds becomes log lines.
+ *
+ * @returns stops it; afterwards there is no connection and no further line.
+ */
+export function startUpCheck(settings: Settings, log: Logger, env: NodeJS.ProcessEnv): () => Promise<void> {
+  const stopping = new AbortController();
+  const running = report(settings, log, env, stopping.signal).catch((error: unknown) => {
+    // A mistake of the check must not keep the agent from its work.
+    log.error({ err: error }, 'the check at start-up failed');
+  });
+  return async () => {
+    stopping.abort();
+    await running;
+  };
+}
+
+async function report(settings: Settings, log: Logger, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
+  const findings = await runCheck({ settings, depth: 'start-up', env, signal });
+  if (signal.aborted) return;
+  for (const { id, severity, what, why, place, change } of findings) {
+    if (severity === 'ok' || toldElsewhere.includes(id)) continue;
+    const line = { check: id, file: place?.file, line: place?.line, change };
+    if (severity === 'error') log.error(line, `${what} ${why ?? ''}`);
+    else log.warn(line, `${what} ${why ?? ''}`);
+  }
+}
