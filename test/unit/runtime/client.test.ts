@@ -2,7 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createRuntimeClient, type RuntimeAddress, showInfo, showServersState } from '../../../src/runtime';
+import {
+  createRuntimeClient,
+  type RuntimeAddress,
+  type RuntimeClient,
+  showInfo,
+  showServersState,
+} from '../../../src/runtime';
+import { type FakeHaproxySocket, type Fault, startFakeHaproxySocket } from '../../support/fake-haproxy-socket';
 import { until } from '../../support/until';
 import { timersOf } from './timers-of';
 
@@ -227,6 +234,158 @@ describe('several commands', () => {
     const replies = await Promise.all(['a', 'b', 'c'].map((word) => runtime.execute([word])));
     expect(replies.map((reply) => (reply.ok ? 'ok' : reply.error.reason))).toEqual(['ok', 'ok', 'busy']);
     expect((await runtime.execute(['d'])).ok).toBe(true);
+  });
+});
+
+describe('a reply read line by line', () => {
+  const text = 'Grüße\n\nb\n\n';
+  const read = async (runtime: RuntimeClient, options = {}) => {
+    const lines: string[] = [];
+    const result = await runtime.executeLines(
+      ['x'],
+      (line) => {
+        lines.push(line);
+        return undefined;
+      },
+      options,
+    );
+    return { lines, result };
+  };
+
+  it('comes without its last line, however it is cut on the way', async () => {
+    const bytes = Buffer.from(text);
+    let cut = 0;
+    await listen((_, socket) => {
+      socket.write(bytes.subarray(0, cut), () => setImmediate(() => socket.end(bytes.subarray(cut))));
+    });
+    for (cut = 1; cut < bytes.length; cut++) {
+      expect(await read(client())).toEqual({ lines: ['Grüße', '', 'b'], result: { ok: true, value: undefined } });
+    }
+  });
+
+  it('may have no line', async () => {
+    await listen((_, socket) => socket.end('\n'));
+    expect(await read(client())).toEqual({ lines: [], result: { ok: true, value: undefined } });
+  });
+
+  it('is a failure when it is cut short, though lines were given', async () => {
+    await listen((_, socket) => socket.end('a\nb\n'));
+    expect(await read(client())).toMatchObject({ lines: ['a', 'b'], result: { error: { reason: 'truncated' } } });
+  });
+
+  it('has a bound', async () => {
+    await listen((_, socket) => socket.end(`${'a\n'.repeat(1000)}\n`));
+    const runtime = createRuntimeClient({ address: { path }, maxStreamedBytes: 100 });
+    expect((await read(runtime)).result).toMatchObject({ ok: false, error: { reason: 'too-large' } });
+  });
+
+  it('stops at a line that is refused, and closes', async () => {
+    await listen((_, socket) => {
+      const more = () => socket.write('a\nb\n', (error) => (error ? undefined : setImmediate(more)));
+      more();
+    });
+    const lines: string[] = [];
+    const result = await client().executeLines(['x'], (line) => {
+      lines.push(line);
+      return line === 'b' ? { ok: false, error: { reason: 'unexpected', message: 'b' } } : undefined;
+    });
+    expect({ lines, result }).toEqual({
+      lines: ['a', 'b'],
+      result: { ok: false, error: { reason: 'unexpected', message: 'b' } },
+    });
+    await until('the connection to close', () => sockets.size === 0);
+  });
+});
+
+describe('a payload', () => {
+  it('follows its command in one write', async () => {
+    const received: string[] = [];
+    await listen((text, socket) => {
+      received.push(text);
+      if (text.endsWith('\n')) socket.end('\n');
+    });
+    const added = await client().execute(['add', 'map', 'routes.map'], { payload: ['live/a mtx1', 'live/b mtx2'] });
+    expect(added).toEqual({ ok: true, value: '' });
+    expect(received.at(-1)).toBe('add map routes.map <<\nlive/a mtx1\nlive/b mtx2\n');
+  });
+
+  it('that could end too early never leaves', async () => {
+    let asked = 0;
+    await listen(() => asked++);
+    expect(await client().execute(['add', 'map', 'm'], { payload: ['a b', '', 'c d'] })).toMatchObject({
+      ok: false,
+      error: { reason: 'invalid-command', message: expect.stringContaining('line 2 of the payload') },
+    });
+    expect(asked).toBe(0);
+  });
+});
+
+describe('spoilt replies', () => {
+  let faulty: FakeHaproxySocket;
+  beforeEach(async () => {
+    faulty = await startFakeHaproxySocket((command) => (command === 'show info' ? info : 'ok\n\n'));
+  });
+  afterEach(() => faulty.stop());
+
+  it('are failures, and the next command is answered', async () => {
+    const runtime = createRuntimeClient({ address: { path: faulty.path }, timeoutMs: 50 });
+    const never = new Promise(() => undefined);
+    const faults: readonly (readonly [Fault, string])[] = [
+      [{ kind: 'replace', text: 'garbage' }, 'truncated'],
+      [{ kind: 'replace', text: '' }, 'unanswered'],
+      [{ kind: 'truncate', bytes: 5 }, 'truncated'],
+      [{ kind: 'hang', bytes: 5 }, 'timeout'],
+      [{ kind: 'delay', until: never }, 'timeout'],
+      [{ kind: 'swallow' }, 'timeout'],
+      [{ kind: 'refuse' }, 'unanswered'],
+    ];
+    for (const [fault, reason] of faults) {
+      faulty.breakWith(() => fault);
+      expect(await showInfo(runtime)).toMatchObject({ ok: false, error: { reason } });
+      faulty.breakWith(undefined);
+      expect(await showInfo(runtime)).toMatchObject({ ok: true, value: { pid: 7 } });
+    }
+    expect(faulty.count('show info')).toBe(2 * faults.length);
+    expect(runtime.stats).toMatchObject({ commands: 2 * faults.length, failures: faults.length, waiting: 0 });
+    await until('the connections to close', () => faulty.connections() === 0);
+  });
+
+  it('that come too late are nobody’s: the next command has its own', async () => {
+    const runtime = createRuntimeClient({ address: { path: faulty.path }, timeoutMs: 30 });
+    let release = () => {};
+    const until = new Promise<void>((done) => {
+      release = done;
+    });
+    faulty.breakWith((command) => (command === 'show info' ? { kind: 'delay', until } : undefined));
+    expect(await runtime.execute(['show', 'info'])).toMatchObject({ ok: false, error: { reason: 'timeout' } });
+    const other = runtime.execute(['x']);
+    release();
+    expect(await other).toEqual({ ok: true, value: 'ok\n' });
+  });
+
+  it('may take as long as one command says', async () => {
+    const runtime = createRuntimeClient({ address: { path: faulty.path }, timeoutMs: 60_000 });
+    faulty.breakWith(() => ({ kind: 'swallow' }));
+    expect(await runtime.execute(['x'], { timeoutMs: 20 })).toMatchObject({
+      ok: false,
+      error: { reason: 'timeout', message: expect.stringContaining('within 20 ms') },
+    });
+  });
+
+  it('are counted by command and by time', async () => {
+    const runtime = createRuntimeClient({ address: { path: faulty.path } });
+    await showInfo(runtime);
+    await runtime.execute(['set', 'server', 'mtx/a', 'state', 'ready']);
+    await runtime.execute(['live/a', 'live/b']);
+    await runtime.execute(['a;b']);
+    expect(runtime.stats.commands).toBe(3);
+    expect(Object.entries(runtime.stats.byCommand).filter(([, count]) => count > 0)).toEqual([
+      ['show info', 1],
+      ['set server', 1],
+      ['other', 1],
+    ]);
+    expect(runtime.stats.time.counts.reduce((sum, count) => sum + count)).toBe(3);
+    expect(runtime.stats.time.sumSeconds).toBeGreaterThan(0);
   });
 });
 
