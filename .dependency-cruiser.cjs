@@ -33,7 +33,7 @@ module.exports = {
       to: {},
     },
     only('spoe', ['router']),
-    only('http', ['router', 'directory', 'metrics']),
+    only('http', ['router', 'directory', 'metrics', 'control/(views|intent)', 'events', 'config/duration']),
     only('router', ['directory']),
     only('directory', ['mediamtx']),
     only('mediamtx', []),

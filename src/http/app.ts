@@ -5,16 +5,26 @@ import express, {
   type RequestHandler,
   type Response,
 } from 'express';
+import { intentKinds, type Operations } from '../control/views';
 import { type Directory, isStreamName } from '../directory';
+import type { StoredEvent } from '../events/event';
+import { isEventId } from '../events/event-id';
 import type { Logger } from '../log';
 import type { Router } from '../router';
+import type { Access } from './access';
+import { controlView, moveView, tablesView } from './control-view';
+import type { EventSource, EventStreams } from './event-streams';
+import { createReportHandler, type HookReports } from './hook-reports';
 import { countAnswer, type HttpStats } from './http-stats';
 import { createOpenApi } from './openapi';
-import { parseStreamPage, queryOf } from './parameters';
+import { createOperatorRoutes, nameOf } from './operator-routes';
+import { type BadParameter, parseEventPage, parseStreamPage, queryOf } from './parameters';
 import { respondBadStreamName, respondProblem } from './problem';
+import { bodyProblem, onlyJson, readJson } from './request-body';
 import { respond, respondJson, toJson } from './respond';
 import { type createRouteAnswer, routePath } from './route-answer';
 import { pageOfStreams, type StreamSource } from './stream-page';
+import { whatNext } from './what-next';
 
 /** The page that a metrics scraper reads. */
 export interface MetricsPage {
@@ -23,25 +33,32 @@ export interface MetricsPage {
 
 interface AppOptions {
   readonly router: Pick<Router, 'explain'>;
-  readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence'>;
+  readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence' | 'confirm'>;
   readonly metrics: MetricsPage;
   readonly log: Logger;
   readonly version: string;
   readonly stats: HttpStats;
   readonly routeAnswer: ReturnType<typeof createRouteAnswer>;
+  /** Undefined where no HAProxy is controlled. */
+  readonly operations: Operations | undefined;
+  readonly events: Pick<EventSource, 'list'> | undefined;
+  readonly eventStreams: EventStreams | undefined;
+  readonly hookReports: HookReports;
+  readonly access: (req: Request) => Access;
 }
 
-const allowHeader = ['allow', 'GET, HEAD, OPTIONS'];
+type Handlers = Partial<Record<'get' | 'post' | 'delete', RequestHandler | RequestHandler[]>>;
 
 /**
  * Makes the express app with every path of the API.
  *
  * A stream's name in a path may hold raw slashes or encoded ones. Where they differ is the last word `why`: after a raw
  * slash it is the question, as part of an encoded name it is the name. So `/v1/streams/x/why` explains `x`, while
- * `/v1/streams/x%2Fwhy` shows the stream `x/why` and `/v1/streams/x/why/why` explains it.
+ * `/v1/streams/x%2Fwhy` shows the stream `x/why` and `/v1/streams/x/why/why` explains it. The same holds for `move`.
  */
 export function createApp(options: AppOptions): Express {
-  const { router, directory, metrics, log, version, stats, routeAnswer } = options;
+  const { router, directory, metrics, log, version, stats, routeAnswer, operations, events, eventStreams } = options;
+  const operator = createOperatorRoutes(options);
   const openApi = toJson(createOpenApi(version));
   const startedMs = performance.now();
   const app = express();
@@ -58,8 +75,15 @@ export function createApp(options: AppOptions): Express {
       next();
     };
   };
-  const endpoint = (path: string, get: RequestHandler): void => {
-    app.route(path).all(counted(path)).get(get).options(allowMethods).all(refuseMethod);
+  const endpoint = (path: string, handlers: Handlers): void => {
+    const route = app.route(path).all(counted(path));
+    const methods = [];
+    for (const [method, handler] of Object.entries(handlers)) {
+      route[method as keyof Handlers](handler);
+      methods.push(...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
+    }
+    const allowed = [...methods, 'OPTIONS'].join(', ');
+    route.options(allowMethods(allowed)).all(refuseMethod(allowed));
   };
 
   // This answer counts itself, because the server gives most of them without this app.
@@ -67,65 +91,124 @@ export function createApp(options: AppOptions): Express {
     .route(routePath)
     .get((req, res) => routeAnswer(req.url, res))
     .all(counted(routePath))
-    .options(allowMethods)
-    .all(refuseMethod);
+    .options(allowMethods(readMethods))
+    .all(refuseMethod(readMethods));
 
-  endpoint('/v1/streams', (req, res) => {
-    const page = parseStreamPage(queryOf(req.url));
-    if ('parameter' in page) {
-      const { parameter, given, allowed } = page;
-      respondProblem(res, 'BadParameter', { detail: `The parameter "${parameter}" is wrong.`, given, allowed });
-      return;
-    }
-    respondJson(res, 200, pageOfStreams(directory, page));
+  endpoint('/v1/streams', {
+    get: (req, res) => {
+      const page = parseStreamPage(queryOf(req.url));
+      if ('parameter' in page) respondBadParameter(res, page);
+      else respondJson(res, 200, pageOfStreams(directory, page));
+    },
   });
 
-  endpoint('/v1/streams/*name/why', async (req, res) => {
-    const name = nameOf(req);
-    if (!isStreamName(name)) {
-      respondBadStreamName(res, name);
-      return;
-    }
-    const { session } = queryOf(req.url);
-    respondJson(res, 200, await router.explain(name, typeof session === 'string' ? session : undefined));
+  endpoint('/v1/streams/*name/why', {
+    get: async (req, res) => {
+      const name = nameOf(req);
+      if (!isStreamName(name)) {
+        respondBadStreamName(res, name);
+        return;
+      }
+      const { session } = queryOf(req.url);
+      const [explanation, tables] = await Promise.all([
+        router.explain(name, typeof session === 'string' ? session : undefined),
+        operations?.tables(name),
+      ]);
+      const move = operations?.moves().find(({ stream }) => stream === name);
+      respondJson(res, 200, {
+        ...explanation,
+        move: move === undefined ? undefined : moveView(move),
+        haproxy: tables?.map(tablesView),
+        next: whatNext(explanation, tables, move),
+      });
+    },
   });
 
-  endpoint('/v1/streams/*name', (req, res) => {
-    const name = nameOf(req);
-    if (!isStreamName(name)) {
-      respondBadStreamName(res, name);
-      return;
-    }
-    const stream = directory.stream(name);
-    if (stream === undefined) {
-      const detail = `No server reports the stream "${name}" live; /v1/streams/${name}/why tells what each of them says.`;
-      respondProblem(res, 'NoSuchStream', { detail, given: name });
-      return;
-    }
-    respondJson(res, 200, stream);
+  endpoint('/v1/streams/*name/move', { post: operator.move, delete: operator.clearMove });
+
+  endpoint('/v1/streams/*name', {
+    get: (req, res) => {
+      const name = nameOf(req);
+      if (!isStreamName(name)) {
+        respondBadStreamName(res, name);
+        return;
+      }
+      const stream = directory.stream(name);
+      if (stream === undefined) {
+        const detail = `No server reports the stream "${name}" live; /v1/streams/${name}/why tells what each of them says.`;
+        respondProblem(res, 'NoSuchStream', { detail, given: name });
+        return;
+      }
+      respondJson(res, 200, stream);
+    },
   });
 
-  endpoint('/v1/servers', (_req, res) => respondJson(res, 200, { servers: directory.servers() }));
-
-  endpoint('/healthz', (_req, res) =>
-    respondJson(res, 200, { status: 'ok', version, uptimeSeconds: (performance.now() - startedMs) / 1000 }),
-  );
-
-  endpoint('/readyz', (_req, res) => {
-    if (directory.hasEvidence()) {
-      respondJson(res, 200, { status: 'ready' });
-      return;
-    }
-    const detail = 'No Control API has answered yet; /v1/servers shows each server with its last error.';
-    respondProblem(res, 'NotReady', { detail });
+  endpoint('/v1/moves', {
+    get: (_req, res) => respondJson(res, 200, { moves: (operations?.moves() ?? []).map(moveView) }),
   });
 
-  endpoint('/metrics', async (_req, res) => {
-    const { contentType, body } = await metrics.render();
-    respond(res, 200, contentType, body);
+  endpoint('/v1/servers', {
+    get: (_req, res) => {
+      const controlled = new Map(operations?.servers().map((server) => [server.name, controlView(server)]));
+      const servers = directory.servers().map((server) => ({ ...server, control: controlled.get(server.name) }));
+      respondJson(res, 200, { servers });
+    },
+  });
+  for (const kind of intentKinds) endpoint(`/v1/servers/:name/${kind}`, { post: operator.intent(kind) });
+
+  endpoint('/v1/events', {
+    get: async (req, res) => {
+      const page = parseEventPage(queryOf(req.url));
+      if ('parameter' in page) {
+        respondBadParameter(res, page);
+        return;
+      }
+      if (events === undefined || eventStreams === undefined) {
+        respondProblem(res, 'NotAvailable', { detail: 'It keeps no events.' });
+        return;
+      }
+      if (req.method === 'GET' && wantsStream(req)) {
+        const last = req.get('last-event-id');
+        if (last !== undefined && !isEventId(last)) {
+          respondBadParameter(res, { parameter: 'Last-Event-ID', given: last, allowed: 'the id of an event' });
+          return;
+        }
+        eventStreams.serve(res, page, last ?? page.after);
+        return;
+      }
+      const found = await events.list(page);
+      respondJson(res, 200, { events: found.map(eventView), next: found.at(-1)?.id ?? page.after });
+    },
   });
 
-  endpoint('/openapi.json', (_req, res) => respond(res, 200, 'application/json', openApi));
+  endpoint('/v1/hooks/mediamtx', {
+    post: [onlyJson, readJson, createReportHandler(options)],
+  });
+
+  endpoint('/healthz', {
+    get: (_req, res) =>
+      respondJson(res, 200, { status: 'ok', version, uptimeSeconds: (performance.now() - startedMs) / 1000 }),
+  });
+
+  endpoint('/readyz', {
+    get: (_req, res) => {
+      if (directory.hasEvidence()) {
+        respondJson(res, 200, { status: 'ready' });
+        return;
+      }
+      const detail = 'No Control API has answered yet; /v1/servers shows each server with its last error.';
+      respondProblem(res, 'NotReady', { detail });
+    },
+  });
+
+  endpoint('/metrics', {
+    get: async (_req, res) => {
+      const { contentType, body } = await metrics.render();
+      respond(res, 200, contentType, body);
+    },
+  });
+
+  endpoint('/openapi.json', { get: (_req, res) => respond(res, 200, 'application/json', openApi) });
 
   app.use((req, res) => {
     countAnswer(stats, 'other', 404);
@@ -140,6 +223,13 @@ export function createApp(options: AppOptions): Express {
       respondProblem(res, 'BadRequest', { detail, given: req.path });
       return;
     }
+    const body = bodyProblem(error);
+    if (body !== undefined && !res.headersSent) {
+      const { name, ...details } = body;
+      // What is still on its way of this body is not waited for.
+      respondProblem(res, name, details, ['connection', 'close']);
+      return;
+    }
     log.error({ err: error, path: req.path }, 'answering an HTTP request failed');
     // Half an answer cannot become a problem: express cuts the connection then.
     if (res.headersSent) next(error);
@@ -151,21 +241,34 @@ export function createApp(options: AppOptions): Express {
 
 /** express's `/v1/streams/*name` as OpenAPI and the metrics write it: `/v1/streams/{name}`. */
 export function templateOf(path: string): string {
-  return path.replace(/\*(\w+)/g, '{$1}');
+  return path.replace(/[*:](\w+)/g, '{$1}');
 }
 
-function allowMethods(_req: Request, res: Response): void {
-  res.writeHead(204, allowHeader);
-  res.end();
+const readMethods = 'GET, HEAD, OPTIONS';
+
+function allowMethods(allowed: string): RequestHandler {
+  return (_req, res) => {
+    res.writeHead(204, ['allow', allowed]);
+    res.end();
+  };
 }
 
-function refuseMethod(req: Request, res: Response): void {
-  const detail = 'This path can only be read.';
-  respondProblem(res, 'MethodNotAllowed', { detail, given: req.method, allowed: 'GET, HEAD, OPTIONS' }, allowHeader);
+function refuseMethod(allowed: string): RequestHandler {
+  const detail = allowed === readMethods ? 'This path can only be read.' : 'This path cannot be used that way.';
+  return (req, res) =>
+    respondProblem(res, 'MethodNotAllowed', { detail, given: req.method, allowed }, ['allow', allowed]);
 }
 
-/** A wildcard arrives as its components, split at raw slashes and then decoded. */
-function nameOf(req: Request): string {
-  const name: unknown = req.params['name'];
-  return Array.isArray(name) ? name.join('/') : '';
+function respondBadParameter(res: Response, { parameter, given, allowed }: BadParameter): void {
+  const detail = `The parameter "${parameter}" is wrong.`;
+  respondProblem(res, 'BadParameter', { detail, given, allowed });
+}
+
+function wantsStream(req: Request): boolean {
+  return (req.get('accept') ?? '').includes('text/event-stream');
+}
+
+/** An event, with every field there. */
+function eventView({ subject, ...event }: StoredEvent) {
+  return { ...event, subject };
 }

@@ -1,9 +1,14 @@
-import { createServer, type RequestListener, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Operations } from '../control/views';
 import type { Directory } from '../directory';
 import type { Logger } from '../log';
 import type { Router } from '../router';
+import { createAccess } from './access';
+import { listenOnAdminSocket } from './admin-socket';
 import { createApp, type MetricsPage } from './app';
+import { createEventStreams, type EventSource } from './event-streams';
+import { createHookReports } from './hook-reports';
 import { countAnswer, createHttpStats, type HttpStats } from './http-stats';
 import { type ProblemName, problemBody, problemTitles, respondProblem } from './problem';
 import { createRouteAnswer, routePath } from './route-answer';
@@ -11,9 +16,17 @@ import type { StreamSource } from './stream-page';
 
 export interface HttpServerOptions {
   readonly router: Pick<Router, 'decide' | 'explain'>;
-  readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence'>;
+  readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence' | 'confirm'>;
   readonly metrics: MetricsPage;
   readonly log: Logger;
+  /** What operators can ask for; left out where no HAProxy is controlled. */
+  readonly operations?: Operations | undefined;
+  /** What happened; left out where no events are kept. */
+  readonly events?: EventSource | undefined;
+  /** What changes over TCP need as a bearer token; left out: they are refused there. */
+  readonly token?: string | undefined;
+  /** Pause between two signs of life in a stream of events; 15 s when left out. */
+  readonly heartbeatMs?: number | undefined;
   /** The program's version, shown by `/healthz` and `/openapi.json`. */
   readonly version: string;
   /** Connections above this many are refused; 1024 when left out. */
@@ -26,6 +39,13 @@ export interface HttpServer {
    * @throws (rejects) with the system's error, e.g. EADDRINUSE, whose message names the address.
    */
   listen(host: string, port: number): Promise<void>;
+  /**
+   * Listens on the admin socket as well, over which changes need no token.
+   * @throws (rejects) Error that says why that cannot be, in words.
+   */
+  listenForAdmin(path: string): Promise<void>;
+  /** Where the admin socket is; undefined when there is none. */
+  readonly adminSocket: string | undefined;
   /** Where it listens, `http://host:port`; empty when it does not. */
   readonly url: string;
   /** Takes no new connections, closes idle ones, lets requests in hand finish (5 s at most), then closes the rest. */
@@ -41,19 +61,33 @@ const idleTimeoutMs = 30_000;
 /** Longer than the time for which usual clients keep an idle connection, so that they are the ones to close it. */
 const keepAliveTimeoutMs = 75_000;
 const stopGraceMs = 5_000;
+const maxAdminConnections = 64;
 /** A session and a name of the greatest length, every byte of them escaped, fit in. */
 const urlLimit = 8_192;
 
 /**
- * Makes the HTTP server: the questions that programs, people and the Lua bridge ask. Bodies of requests are never looked at.
+ * Makes the HTTP server: the questions and orders that programs, people and the Lua bridge have.
  * `/v1/route` is answered before express sees the request; any other way to write that URL goes through express
  * to the same handler.
  */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { log, maxConnections = 1024 } = options;
+  const { log, maxConnections = 1024, events, directory, heartbeatMs } = options;
   const stats = createHttpStats();
   const routeAnswer = createRouteAnswer({ ...options, stats });
-  const app = createApp({ ...options, stats, routeAnswer });
+  const hookReports = createHookReports({ directory, stats });
+  const eventStreams =
+    events === undefined
+      ? undefined
+      : createEventStreams({ events, stats, log, ...(heartbeatMs === undefined ? {} : { heartbeatMs }) });
+  let socketPath: string | undefined;
+  const overSocket = new WeakSet<IncomingMessage>();
+  const access = createAccess({
+    token: options.token,
+    isLocal: (req) => overSocket.has(req),
+    socketPath: () => socketPath,
+  });
+  const { operations } = options;
+  const app = createApp({ ...options, operations, events, eventStreams, hookReports, access, stats, routeAnswer });
   const routePrefix = `${routePath}?`;
   let requestsInHand = 0;
   let stopping: (() => void) | undefined;
@@ -83,29 +117,39 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     });
   };
 
-  const server = createServer(
-    {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      keepAliveTimeout: keepAliveTimeoutMs,
-      connectionsCheckingInterval: 5_000,
-      noDelay: true,
-    },
-    onRequest,
-  );
-  server.timeout = idleTimeoutMs;
-  server.maxConnections = maxConnections;
-  server.on('connection', (socket) => {
-    stats.connectionsTotal++;
-    stats.connectionsOpen++;
-    socket.once('close', () => stats.connectionsOpen--);
-  });
-  server.on('drop', () => {
-    stats.connectionsRefused++;
-  });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    refuseUnparsed(stats, error, socket);
-  });
+  const createListener = (listener: RequestListener, most: number): Server => {
+    const server = createServer(
+      {
+        headersTimeout: headersTimeoutMs,
+        requestTimeout: requestTimeoutMs,
+        keepAliveTimeout: keepAliveTimeoutMs,
+        connectionsCheckingInterval: 5_000,
+        noDelay: true,
+      },
+      listener,
+    );
+    server.timeout = idleTimeoutMs;
+    server.maxConnections = most;
+    server.on('connection', (socket) => {
+      stats.connectionsTotal++;
+      stats.connectionsOpen++;
+      socket.once('close', () => stats.connectionsOpen--);
+    });
+    server.on('drop', () => {
+      stats.connectionsRefused++;
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      refuseUnparsed(stats, error, socket);
+    });
+    return server;
+  };
+  const server = createListener(onRequest, maxConnections);
+  const adminServer = createListener((req, res) => {
+    overSocket.add(req);
+    onRequest(req, res);
+  }, maxAdminConnections);
+
+  const onLaterError = (error: Error): void => log.error({ err: error }, 'the HTTP server failed');
 
   return {
     stats,
@@ -114,30 +158,39 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         server.once('error', reject);
         server.listen(port, host, () => {
           server.off('error', reject);
-          server.on('error', (error) => log.error({ err: error }, 'the HTTP server failed'));
+          server.on('error', onLaterError);
           resolve();
         });
       }),
+    async listenForAdmin(path) {
+      await listenOnAdminSocket(adminServer, path);
+      adminServer.on('error', onLaterError);
+      socketPath = path;
+    },
+    get adminSocket() {
+      return socketPath;
+    },
     get url() {
       const at = server.address();
       if (at === null || typeof at === 'string') return '';
       return `http://${at.family === 'IPv6' ? `[${at.address}]` : at.address}:${at.port}`;
     },
-    stop: () =>
-      new Promise((resolve) => {
-        if (!server.listening) {
-          resolve();
-          return;
-        }
-        const closeAll = (): void => server.closeAllConnections();
-        const grace = setTimeout(closeAll, stopGraceMs);
-        server.close(() => {
-          clearTimeout(grace);
-          resolve();
-        });
-        stopping = closeAll;
-        if (requestsInHand === 0) closeAll();
-      }),
+    async stop() {
+      hookReports.stop();
+      eventStreams?.stop();
+      // The file of the socket goes with its server.
+      socketPath = undefined;
+      const open = [server, adminServer].filter(({ listening }) => listening);
+      const closeAll = (): void => {
+        for (const one of open) one.closeAllConnections();
+      };
+      const closed = open.map((one) => new Promise<void>((resolve) => one.close(() => resolve())));
+      const grace = setTimeout(closeAll, stopGraceMs);
+      stopping = closeAll;
+      if (requestsInHand === 0) closeAll();
+      await Promise.all(closed);
+      clearTimeout(grace);
+    },
   };
 }
 

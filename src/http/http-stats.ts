@@ -11,6 +11,12 @@ export interface HttpStats {
   connectionsTotal: number;
   /** Connections dropped because `maxConnections` were open. */
   connectionsRefused: number;
+  /** Changes that operators asked for: carried out, not carried out (an error in the order), refused (not allowed to). */
+  readonly changes: { done: number; failed: number; refused: number };
+  /** Reports of MediaMTX's hooks and authentication: passed on to be confirmed, of no interest, dropped because too many waited. */
+  readonly reports: { passedOn: number; ignored: number; dropped: number };
+  /** Event streams: open now, cut because the client did not keep up. */
+  readonly eventStreams: { open: number; cut: number };
 }
 
 /** Makes the counters of one HTTP server. */
@@ -22,6 +28,9 @@ export function createHttpStats(): HttpStats {
     connectionsOpen: 0,
     connectionsTotal: 0,
     connectionsRefused: 0,
+    changes: { done: 0, failed: 0, refused: 0 },
+    reports: { passedOn: 0, ignored: 0, dropped: 0 },
+    eventStreams: { open: 0, cut: 0 },
   };
 }
 

@@ -1,8 +1,11 @@
+import { type IntentKind, intentKinds } from '../control/views';
 import { maxStreamNameLength } from '../directory';
+import { eventTypes } from '../events/event';
 import { decisionStates } from '../router';
 import { ruleNames } from '../router/explanation';
 import { pageLimit } from './parameters';
 import { type ProblemName, problemTitles, streamNameRule } from './problem';
+import { bodyLimitBytes, fieldRules } from './request-body';
 
 /** A JSON Schema (2020-12) or a part of the document; the tests hold the contents true against real answers. */
 type Json = { readonly [key: string]: unknown };
@@ -10,6 +13,8 @@ type Json = { readonly [key: string]: unknown };
 const text = { type: 'string' };
 const textOrNull = { type: ['string', 'null'] };
 const count = { type: 'integer', minimum: 0 };
+const countOrNull = { type: ['integer', 'null'], minimum: 0 };
+const time = { type: 'string', format: 'date-time', description: 'RFC 3339.' };
 const flag = { type: 'boolean' };
 const ageMs = { type: 'number', minimum: 0, description: 'Milliseconds.' };
 const ageMsOrNull = { ...ageMs, type: ['number', 'null'] };
@@ -25,6 +30,11 @@ const record = (properties: Json, description?: string): Json => ({
   ...(description === undefined ? {} : { description }),
   required: Object.keys(properties),
   properties,
+});
+/** As a record, or null. */
+const recordOrNull = (properties: Json, description: string): Json => ({
+  ...record(properties, description),
+  type: ['object', 'null'],
 });
 const list = (items: Json): Json => ({ type: 'array', items });
 const reference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
@@ -65,6 +75,76 @@ const schemas: Json = {
     total: { ...count, description: 'How many streams match, on this page or not.' },
     next: { ...textOrNull, description: 'The `cursor` of the next page; null on the last one.' },
   }),
+  Intent: recordOrNull(
+    {
+      kind: { enum: intentKinds },
+      reason: text,
+      operator: { ...text, description: 'Who asked, as he named himself.' },
+      since: time,
+      deadline: { ...textOrNull, description: 'Of a drain: when it turns to maint.' },
+    },
+    'What an operator wants of a server; null when nobody has said.',
+  ),
+  ControlledServer: record(
+    {
+      name: text,
+      intent: reference('Intent'),
+      wanted: {
+        enum: [...intentKinds, 'external'],
+        description: 'What control wants now; `external`: somebody set it by hand in HAProxy, and it is left alone.',
+      },
+      because: { ...text, description: 'Why, in one sentence.' },
+      nodes: {
+        ...list(
+          record({
+            node: text,
+            operational: { enum: ['UP', 'DOWN', 'UNKNOWN'] },
+            administrative: { enum: intentKinds },
+            weight: count,
+            viewers: { ...countOrNull, description: 'Sessions that point there; null while they are not known.' },
+          }),
+        ),
+        description: 'How each HAProxy sees the server.',
+      },
+      api: { enum: ['unknown', 'ok', 'failing', 'suspect'] },
+      viewersLeft: {
+        ...countOrNull,
+        description: "The greater of HAProxy's sessions and MediaMTX's readers; null while neither is known.",
+      },
+      readers: count,
+      onlyHere: { ...list(text), maxItems: 100, description: 'Streams that are live there and nowhere else.' },
+      onlyHereCount: { ...count, description: 'How many they are, listed or not.' },
+      safeToStop: flag,
+      notSafeBecause: { ...text, description: 'Empty when it is safe.' },
+    },
+    'What control knows and wants of a server.',
+  ),
+  Move: record({ stream: text, server: text, reason: text, operator: text, since: time }),
+  MoveList: record({ moves: list(reference('Move')) }),
+  StreamMove: record(
+    { stream: text, move: { anyOf: [reference('Move'), { type: 'null' }] } },
+    'The move in force; null when there is none.',
+  ),
+  Event: record(
+    {
+      specversion: { const: '1.0' },
+      id: { ...text, description: 'Ascending as text: the cursor, and `Last-Event-ID`.' },
+      time,
+      source: text,
+      type: { enum: eventTypes },
+      subject: { ...textOrNull, description: 'The stream, or the server where there is no stream.' },
+      datacontenttype: { const: 'application/json' },
+      data: { type: 'object' },
+    },
+    'CloudEvents 1.0, JSON format.',
+  ),
+  EventList: record({
+    events: { ...list(reference('Event')), maxItems: pageLimit.max, description: 'Oldest first.' },
+    next: { ...textOrNull, description: 'The `after` with which to go on; null when there is nothing yet.' },
+  }),
+  Report: record({
+    stream: { ...textOrNull, description: 'The stream whose servers are asked now; null when there is no need to.' },
+  }),
   Explanation: record({
     stream: text,
     session: textOrNull,
@@ -81,6 +161,19 @@ const schemas: Json = {
         stale: flag,
       }),
     ),
+    move: { anyOf: [reference('Move'), { type: 'null' }], description: "An operator's choice that is in force." },
+    haproxy: {
+      type: ['array', 'null'],
+      description: 'What each HAProxy holds; null where none is controlled.',
+      items: record({
+        node: text,
+        lastServer: { ...textOrNull, description: 'The server in the stick table `streams`.' },
+        route: { ...textOrNull, description: 'The server that routes.map names.' },
+        sessions: { type: 'object', additionalProperties: count, description: 'Sessions of the stream, by server.' },
+        error: { ...textOrNull, description: 'Why it could not be asked.' },
+      }),
+    },
+    next: { ...list(text), description: 'What would happen next to viewers, in sentences.' },
   }),
   Server: record({
     name: text,
@@ -100,6 +193,10 @@ const schemas: Json = {
     }),
     streams: count,
     readers: count,
+    control: {
+      anyOf: [reference('ControlledServer'), { type: 'null' }],
+      description: 'Null where no HAProxy is controlled.',
+    },
   }),
   ServerList: record({ servers: list(reference('Server')) }),
   Health: record({ status: { const: 'ok' }, version: text, uptimeSeconds: { type: 'number', minimum: 0 } }),
@@ -145,26 +242,62 @@ interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly parameters?: readonly Json[];
-  /** The schema of a 200 answer, or its whole content. */
+  /** The schema of the answer, or its whole content. */
   readonly answer: string | Json;
+  /** 200 when left out. */
+  readonly status?: number;
   readonly headers?: Json;
+  /** The schema of the body. */
+  readonly body?: Json;
   readonly problems?: readonly ProblemName[];
 }
 
-const get = (operation: Operation): Json => {
-  const { answer, headers, problems = [], ...rest } = operation;
+const operation = (described: Operation): Json => {
+  const { answer, status = 200, headers, body, problems = [], ...rest } = described;
   const content = typeof answer === 'string' ? { 'application/json': { schema: reference(answer) } } : answer;
   const ok = { description: 'Yes.', ...(headers === undefined ? {} : { headers }), content };
   const refusals = new Map<string, ProblemName>();
   for (const name of [...problems, ...everywhere]) {
-    const status = String(problemTitles[name][0]);
-    if (!refusals.has(status)) refusals.set(status, name);
+    const code = String(problemTitles[name][0]);
+    if (!refusals.has(code)) refusals.set(code, name);
   }
-  const responses = [...refusals].map(
-    ([status, name]) => [status, { $ref: `#/components/responses/${name}` }] as const,
-  );
-  return { get: { ...rest, responses: { 200: ok, ...Object.fromEntries(responses) } } };
+  const responses = [...refusals].map(([code, name]) => [code, { $ref: `#/components/responses/${name}` }] as const);
+  return {
+    ...rest,
+    ...(body === undefined ? {} : { requestBody: { content: { 'application/json': { schema: body } } } }),
+    responses: { [status]: ok, ...Object.fromEntries(responses) },
+  };
 };
+const get = (described: Operation): Json => ({ get: operation(described) });
+
+/** A change: what it can meet on its way besides, and who may. */
+const change = (described: Operation): Json => ({
+  ...operation({
+    ...described,
+    problems: [
+      'BadBody',
+      'NotAuthorized',
+      'ChangesRefused',
+      ...(described.problems ?? []),
+      'BodyTooLarge',
+      'NotJson',
+      'NotAvailable',
+      'NoHaproxy',
+    ],
+  }),
+  security: [{ token: [] }],
+});
+
+/** A body of which fields may be left out, but for those named. */
+const fields = (properties: Readonly<Record<string, Json>>, required: readonly string[] = []): Json => ({
+  type: 'object',
+  additionalProperties: false,
+  required,
+  properties: Object.fromEntries(
+    Object.entries(properties).map(([name, schema]) => [name, { description: fieldRules[name], ...schema }]),
+  ),
+});
+const by = { reason: text, operator: text };
 
 const query = (name: string, description: string, schema: Json = text, required = false): Json => ({
   name,
@@ -186,6 +319,25 @@ const sessionParameter = query(
   'session',
   'The viewing session, which picks one of several holders of a replicated stream.',
 );
+
+const serverName: Json = {
+  name: 'name',
+  in: 'path',
+  required: true,
+  description: "The server's name in haproxy.cfg.",
+  schema: text,
+};
+const serverChange = (kind: IntentKind, summary: string, body: Json): Json => ({
+  post: change({
+    operationId: kind,
+    summary,
+    description: 'Kept over restarts of agent and HAProxy until another one replaces it, and applied at once.',
+    parameters: [serverName],
+    body,
+    answer: 'ControlledServer',
+    problems: ['NoSuchServer'],
+  }),
+});
 
 const paths: Json = {
   '/v1/route': get({
@@ -226,6 +378,94 @@ const paths: Json = {
     answer: 'Explanation',
     problems: ['BadStreamName'],
   }),
+  '/v1/streams/{name}/move': {
+    post: change({
+      operationId: 'move',
+      summary: 'Send the viewers of a stream to a server, until that is cleared or the server loses the stream',
+      parameters: [streamName],
+      body: fields({ server: { ...textOrNull, description: 'null clears the move.' }, force: flag, ...by }, ['server']),
+      answer: 'StreamMove',
+      problems: ['BadStreamName', 'NoSuchServer', 'NotAHolder'],
+    }),
+    delete: change({
+      operationId: 'clearMove',
+      summary: 'Decide again by the rules where viewers of a stream go',
+      parameters: [streamName],
+      body: fields(by),
+      answer: 'StreamMove',
+      problems: ['BadStreamName', 'NoSuchStream'],
+    }),
+  },
+  '/v1/moves': get({ operationId: 'moves', summary: 'The moves that are in force', answer: 'MoveList' }),
+  '/v1/servers/{name}/drain': serverChange(
+    'drain',
+    'Send no new viewers to a server; those who play stay',
+    fields({ ...by, deadline: { type: ['string', 'integer', 'null'] } }),
+  ),
+  '/v1/servers/{name}/maint': serverChange(
+    'maint',
+    'Send nobody to a server; those who play are located anew',
+    fields(by),
+  ),
+  '/v1/servers/{name}/ready': serverChange('ready', 'Use a server again', fields(by)),
+  '/v1/events': get({
+    operationId: 'events',
+    summary: 'What happened',
+    description:
+      'With `Accept: text/event-stream` the events are sent as they happen, each with its id; a client that comes again with ' +
+      '`Last-Event-ID` misses none. Without `after` the list has the newest events.',
+    parameters: [
+      query('after', 'The id after which to go on; `next` of the page before.'),
+      query('limit', 'Events a page.', {
+        type: 'integer',
+        minimum: 1,
+        maximum: pageLimit.max,
+        default: pageLimit.default,
+      }),
+      query('type', `One or several of ${eventTypes.join(', ')}, with commas.`),
+      query('stream', 'Only events of this stream.'),
+      query('server', 'Only events of this server.'),
+      {
+        name: 'Last-Event-ID',
+        in: 'header',
+        description: 'Of a stream of events: the last one that was read.',
+        required: false,
+        schema: text,
+      },
+    ],
+    answer: {
+      'application/json': { schema: reference('EventList') },
+      'text/event-stream': { schema: text },
+    },
+    problems: ['BadParameter', 'NotAvailable', 'TooManyStreams'],
+  }),
+  '/v1/hooks/mediamtx': {
+    post: operation({
+      operationId: 'report',
+      summary: 'A MediaMTX tells that a publisher came or went',
+      description:
+        'For the hooks runOnReady and runOnNotReady (since v1.19.3 runOnAvailable and runOnUnavailable), and for a copy of what MediaMTX asks ' +
+        'with authMethod http. It needs no token: a report only makes the agent ask the server, within its budget of lookups. ' +
+        'To MediaMTX, 202 as an answer to an authentication question means "allowed": use this as authHTTPAddress only where everybody may publish and read.',
+      parameters: [query('server', "The reporting server's name in haproxy.cfg; without it all servers are asked.")],
+      body: {
+        anyOf: [
+          fields(
+            {
+              stream: text,
+              server: textOrNull,
+              event: { enum: ['ready', 'notReady'] },
+            },
+            ['stream', 'event'],
+          ),
+          { type: 'object', required: ['action', 'path'], properties: { action: text, path: text } },
+        ],
+      },
+      status: 202,
+      answer: 'Report',
+      problems: ['BadBody', 'NoSuchServer', 'BodyTooLarge', 'NotJson'],
+    }),
+  },
   '/v1/servers': get({ operationId: 'servers', summary: 'The fleet', answer: 'ServerList' }),
   '/healthz': get({ operationId: 'healthz', summary: 'The process runs', answer: 'Health' }),
   '/readyz': get({
@@ -255,11 +495,16 @@ export function createOpenApi(version: string): Json {
       version,
       description:
         'Which MediaMTX server has a stream, and how that is known. Every field of an answer is always there; what is not ' +
-        'known is null. HEAD is answered wherever GET is. Errors are RFC 9457 problems.',
+        'known is null. HEAD is answered wherever GET is. Errors are RFC 9457 problems. Reading is open. Changes need the admin ' +
+        `socket, where they are open, or a token; their bodies are JSON of at most ${bodyLimitBytes} bytes.`,
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
     paths,
-    components: { schemas, responses: Object.fromEntries(problemNames.map(problemResponse)) },
+    components: {
+      schemas,
+      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The value of http.token.' } },
+      responses: Object.fromEntries(problemNames.map(problemResponse)),
+    },
   };
 }

@@ -6,15 +6,26 @@ import { type RawHeaders, respond } from './respond';
 export const problemTitles = {
   BadStreamName: [400, 'Not a stream name'],
   BadParameter: [400, 'A query parameter is missing or wrong'],
+  BadBody: [400, 'The body is not what this path takes'],
   BadRequest: [400, 'Not a request that can be understood'],
+  NotAuthorized: [401, 'Changes over TCP need a token'],
+  ChangesRefused: [403, 'Changes are not allowed from here'],
   NoSuchPath: [404, 'No such path'],
   NoSuchStream: [404, 'No server has this stream'],
+  NoSuchServer: [404, 'No such server'],
   MethodNotAllowed: [405, 'Method not allowed'],
   RequestTimeout: [408, 'The request took too long to arrive'],
+  NotAHolder: [409, 'That server does not have the stream'],
+  BodyTooLarge: [413, 'The body is too large'],
   UrlTooLong: [414, 'The URL is too long'],
+  NotJson: [415, 'Only JSON is understood'],
   HeadersTooLarge: [431, 'The header fields are too large'],
   InternalError: [500, 'Something went wrong here'],
+  NotAvailable: [501, 'This agent does not do that'],
   NotReady: [503, 'Nothing is known about the servers yet'],
+  NoHaproxy: [503, 'HAProxy does not answer'],
+  NotKept: [503, 'The change could not be kept'],
+  TooManyStreams: [503, 'Too many event streams are open'],
 } as const;
 export type ProblemName = keyof typeof problemTitles;
 

@@ -83,6 +83,7 @@ beforeAll(async () => {
       stream: (name) => live.find((each) => each.name === name),
       servers: () => fleet,
       hasEvidence: () => true,
+      confirm: () => Promise.resolve(),
     },
     metrics: { render: () => Promise.resolve({ contentType: 'text/plain', body: '' }) },
     log: createLogger('silent'),

@@ -10,10 +10,19 @@ export interface HttpLab {
   readonly directory: { streams: StreamView[]; servers: ServerView[]; evidence: boolean };
   readonly router: { decide: (stream: string, session: string) => Decision | Promise<Decision> };
   readonly log: string[];
+  /** What the directory was asked to confirm, `stream server`. */
+  readonly confirmed: string[];
   /** What the router was asked, `stream session`. */
   readonly asked: string[];
   /** One request on a connection of its own, with the target exactly as given. */
-  request(target: string, options?: { method?: string; headers?: readonly string[] }): Promise<Reply>;
+  request(target: string, options?: RequestOptions): Promise<Reply>;
+}
+
+export interface RequestOptions {
+  readonly method?: string;
+  readonly headers?: readonly string[];
+  /** Sent as JSON, or as it is when it is a text; its headers are added. */
+  readonly body?: unknown;
 }
 
 export interface Reply {
@@ -69,6 +78,7 @@ export function serverView(name: string, api: Partial<ServerView['api']> = {}): 
 export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Promise<HttpLab> {
   const { log, lines } = createRecordingLog();
   const asked: string[] = [];
+  const confirmed: string[] = [];
   const directory: HttpLab['directory'] = { streams: [], servers: [], evidence: true };
   const router: HttpLab['router'] = { decide: () => located };
   const explain = (name: string, session: string | undefined): Promise<Explanation> =>
@@ -94,6 +104,10 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
       stream: (name) => directory.streams.find((one) => one.name === name),
       servers: () => directory.servers,
       hasEvidence: () => directory.evidence,
+      confirm: (name, at) => {
+        confirmed.push(`${name} ${at ?? '-'}`);
+        return Promise.resolve();
+      },
     },
     metrics: { render: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }) },
     log,
@@ -107,18 +121,30 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
     router,
     log: lines,
     asked,
-    request: async (target, { method = 'GET', headers = [] } = {}) => {
-      const lines = [`${method} ${target} HTTP/1.1`, 'Host: agent', 'Connection: close', ...headers, '', ''];
-      return parseReply(await exchange(server, lines.join('\r\n')));
-    },
+    confirmed,
+    request: async (target, options) => parseReply(await exchange(server, requestText(target, options))),
   };
 }
 
-/** Sends bytes on a new connection; resolves with all that came back when the server has closed it. */
-export function exchange(server: HttpServer, bytes: string): Promise<string> {
+/** A request for a connection of its own. */
+export function requestText(target: string, { method = 'GET', headers = [], body }: RequestOptions = {}): string {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const isTyped = headers.some((header) => /^content-type:/i.test(header));
+  const bodyHeaders =
+    body === undefined
+      ? []
+      : [`Content-Length: ${Buffer.byteLength(text)}`, ...(isTyped ? [] : ['Content-Type: application/json'])];
+  const head = [`${method} ${target} HTTP/1.1`, 'Host: agent', 'Connection: close', ...bodyHeaders, ...headers];
+  return `${head.join('\r\n')}\r\n\r\n${body === undefined ? '' : text}`;
+}
+
+/** Sends bytes on a new connection, over the admin socket when its path is given; resolves with all that came back when the server has closed it. */
+export function exchange(server: HttpServer, bytes: string, socketPath?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const connection = connect(Number(new URL(server.url).port), '127.0.0.1', () => connection.write(bytes, 'latin1'));
+    const to =
+      socketPath === undefined ? { host: '127.0.0.1', port: Number(new URL(server.url).port) } : { path: socketPath };
+    const connection = connect(to, () => connection.write(bytes, 'latin1'));
     connection.on('data', (chunk: Buffer) => chunks.push(chunk));
     connection.once('error', reject).once('close', () => resolve(Buffer.concat(chunks).toString('utf8')));
   });

@@ -14,10 +14,11 @@ interface Operation {
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required: boolean }[];
   readonly responses: Readonly<Record<string, Content | { readonly $ref: string }>>;
 }
+type Method = 'get' | 'post' | 'delete';
 interface Document {
   readonly openapi: string;
   readonly info: { readonly version: string };
-  readonly paths: Readonly<Record<string, { readonly get: Operation }>>;
+  readonly paths: Readonly<Record<string, Partial<Record<Method, Operation>>>>;
   readonly components: {
     readonly schemas: Readonly<Record<string, object>>;
     readonly responses: Readonly<Record<string, Content>>;
@@ -42,8 +43,8 @@ function strict(schema: unknown): unknown {
 }
 
 /** Why a reply is not what the document says of its path and status; empty when it is. */
-function deviations(path: string, reply: Reply): string {
-  const described = document.paths[path]?.get.responses[reply.status];
+function deviations(path: string, reply: Reply, method: Method = 'get'): string {
+  const described = document.paths[path]?.[method]?.responses[reply.status];
   if (described === undefined) return `${reply.status} is not described`;
   const response =
     '$ref' in described
@@ -52,7 +53,7 @@ function deviations(path: string, reply: Reply): string {
   const type = (reply.headers['content-type'] ?? '').split(';')[0] ?? '';
   const schema = response?.content[type]?.schema;
   if (schema === undefined) return `${type} is not described`;
-  const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { 'uri-reference': true } });
+  const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { 'uri-reference': true, 'date-time': true } });
   ajv.addSchema(strict({ ...document }) as object, 'document');
   const check = (part: object, value: unknown): string => {
     const absolute = JSON.stringify(strict(part)).replaceAll('"#/components/', '"document#/components/');
@@ -66,10 +67,16 @@ function deviations(path: string, reply: Reply): string {
   return [check(schema, reply.json ?? reply.text), ...headers].filter(Boolean).join('; ');
 }
 
-it('describes every path that express has, and no other', () => {
+it('describes every path and method that express has, and no other', () => {
   const app = createApp({
     router: { explain: () => Promise.reject(new Error('not asked')) },
-    directory: { streamNames: () => [].values(), stream: () => undefined, servers: () => [], hasEvidence: () => true },
+    directory: {
+      streamNames: () => [].values(),
+      stream: () => undefined,
+      servers: () => [],
+      hasEvidence: () => true,
+      confirm: () => Promise.resolve(),
+    },
     metrics: { render: () => Promise.reject(new Error('not asked')) },
     log: {
       debug: () => undefined,
@@ -81,9 +88,23 @@ it('describes every path that express has, and no other', () => {
     version: '1.2.3',
     stats: createHttpStats(),
     routeAnswer: () => undefined,
+    operations: undefined,
+    events: undefined,
+    eventStreams: undefined,
+    hookReports: { happened: () => undefined, aboutToHappen: () => undefined, stop: () => undefined },
+    access: () => ({ allowed: false, problem: 'ChangesRefused', details: { detail: '' } }),
   });
-  const routed = app.router.stack.flatMap(({ route }) => (route === undefined ? [] : [templateOf(route.path)]));
-  expect(routed.sort()).toEqual(Object.keys(document.paths).sort());
+  const routed = app.router.stack.flatMap(({ route }) => {
+    const methods = new Set(route?.stack.map(({ method }) => method));
+    return route === undefined
+      ? []
+      : [[templateOf(route.path), ['get', 'post', 'delete'].filter((one) => methods.has(one))]];
+  });
+  const described = Object.entries(document.paths).map(([path, methods]) => [
+    path,
+    ['get', 'post', 'delete'].filter((method) => method in methods),
+  ]);
+  expect(routed.sort()).toEqual(described.sort());
 });
 
 it('is the document of this version, and every reference in it leads somewhere', () => {
@@ -95,13 +116,14 @@ it('is the document of this version, and every reference in it leads somewhere',
   for (const [, kind = '', name = ''] of references) {
     expect(Object.keys(document.components[kind as 'schemas' | 'responses'])).toContain(name);
   }
-  for (const [path, { get }] of Object.entries(document.paths)) {
-    const inPath = (get.parameters ?? []).filter((parameter) => parameter.in === 'path').map(({ name }) => name);
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.values(methods).map((operation) => ({ path, operation })),
+  );
+  for (const { path, operation } of operations) {
+    const inPath = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map(({ name }) => name);
     expect([path, inPath]).toEqual([path, [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)]);
   }
-  expect(new Set(Object.values(document.paths).map(({ get }) => get.operationId)).size).toBe(
-    Object.keys(document.paths).length,
-  );
+  expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
 });
 
 it('every problem is described where its type points', () => {

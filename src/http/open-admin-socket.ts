@@ -1,0 +1,39 @@
+import type { Logger } from '../log';
+import { type AdminSocketSetting, AdminSocketTaken, adminSocketPaths } from './admin-socket';
+import type { HttpServer } from './http-server';
+
+/**
+ * Opens the admin socket where the setting says. With `auto`, none is no failure: a line in the log tells why, and changes need the token
+ * then. An agent that finds the place taken by another agent does not look for a second one, where nobody would look for it.
+ *
+ * @throws (rejects) Error that names the setting, when the socket of a given path cannot be opened.
+ */
+export async function openAdminSocket(
+  http: Pick<HttpServer, 'listenForAdmin'>,
+  setting: AdminSocketSetting,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+): Promise<void> {
+  if (setting === null) return;
+  if (setting !== 'auto') {
+    await http.listenForAdmin(setting.path).catch((error: unknown) => {
+      throw new Error(`http.adminSocket: ${messageOf(error)}`, { cause: error });
+    });
+    return;
+  }
+  const reasons: string[] = [];
+  for (const path of adminSocketPaths(env)) {
+    try {
+      await http.listenForAdmin(path);
+      return;
+    } catch (error) {
+      reasons.push(messageOf(error));
+      if (error instanceof AdminSocketTaken) break;
+    }
+  }
+  log.warn({ reasons }, 'no admin socket: changes need the token; http.adminSocket sets another place');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

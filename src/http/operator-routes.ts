@@ -1,0 +1,162 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { ControlProblem, IntentKind, Operations } from '../control/views';
+import { isStreamName } from '../directory';
+import type { Logger } from '../log';
+import type { Access } from './access';
+import { type ChangeOrder, createChangeLog } from './change-log';
+import { controlView, moveView } from './control-view';
+import type { HttpStats } from './http-stats';
+import { type ProblemName, respondBadStreamName, respondProblem } from './problem';
+import { clearMoveBody, drainBody, intentBody, moveBody, onlyJson, readBody, readJson } from './request-body';
+import { respondJson } from './respond';
+
+export interface OperatorRoutesOptions {
+  /** Undefined where no HAProxy is controlled. */
+  readonly operations: Operations | undefined;
+  readonly access: (req: Request) => Access;
+  readonly stats: HttpStats;
+  readonly log: Logger;
+}
+
+/** The handlers of what operators can change, each behind the same gate: may he, is it JSON, is it small. */
+export interface OperatorRoutes {
+  intent(kind: IntentKind): RequestHandler[];
+  readonly move: RequestHandler[];
+  readonly clearMove: RequestHandler[];
+}
+
+const problemOf: Readonly<Record<ControlProblem['kind'], ProblemName>> = {
+  'no-such-server': 'NoSuchServer',
+  'no-such-stream': 'NoSuchStream',
+  'not-a-holder': 'NotAHolder',
+  'no-haproxy': 'NoHaproxy',
+  'bad-request': 'BadBody',
+  'store-failed': 'NotKept',
+};
+
+/** Makes the handlers of one HTTP server. */
+export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRoutes {
+  const { operations, access, stats, log } = options;
+  const audit = createChangeLog(log, stats);
+  /** Who may, by request; a handler behind the gate finds his caller there. */
+  const callers = new WeakMap<Request, Extract<Access, { allowed: true }>['caller']>();
+
+  const mayDo =
+    (change: ChangeOrder['change']): RequestHandler =>
+    (req, res, next) => {
+      const verdict = access(req);
+      if (verdict.allowed) {
+        callers.set(req, verdict.caller);
+        next();
+        return;
+      }
+      const { problem, details } = verdict;
+      audit.noteRefusal(req, change, problem);
+      respondProblem(res, problem, details, problem === 'NotAuthorized' ? ['www-authenticate', 'Bearer'] : []);
+    };
+
+  const gate = (
+    change: ChangeOrder['change'],
+    carryOut: (operations: Operations, req: Request, res: Response) => Promise<void>,
+  ): RequestHandler[] => [
+    mayDo(change),
+    onlyJson,
+    readJson,
+    async (req, res) => {
+      if (operations === undefined) {
+        const detail = 'It controls no HAProxy: its servers come from the list "servers" of the configuration.';
+        respondProblem(res, 'NotAvailable', { detail, allowed: 'haproxy.socket instead of servers' });
+        return;
+      }
+      await carryOut(operations, req, res);
+    },
+  ];
+
+  const order = (
+    req: Request,
+    change: ChangeOrder['change'],
+    target: string,
+    { reason, operator, ...details }: { reason: string; operator?: string | undefined; [detail: string]: unknown },
+  ): ChangeOrder => {
+    const caller = callers.get(req) ?? { via: 'token', from: '' };
+    return { change, target, caller, operator: operator ?? caller.via, details: { reason, ...details } };
+  };
+
+  function refuse(res: Response, done: ChangeOrder, { kind, message }: ControlProblem): void {
+    const name = problemOf[kind];
+    audit.note(done, { name, detail: message });
+    respondProblem(res, name, { detail: message, given: done.target });
+  }
+
+  async function setIntent(operations: Operations, req: Request, res: Response, kind: IntentKind): Promise<void> {
+    const server = String(req.params['name']);
+    const body = readBody(res, req.body, kind === 'drain' ? drainBody : intentBody);
+    if (body === undefined) return;
+    const deadlineMs = 'deadline' in body && typeof body.deadline === 'number' ? body.deadline : undefined;
+    const wish = order(req, kind, server, { reason: body.reason, operator: body.operator, deadlineMs });
+    const result = await operations.setIntent(server, {
+      kind,
+      reason: body.reason,
+      operator: wish.operator,
+      deadlineMs,
+    });
+    if (!result.ok) {
+      refuse(res, wish, result.problem);
+      return;
+    }
+    audit.note(wish, undefined);
+    respondJson(res, 200, controlView(result.value));
+  }
+
+  async function clearMove(operations: Operations, res: Response, stream: string, done: ChangeOrder): Promise<void> {
+    const result = await operations.clearMove(stream, done.operator);
+    if (!result.ok) {
+      refuse(res, done, result.problem);
+      return;
+    }
+    audit.note(done, undefined);
+    respondJson(res, 200, { stream, move: undefined });
+  }
+
+  return {
+    intent: (kind) => gate(kind, (control, req, res) => setIntent(control, req, res, kind)),
+    move: gate('move', async (control, req, res) => {
+      const stream = streamOf(req, res);
+      const body = stream === undefined ? undefined : readBody(res, req.body, moveBody);
+      if (stream === undefined || body === undefined) return;
+      const { server, force, reason, operator } = body;
+      if (server === null) {
+        await clearMove(control, res, stream, order(req, 'clear-move', stream, { reason, operator }));
+        return;
+      }
+      const wish = order(req, 'move', stream, { reason, operator, server, force });
+      const result = await control.move(stream, server, { reason, operator: wish.operator, force });
+      if (!result.ok) {
+        refuse(res, wish, result.problem);
+        return;
+      }
+      audit.note(wish, undefined);
+      respondJson(res, 200, { stream, move: moveView(result.value) });
+    }),
+    clearMove: gate('clear-move', async (control, req, res) => {
+      const stream = streamOf(req, res);
+      const body = stream === undefined ? undefined : readBody(res, req.body, clearMoveBody);
+      if (stream === undefined || body === undefined) return;
+      await clearMove(control, res, stream, order(req, 'clear-move', stream, body));
+    }),
+  };
+}
+
+/** The stream in the path; undefined when it cannot be one, which is then answered. */
+function streamOf(req: Request, res: Response): string | undefined {
+  const name = nameOf(req);
+  if (isStreamName(name)) return name;
+  respondBadStreamName(res, name);
+  return undefined;
+}
+
+/** A wildcard arrives as its components, split at raw slashes and then decoded. */
+export function nameOf(req: Request): string {
+  const name: unknown = req.params['name'];
+  return Array.isArray(name) ? name.join('/') : '';
+}

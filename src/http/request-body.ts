@@ -1,0 +1,124 @@
+import type { Response } from 'express';
+import express, { type RequestHandler } from 'express';
+import { z } from 'zod';
+import { formatDuration, parseDuration } from '../config/duration';
+import { longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from '../control/intent';
+import { isStreamName, maxStreamNameLength } from '../directory';
+import { type ProblemName, respondProblem, streamNameRule } from './problem';
+
+/** Largest body of a request. */
+export const bodyLimitBytes = 16 * 1024;
+
+/** Reads a body of at most 16 KB as JSON; a missing one is an empty object. What goes wrong reaches express's error handler. */
+export const readJson: RequestHandler = express.json({ limit: bodyLimitBytes, inflate: false, type: () => true });
+
+/**
+ * Refuses bodies that do not say that they are JSON. A web page of another site cannot send that content type without asking first,
+ * and nobody answers it that it may.
+ */
+export const onlyJson: RequestHandler = (req, res, next) => {
+  const given = req.headers['content-type'];
+  const isEmpty = req.headers['transfer-encoding'] === undefined && (req.headers['content-length'] ?? '0') === '0';
+  const mayBeLeftOut = req.method === 'DELETE' && isEmpty;
+  if (mayBeLeftOut || /^application\/json *(;|$)/i.test(given ?? '')) {
+    next();
+    return;
+  }
+  const detail = 'The header "content-type" must say that the body is JSON.';
+  respondProblem(res, 'NotJson', {
+    detail,
+    given: given ?? 'no content-type',
+    allowed: 'content-type: application/json',
+  });
+};
+
+/** What express's JSON reader complains about, in our words; undefined for anything else. */
+export function bodyProblem(error: unknown): { name: ProblemName; detail: string; allowed?: string } | undefined {
+  const type = (error as { type?: unknown } | undefined)?.type;
+  switch (type) {
+    case 'entity.too.large':
+      return { name: 'BodyTooLarge', detail: 'The body is too large.', allowed: `at most ${bodyLimitBytes} bytes` };
+    case 'entity.parse.failed':
+      return { name: 'BadBody', detail: 'The body is not a JSON object.' };
+    case 'encoding.unsupported':
+    case 'charset.unsupported':
+      return { name: 'NotJson', detail: 'The body must be UTF-8, and not compressed.' };
+    case 'request.aborted':
+    case 'request.size.invalid':
+      return { name: 'BadRequest', detail: 'The body did not arrive whole.' };
+    default:
+      return undefined;
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
+const oneLine = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/;
+const words = (most: number) => z.string().max(most).regex(oneLine);
+
+/** `allowed` of each field, for messages and for the OpenAPI document. */
+export const fieldRules: Readonly<Record<string, string>> = {
+  reason: `one line of at most ${longestReason} characters`,
+  operator: `one line of 1 to ${longestOperator} characters`,
+  deadline: `a duration from ${formatDuration(shortestDeadlineMs)} to ${formatDuration(longestDeadlineMs)}, such as 30m`,
+  server: "a server's name in haproxy.cfg, at most 255 characters",
+  force: 'true or false',
+  stream: streamNameRule,
+  event: 'ready or notReady',
+};
+
+const by = { reason: words(longestReason).default(''), operator: words(longestOperator).min(1).optional() };
+const serverName = z.string().regex(/^[A-Za-z0-9_.:-]{1,255}$/);
+
+const deadline = z.union([z.string(), z.number()]).transform((given, context) => {
+  const durationMs = parseDuration(given);
+  if (durationMs !== undefined && durationMs >= shortestDeadlineMs && durationMs <= longestDeadlineMs)
+    return durationMs;
+  context.issues.push({ code: 'custom', input: given });
+  return z.NEVER;
+});
+
+/** The body of drain (with a deadline, in milliseconds afterwards), maint and ready. */
+export const drainBody = z.strictObject({ ...by, deadline: deadline.nullish() });
+export const intentBody = z.strictObject(by);
+/** The body of a move; `server: null` clears it. */
+export const moveBody = z.strictObject({ ...by, server: serverName.nullable(), force: z.boolean().default(false) });
+export const clearMoveBody = z.strictObject(by);
+
+/** What a hook of MediaMTX sends. */
+export const hookBody = z.strictObject({
+  stream: z.string().max(maxStreamNameLength).refine(isStreamName),
+  server: serverName.nullish(),
+  event: z.enum(['ready', 'notReady']),
+});
+/** What MediaMTX sends with `authMethod: http`; of the rest, passwords and tokens among it, nothing is looked at. */
+export const authBody = z.looseObject({ action: z.string(), path: z.string() });
+
+/** The body in its shape; undefined when it has another one, which is then answered. */
+export function readBody<T>(res: Response, given: unknown, shape: z.ZodType<T>): T | undefined {
+  const read = shape.safeParse(given ?? {});
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  if (issue?.code === 'unrecognized_keys') {
+    const detail = `The body has a field "${issue.keys[0] ?? ''}" that is not known here.`;
+    respondProblem(res, 'BadBody', { detail, given: issue.keys.join(', '), allowed: fieldsOf(shape) });
+    return undefined;
+  }
+  const field = String(issue?.path[0] ?? '');
+  if (field === '') {
+    respondProblem(res, 'BadBody', { detail: 'The body must be a JSON object.', allowed: fieldsOf(shape) });
+    return undefined;
+  }
+  const value = (given as Readonly<Record<string, unknown>> | undefined)?.[field];
+  const detail = value === undefined ? `The body lacks "${field}".` : `The field "${field}" is wrong.`;
+  const allowed = fieldRules[field] ?? '';
+  respondProblem(res, 'BadBody', {
+    detail,
+    ...(value === undefined ? {} : { given: typeof value === 'string' ? value : JSON.stringify(value) }),
+    allowed,
+  });
+  return undefined;
+}
+
+function fieldsOf(shape: z.ZodType): string {
+  return shape instanceof z.ZodObject ? `the fields ${Object.keys(shape.shape).join(', ')}` : 'an object';
+}
