@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import { startUpCheck } from './check';
 import { mediamtxAccess, type Settings } from './config';
 import { createObserver } from './control';
 import { createDirectory, type Directory, type FleetServer } from './directory';
@@ -72,6 +73,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       metrics.addSpoe(spoe);
     }
     log.info({ version, spoe: settings.spoe.listen, http: settings.http.listen }, 'mtxpilot agent is running');
+    closers.push(startUpCheck(settings, log, process.env));
     return { stop };
   } catch (error) {
     await stop();

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CLIP_TRACK_NAMES, CLIP_TRACKS } from './clip';
 import { type Clock, GO_ZERO_TIME, goTime } from './clock';
 import { CHALLENGE, checkCredentials, type SimCredentials } from './credentials';
+import { type GlobalConfigOptions, globalConfig } from './global-config';
 import { mediaLibrary } from './media-library';
 import { allSessions, attachedMs, closeSession, type Muxer, type Session } from './muxer';
 import type { PathTable, SimPath } from './path-table';
@@ -15,6 +16,7 @@ export interface ApiContext {
   readonly clock: Clock;
   readonly startedMs: number;
   readonly paths: PathTable;
+  readonly config: GlobalConfigOptions;
   readonly credentials: SimCredentials | undefined;
   readonly traffic: Traffic;
   /** Calls back after the wait that wrong credentials earn, unless the server goes away before. */
@@ -65,7 +67,7 @@ function itemHead(context: ApiContext, path: SimPath): string {
   }).slice(0, -1);
 }
 
-/** The parts of `GET /v3/info`, `paths`, `hlsmuxers` and `hlssessions` of one server. */
+/** The parts of `GET /v3/info`, `config/global/get`, `paths`, `hlsmuxers` and `hlssessions` of one server. */
 export function createApiHandler(context: ApiContext): (request: IncomingMessage, response: ServerResponse) => void {
   const { style, clock, paths, traffic } = context;
   const { features } = style;
@@ -195,6 +197,14 @@ export function createApiHandler(context: ApiContext): (request: IncomingMessage
       isKnown: features.info,
       route: (exchange) =>
         replyJson(exchange, goJson({ version: features.version, started: goTime(context.startedMs) })),
+    },
+    {
+      endpoint: 'config/global/get',
+      method: 'GET',
+      path: '/v3/config/global/get',
+      takesName: false,
+      isKnown: true,
+      route: (exchange) => replyJson(exchange, goJson(globalConfig(context.config, features))),
     },
     {
       endpoint: 'paths/list',

@@ -8,6 +8,7 @@ export const SIM_ENDPOINTS = [
   'hlssessions/list',
   'hlssessions/get',
   'hlssessions/kick',
+  'config/global/get',
   'api/other',
   'master',
   'media',
