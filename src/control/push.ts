@@ -72,6 +72,8 @@ export type RoutePushState = 'starting' | 'right' | 'behind' | 'refused';
 export interface RoutePushView {
   readonly node: string;
   readonly map: string;
+  /** The map as HAProxy lists it. */
+  readonly file: string;
   readonly state: RoutePushState;
   /** Entries that HAProxy has, as far as we know. */
   readonly entries: number;
@@ -89,6 +91,8 @@ export interface RoutePush {
   stop(): Promise<void>;
   /** The map may have become another (a new process of HAProxy): it is read again at once, whatever the back-off was. */
   resync(reason: string): void;
+  /** Resolves when everything that changed before the call has been sent, or could not be. */
+  settled(): Promise<void>;
   view(): RoutePushView;
   readonly stats: RoutePushStats;
 }
@@ -156,6 +160,9 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   let timer: NodeJS.Timeout | undefined;
   let isSettling = false;
   let unsubscribe: (() => void) | undefined;
+  let waiting: (() => void)[] = [];
+  /** Entries of the plan that is carried out now. */
+  let sending = 0;
 
   function noteChange(stream: string): void {
     if (!mustCompareAll) {
@@ -198,6 +205,16 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   async function pass(): Promise<void> {
     const error = await step();
     if (!signal.aborted) tell(error);
+    if (!isBehind() || trouble !== undefined) release();
+  }
+
+  function isBehind(): boolean {
+    return unread !== undefined || mustCompareAll || pending.size > 0;
+  }
+
+  function release(): void {
+    for (const resolve of waiting) resolve();
+    waiting = [];
   }
 
   /** The most urgent thing that is to be done, or nothing. */
@@ -348,7 +365,14 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
 
   async function carryOut(plan: PushPlan, isFill = false): Promise<RuntimeError | undefined> {
     noteMoves(plan);
-    if (isFill || isReplacementCheaper(plan, have.size + plan.add.length)) return replaceAll(plan);
+    sending = plan.add.length + plan.change.length + plan.remove.length;
+    const isWhole = isFill || isReplacementCheaper(plan, have.size + plan.add.length);
+    const error = await (isWhole ? replaceAll(plan) : sendEach(plan));
+    sending = 0;
+    return error;
+  }
+
+  async function sendEach(plan: PushPlan): Promise<RuntimeError | undefined> {
     // A wrong entry costs a viewer a detour, a missing one only a question.
     const missing: Route[] = [];
     for (const route of plan.change) {
@@ -430,6 +454,17 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     return undefined;
   }
 
+  function waitingNow(): number {
+    if (!mustCompareAll) return pending.size + sending;
+    return directory.servers().reduce((sum, { streams }) => sum + streams, 0);
+  }
+
+  function stateNow(): RoutePushState {
+    if (trouble !== undefined) return 'refused';
+    if (!wasRead) return 'starting';
+    return isBehind() || sending > 0 ? 'behind' : 'right';
+  }
+
   return {
     start() {
       if (unsubscribe !== undefined || signal.aborted) return;
@@ -442,6 +477,12 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
       unsubscribe?.();
       clearTimeout(timer);
       await running;
+      release();
+    },
+    settled() {
+      if (unsubscribe === undefined || signal.aborted) return Promise.resolve();
+      if (running === undefined && (!isBehind() || trouble !== undefined)) return Promise.resolve();
+      return new Promise((resolve) => waiting.push(resolve));
     },
     resync(reason) {
       unread = reason;
@@ -449,20 +490,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
       retryMs = 0;
       if (unsubscribe !== undefined && running === undefined) arm(0);
     },
-    view() {
-      const waiting = mustCompareAll
-        ? directory.servers().reduce((sum, { streams }) => sum + streams, 0)
-        : pending.size;
-      const state =
-        trouble !== undefined
-          ? 'refused'
-          : !wasRead
-            ? 'starting'
-            : waiting > 0 || unread !== undefined
-              ? 'behind'
-              : 'right';
-      return { node, map, state, entries: have.size, waiting, error: trouble };
-    },
+    view: () => ({ node, map, file, state: stateNow(), entries: have.size, waiting: waitingNow(), error: trouble }),
     stats,
   };
 }

@@ -23,7 +23,8 @@ export async function getMap(
   if (!reply.ok) return reply;
   const text = reply.value.trimEnd();
   // `type=str, case=sensitive, found=yes, idx=tree, key="live/a", value="mtx1", type="str"`, the same in 2.6, 3.0 and 3.2.
-  const [, found, value] = /^type=\w+, case=\w+, found=(yes|no)(?:, .*, value="([^"]*)", type="\w+")?$/.exec(text) ?? [];
+  const [, found, value] =
+    /^type=\w+, case=\w+, found=(yes|no)(?:, .*, value="([^"]*)", type="\w+")?$/.exec(text) ?? [];
   if (found === 'no') return success(undefined);
   if (found === 'yes' && value !== undefined) return success(value);
   return (

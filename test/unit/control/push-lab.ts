@@ -46,7 +46,7 @@ export function createFakeMap(entries: Record<string, string> = {}) {
       const [name = '', server = ''] = line.split(' ');
       return [name, server];
     });
-    switch (verb) {
+    switch (verb ?? '') {
       case 'show':
         return map.entries.map(([name, server], i) => `0x${i.toString(16)} ${name} ${server}\n`).join('');
       case 'prepare':
@@ -130,7 +130,7 @@ export function createFakeLog(): { log: Logger; lines: LogLine[] } {
     lines.push({ level, text: text ?? String(fields) });
   };
   const log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-  return { log: { ...log, isLevelEnabled: () => true } as unknown as Logger, lines };
+  return { log: { ...log, isLevelEnabled: () => true }, lines };
 }
 
 /** A push between a fake HAProxy and a fake directory. */
@@ -161,6 +161,6 @@ export function createPushLab(
     lookups: () => Object.fromEntries([...haproxy.entries].reverse()),
     /** Commands but `show`. */
     orders: () => haproxy.asked.filter((command) => !command.startsWith('show')),
-    isIdle: () => push.view().state === 'right' && push.view().waiting === 0,
+    isIdle: () => push.view().state === 'right',
   };
 }
