@@ -1,0 +1,3 @@
+export { createPeersServer, type PeersServer, type PeersServerOptions } from './server';
+export type { PeersStats } from './stats';
+export type { PeersListener, Touch } from './touch';

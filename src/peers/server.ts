@@ -1,0 +1,197 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Logger } from '../log';
+import { type ConnectionContext, createConnection, type PeerConnection } from './connection';
+import { createPeersStats, type PeersStats } from './stats';
+import type { PeersListener } from './touch';
+
+export interface PeersServerOptions {
+  readonly listener: PeersListener;
+  readonly log: Logger;
+  /** A clock that never goes back, in milliseconds. Default: `performance.now`. */
+  readonly nowMs?: () => number;
+  /** Whether the `peers` section of haproxy.cfg also has other HAProxys, which a HAProxy without tables should ask too. Default false. */
+  readonly hasSiblings?: boolean;
+  /** Longest body of a message. Default 65,536; HAProxy's own fit its `tune.bufsize`, 16,384 unless set. */
+  readonly maxBodyBytes?: number;
+  /** More connections are closed at once and counted as refused. Default 256. */
+  readonly maxConnections?: number;
+  /** HAProxys of different names at a time; more are refused. Default 64. */
+  readonly maxNodes?: number;
+  /** Default 5,000. */
+  readonly helloTimeoutMs?: number;
+  /** Pause between two heartbeats. HAProxy closes after 5,000 without one. Default 3,000. */
+  readonly heartbeatMs?: number;
+  /** A link on which nothing came for so long is closed. Default 10,000. */
+  readonly silenceMs?: number;
+  /** How long HAProxy may take to tell all its tables. Default 30,000. */
+  readonly dumpTimeoutMs?: number;
+  /** How soon another dump is asked for when HAProxy was not in sync itself. Default 1,000. */
+  readonly dumpRetryMs?: number;
+}
+
+export interface PeersServer {
+  /** Starts to accept connections. Rejects with the address and the reason when it cannot. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<void>;
+  /** What it listens on; null when it does not. */
+  address(): AddressInfo | null;
+  /** Closes everything; the listener hears of every node that it is down. HAProxy tries again every 5 s. */
+  stop(): Promise<void>;
+  readonly stats: PeersStats;
+}
+
+/** Links of one HAProxy; there are several while a reload hands over from one process to the next. */
+interface Node {
+  pid: number;
+  /** The newest speaks for the node. */
+  current: PeerConnection;
+  /** Whether `current` has told its tables. */
+  isUp: boolean;
+  readonly retired: Set<PeerConnection>;
+}
+
+const maxRetiredLinks = 3;
+/** A host that vanished without a word is noticed by the silence. */
+const keepAliveAfterMs = 30_000;
+
+/**
+ * Makes the agent's end of HAProxy's peers protocol 2.1: HAProxy connects to it and pushes what its stick tables learn. It teaches HAProxy nothing.
+ *
+ * There are no passwords in this protocol: listen on loopback, or where only HAProxy can connect.
+ */
+export function createPeersServer(options: PeersServerOptions): PeersServer {
+  const { listener, log, nowMs = () => performance.now(), maxNodes = 64 } = options;
+  const stats = createPeersStats();
+  const context: ConnectionContext = {
+    stats,
+    log,
+    nowMs,
+    resyncAnswer: options.hasSiblings === true ? 'resyncPartial' : 'resyncFinished',
+    maxBodyBytes: options.maxBodyBytes ?? 65_536,
+    helloTimeoutMs: options.helloTimeoutMs ?? 5000,
+    heartbeatMs: options.heartbeatMs ?? 3000,
+    silenceMs: options.silenceMs ?? 10_000,
+    backlogMs: 100,
+    dumpTimeoutMs: options.dumpTimeoutMs ?? 30_000,
+    dumpRetryMs: options.dumpRetryMs ?? 1000,
+    maxDumpRetryMs: 30_000,
+  };
+  const connections = new Set<PeerConnection>();
+  const nodes = new Map<string, Node>();
+  let stopping: Promise<void> | undefined;
+  let onAllClosed: () => void = () => undefined;
+
+  const server = createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs },
+    (socket: Socket) => onConnection(socket),
+  );
+  server.maxConnections = options.maxConnections ?? 256;
+  server.on('drop', () => stats.connectionsRefused++);
+
+  function onConnection(socket: Socket): void {
+    stats.connectionsOpen++;
+    stats.connectionsTotal++;
+    let name: string | undefined;
+    const connection = createConnection(socket, context, {
+      onHello({ node, pid }) {
+        if (!nodes.has(node) && nodes.size >= maxNodes) {
+          stats.connectionsRefused++;
+          log.warn({ node, maxNodes }, 'peers: refusing a HAProxy, there are too many names');
+          return false;
+        }
+        name = node;
+        takeOver(node, pid, connection);
+        return true;
+      },
+      onTouch: (touch) => listener.onTouch(touch),
+      onSynced: () => nodeUp(name, connection),
+      onClosed() {
+        connections.delete(connection);
+        stats.connectionsOpen--;
+        if (name !== undefined) onLinkClosed(name, connection);
+        if (connections.size === 0) onAllClosed();
+      },
+    });
+    connections.add(connection);
+  }
+
+  /** The newest link wins: the one before belongs to a process that a reload is about to end, or is dead without our knowing. */
+  function takeOver(name: string, pid: number, connection: PeerConnection): void {
+    const node = nodes.get(name);
+    if (node === undefined) {
+      nodes.set(name, { pid, current: connection, isUp: false, retired: new Set() });
+      return;
+    }
+    node.current.retire();
+    node.retired.add(node.current);
+    node.current = connection;
+    node.pid = pid;
+    nodeDown(name, node);
+    for (const link of node.retired) {
+      if (node.retired.size <= maxRetiredLinks) break;
+      node.retired.delete(link);
+      link.close('replaced');
+    }
+  }
+
+  function nodeUp(name: string | undefined, connection: PeerConnection): void {
+    const node = name === undefined ? undefined : nodes.get(name);
+    if (name === undefined || node?.current !== connection) return;
+    node.isUp = true;
+    stats.nodesUp++;
+    log.info({ node: name, pid: node.pid }, 'peers: HAProxy tells its tables');
+    listener.onNodeUp({ node: name, pid: node.pid });
+  }
+
+  function nodeDown(name: string, node: Node): void {
+    if (!node.isUp) return;
+    node.isUp = false;
+    stats.nodesUp--;
+    listener.onNodeDown(name);
+  }
+
+  function onLinkClosed(name: string, connection: PeerConnection): void {
+    const node = nodes.get(name);
+    if (node === undefined) return;
+    node.retired.delete(connection);
+    if (node.current !== connection) return;
+    nodes.delete(name);
+    // An older link that is still alive comes back as a new one, and tells its tables again.
+    for (const link of node.retired) link.close('replaced');
+    if (node.isUp && stopping === undefined) log.info({ node: name, pid: node.pid }, 'peers: HAProxy is gone');
+    nodeDown(name, node);
+  }
+
+  async function stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      if (server.listening) server.close(() => resolve());
+      else resolve();
+    });
+    await new Promise<void>((resolve) => {
+      onAllClosed = resolve;
+      if (connections.size === 0) resolve();
+      for (const connection of connections) connection.close();
+    });
+    await closed;
+  }
+
+  return {
+    stats,
+    listen: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        const onError = (error: Error): void =>
+          reject(new Error(`peers: cannot listen on ${host}:${port}: ${error.message}`, { cause: error }));
+        server.once('error', onError);
+        server.listen({ host, port }, () => {
+          server.off('error', onError);
+          // From now on: no file descriptor was left for one connection. The others go on.
+          server.on('error', (error) => log.error({ err: error }, 'peers: cannot accept a connection'));
+          resolve();
+        });
+      }),
+    address: () => server.address() as AddressInfo | null,
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
