@@ -57,6 +57,20 @@ export interface ControlledServer {
   readonly notSafeBecause: string;
 }
 
+/** How a stream is to be moved. */
+export interface MoveOrder {
+  readonly reason: string;
+  readonly operator: string;
+  /** Also to a server that has not got the stream, or cannot be used now. */
+  readonly force?: boolean | undefined;
+  /**
+   * Also who is watching now goes to the new server. Default false: a player that goes on where it began notices nothing, while on another
+   * server its playlists are those of another recording, so it stops with an error or starts again (a gap of some seconds), whatever the
+   * version of MediaMTX. Ask for it when the old server must be left.
+   */
+  readonly moveViewers?: boolean | undefined;
+}
+
 /** Why an order was not carried out. */
 export interface ControlProblem {
   readonly kind: 'no-such-server' | 'no-such-stream' | 'not-a-holder' | 'no-haproxy' | 'bad-request' | 'store-failed';
@@ -82,11 +96,7 @@ export interface Operations {
   ): Promise<ControlResult<ControlledServer>>;
   moves(): readonly Move[];
   /** `force` allows a server that has not got the stream. */
-  move(
-    stream: string,
-    server: string,
-    by: { readonly reason: string; readonly operator: string; readonly force?: boolean | undefined },
-  ): Promise<ControlResult<Move>>;
+  move(stream: string, server: string, by: MoveOrder): Promise<ControlResult<Move>>;
   clearMove(stream: string, operator: string): Promise<ControlResult<undefined>>;
   /** What each HAProxy's tables hold about a stream: the server in `streams`, the entry in routes.map, the sessions by server. */
   tables(stream: string): Promise<readonly NodeTables[]>;

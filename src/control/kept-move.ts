@@ -1,0 +1,17 @@
+import type { Move } from './views';
+
+/** A move as the store keeps it. */
+export interface KeptMove extends Move {
+  /** Its server had the stream when it was moved; one that was forced may wait for it for ever. */
+  readonly wasHeld: boolean;
+}
+
+/** Reads a move as the store kept it; undefined where it is none. */
+export function readMove(value: unknown): KeptMove | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { stream, server, reason, operator, since, wasHeld } = value as Partial<Record<keyof KeptMove, unknown>>;
+  if (typeof stream !== 'string' || typeof server !== 'string' || typeof reason !== 'string') return undefined;
+  if (typeof operator !== 'string' || typeof since !== 'string' || !Number.isFinite(Date.parse(since)))
+    return undefined;
+  return { stream, server, reason, operator, since, wasHeld: wasHeld === true };
+}

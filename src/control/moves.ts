@@ -1,0 +1,344 @@
+import { type Directory, isStreamName, maxOverrides } from '../directory';
+import type { Emit } from '../events/event';
+import type { Logger } from '../log';
+import { clearTableKey, getMap, type RuntimeClient, showTable, showTableKey, type TableEntry } from '../runtime';
+import type { Collection, Store } from '../store/store';
+import { longestOperator, longestReason } from './intent';
+import { type KeptMove, readMove } from './kept-move';
+import type { RoutePush } from './push';
+import type { ControlProblem, ControlResult, Move, MoveOrder, NodeTables, Operations } from './views';
+
+/** One HAProxy whose tables are told about, and changed where an operator wishes it. */
+export interface MovesNode {
+  readonly name: string;
+  readonly client: RuntimeClient;
+  /** A client for commands that go through whole tables. Default: `client`. */
+  readonly bulk?: RuntimeClient;
+  /** Keeps its routes.map; undefined where that is off. */
+  readonly push?: Pick<RoutePush, 'view' | 'settled'>;
+}
+
+export interface MovesOptions {
+  readonly store: Store;
+  readonly directory: Pick<Directory, 'servers' | 'stream' | 'confirm' | 'setOverride' | 'onOverrideGone'>;
+  readonly nodes: readonly MovesNode[];
+  readonly emit: Emit;
+  readonly log: Logger;
+  /** Pause between two looks into the store, which other agents may share. Default 5000. */
+  readonly periodMs?: number;
+}
+
+/** Operators' moves of single streams. */
+export interface Moves extends Pick<Operations, 'moves' | 'clearMove' | 'tables'> {
+  /**
+   * Routes a stream to a server until `clearMove`, or until the server loses the stream; kept in the store. New viewers go there from the moment
+   * that the promise resolves; see MoveOrder for those who watch already. The server must hold the stream and be usable, except with `force`.
+   */
+  move(stream: string, server: string, by: MoveOrder): Promise<ControlResult<Move>>;
+  /** Takes over what the store holds. Rejects when the store cannot be read. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const sessionsTable = 'sessions';
+const streamsTable = 'streams';
+
+export function createMoves(options: MovesOptions): Moves {
+  const { directory, nodes, emit, log, periodMs = 5000 } = options;
+  const collection: Collection<KeptMove> = options.store.collection('moves', readMove);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const moves = new Map<string, KeptMove>();
+  /** Moves of an earlier life whose server has not been heard since: it may have lost the stream meanwhile. */
+  const unheard = new Set<string>();
+  /** Ended moves that the store still holds, by their time: it could not be reached. */
+  const ended = new Map<string, string>();
+  let timer: NodeJS.Timeout | undefined;
+  let unsubscribe: (() => void) | undefined;
+  let writes = 0;
+  let isFailing = false;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One change after the other, so that store, directory and memory say the same. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async function load(): Promise<void> {
+    const before = writes;
+    const entries = await collection.entries();
+    // What was set meanwhile is newer than what was read.
+    if (before !== writes) return;
+    const kept = new Map(entries.filter(([stream, move]) => isStreamName(stream) && move.stream === stream));
+    for (const stream of [...moves.keys()]) if (!kept.has(stream)) forget(stream);
+    for (const [stream, move] of kept) {
+      if (ended.get(stream) === move.since) {
+        await removeEnded(stream);
+      } else if (moves.get(stream)?.since !== move.since) {
+        if (takeOver(move) && move.wasHeld) unheard.add(stream);
+      }
+    }
+  }
+
+  function takeOver(move: KeptMove): boolean {
+    if (moves.size >= maxOverrides && !moves.has(move.stream)) {
+      log.warn({ stream: move.stream, maxOverrides }, 'a kept move is left out: there are too many');
+      return false;
+    }
+    moves.set(move.stream, move);
+    ended.delete(move.stream);
+    unheard.delete(move.stream);
+    directory.setOverride(move.stream, move.server);
+    return true;
+  }
+
+  function forget(stream: string): void {
+    moves.delete(stream);
+    unheard.delete(stream);
+    directory.setOverride(stream, undefined);
+  }
+
+  /** The server has lost the stream: the move is over, here and in the store. */
+  function end(stream: string): void {
+    const move = moves.get(stream);
+    if (move === undefined) return;
+    forget(stream);
+    ended.set(stream, move.since);
+    log.info({ stream, server: move.server }, 'move ended: the server has lost the stream');
+    void inTurn(() => removeEnded(stream));
+  }
+
+  async function removeEnded(stream: string): Promise<void> {
+    if (!ended.has(stream)) return;
+    writes++;
+    try {
+      await collection.delete(stream);
+      ended.delete(stream);
+      tellStore(undefined);
+    } catch (error) {
+      tellStore(error);
+    }
+  }
+
+  /** Told when it begins to fail, and not at every attempt. */
+  function tellStore(error: unknown): void {
+    if (error !== undefined && !isFailing) {
+      log.warn(
+        { error: messageOf(error) },
+        'moves cannot be read from or written to the store; the known ones stay in force',
+      );
+    }
+    isFailing = error !== undefined;
+  }
+
+  function settleUnheard(): void {
+    for (const stream of unheard) {
+      const server = directory.servers().find(({ name }) => name === moves.get(stream)?.server);
+      if (server?.api.inventoryAgeMs === undefined) continue;
+      unheard.delete(stream);
+      if (!isHolder(stream, server.name)) end(stream);
+    }
+  }
+
+  async function tick(): Promise<void> {
+    settleUnheard();
+    await inTurn(load).then(() => tellStore(undefined), tellStore);
+    if (!signal.aborted) timer = setTimeout(() => void tick(), periodMs);
+  }
+
+  function isHolder(stream: string, server: string): boolean {
+    return directory.stream(stream)?.holders.some((holder) => holder.server === server) === true;
+  }
+
+  /** Why the order cannot be carried out; undefined when it can. */
+  async function refuse(stream: string, server: string, by: MoveOrder): Promise<ControlProblem | undefined> {
+    const bad = (message: string): ControlProblem => ({ kind: 'bad-request', message });
+    if (!isStreamName(stream)) return bad(`no MediaMTX path can be named ${shown(stream)}`);
+    if (!isLine(by.reason, longestReason)) return bad(`reason: one line of 1 to ${longestReason} characters is needed`);
+    if (!isLine(by.operator, longestOperator)) {
+      return bad(`operator: one line of 1 to ${longestOperator} characters is needed`);
+    }
+    const servers = directory.servers();
+    const target = servers.find(({ name }) => name === server);
+    if (target === undefined) {
+      const known = servers.map(({ name }) => name);
+      const names = known.slice(0, 10).join(', ') + (known.length > 10 ? ', …' : '');
+      const message = `there is no server ${shown(server)}, there are ${names || 'none'}`;
+      return { kind: 'no-such-server', message };
+    }
+    if (moves.size >= maxOverrides && !moves.has(stream)) {
+      return bad(`${maxOverrides} streams are moved already; clear one first`);
+    }
+    // The list may be a second old: ask.
+    if (!isHolder(stream, server)) await directory.confirm(stream, server);
+    if (by.force === true) return undefined;
+    if (target.operational === 'DOWN' || target.administrative === 'maint') {
+      const state = target.operational === 'DOWN' ? 'DOWN' : 'in maintenance';
+      return bad(`${server} is ${state}: HAProxy sends nobody there (force keeps the move for later)`);
+    }
+    if (isHolder(stream, server)) return undefined;
+    const holders = directory.stream(stream)?.holders.map((holder) => holder.server) ?? [];
+    if (holders.length === 0)
+      return { kind: 'no-such-stream', message: `nobody has ${stream} (force moves it all the same)` };
+    const message = `${server} has not got ${stream}, ${holders.join(', ')} has (force moves it all the same)`;
+    return { kind: 'not-a-holder', message };
+  }
+
+  async function move(stream: string, server: string, by: MoveOrder): Promise<ControlResult<Move>> {
+    const problem = await refuse(stream, server, by);
+    if (problem !== undefined) return { ok: false, problem };
+    const from = directory.stream(stream)?.holders[0]?.server;
+    const { reason, operator } = by;
+    const kept: KeptMove = {
+      stream,
+      server,
+      reason,
+      operator,
+      since: new Date().toISOString(),
+      wasHeld: isHolder(stream, server),
+    };
+    writes++;
+    try {
+      await collection.set(stream, kept);
+    } catch (error) {
+      return notKept(error);
+    } finally {
+      writes++;
+    }
+    takeOver(kept);
+    log.info({ stream, server, reason, operator, moveViewers: by.moveViewers === true }, 'stream moved');
+    emit({
+      type: 'stream.moved',
+      stream,
+      server,
+      reason,
+      evidence: 'operator',
+      data: { operator, from: from ?? null },
+    });
+    await Promise.all(nodes.map(async ({ push }) => push?.settled()));
+    if (by.moveViewers === true) await Promise.all(nodes.map((node) => moveViewers(node, stream, server)));
+    return { ok: true, value: withoutHeld(kept) };
+  }
+
+  async function clearMove(stream: string, operator: string): Promise<ControlResult<undefined>> {
+    if (!isLine(operator, longestOperator)) {
+      const message = `operator: one line of 1 to ${longestOperator} characters is needed`;
+      return { ok: false, problem: { kind: 'bad-request', message } };
+    }
+    const known = moves.get(stream);
+    if (known === undefined) {
+      return { ok: false, problem: { kind: 'no-such-stream', message: `${shown(stream)} is not moved` } };
+    }
+    writes++;
+    try {
+      await collection.delete(stream);
+    } catch (error) {
+      return notKept(error);
+    } finally {
+      writes++;
+    }
+    // It may have ended by itself meanwhile.
+    if (moves.get(stream) === known) forget(stream);
+    log.info({ stream, server: known.server, operator }, 'move cleared');
+    return { ok: true, value: undefined };
+  }
+
+  /** Forgets the sessions of a stream that are on other servers, so that their next request is located anew. */
+  async function moveViewers(node: MovesNode, stream: string, server: string): Promise<void> {
+    const sessions = await sessionsOf(node, stream);
+    let left = 0;
+    if (sessions.ok) {
+      for (const { key } of sessions.value.filter(({ serverKey }) => serverKey !== server)) {
+        const cleared = await clearTableKey(node.client, sessionsTable, key, { signal });
+        if (!cleared.ok) left++;
+      }
+    }
+    if (!sessions.ok || left > 0) {
+      const error = sessions.ok ? undefined : sessions.error.message;
+      log.warn(
+        { node: node.name, stream, left, error },
+        'viewers could not be moved; they stay until they start again',
+      );
+    }
+  }
+
+  async function sessionsOf(node: MovesNode, stream: string) {
+    const table = await showTable(node.bulk ?? node.client, sessionsTable, { signal });
+    if (!table.ok) return table;
+    const value = table.value.filter(({ key }) => key.startsWith(`${stream}|`));
+    return { ok: true, value } as const;
+  }
+
+  async function tablesOf(node: MovesNode, stream: string): Promise<NodeTables> {
+    const { client, push } = node;
+    const nothing = { node: node.name, lastServer: undefined, route: undefined, sessions: {} };
+    const last = await showTableKey(client, streamsTable, stream, { signal });
+    if (!last.ok) return { ...nothing, error: last.error.message };
+    const sessions = await sessionsOf(node, stream);
+    if (!sessions.ok) return { ...nothing, error: sessions.error.message };
+    const counts = new Map<string, number>();
+    for (const entry of sessions.value) {
+      const server = serverOf(entry);
+      if (server !== undefined) counts.set(server, (counts.get(server) ?? 0) + 1);
+    }
+    const seen = {
+      node: node.name,
+      lastServer: last.value === undefined ? undefined : serverOf(last.value),
+      sessions: Object.fromEntries(counts),
+    };
+    if (push === undefined) return { ...seen, route: undefined, error: undefined };
+    const route = await getMap(client, push.view().file, stream, { signal });
+    return { ...seen, route: route.ok ? route.value : undefined, error: route.ok ? undefined : route.error.message };
+  }
+
+  return {
+    async start() {
+      unsubscribe = directory.onOverrideGone((stream, server) => {
+        if (moves.get(stream)?.server === server) end(stream);
+      });
+      await inTurn(load);
+      timer = setTimeout(() => void tick(), periodMs);
+    },
+    async stop() {
+      stopping.abort();
+      unsubscribe?.();
+      clearTimeout(timer);
+      await last;
+    },
+    moves: () => [...moves.values()].map(withoutHeld),
+    move: (stream, server, by) => inTurn(() => move(stream, server, by)),
+    clearMove: (stream, operator) => inTurn(() => clearMove(stream, operator)),
+    async tables(stream) {
+      if (!isStreamName(stream)) return [];
+      return Promise.all(nodes.map((node) => tablesOf(node, stream)));
+    },
+  };
+}
+
+/** The server of an entry as people know it; its number where HAProxy has forgotten the name. */
+function serverOf({ serverKey, serverId }: TableEntry): string | undefined {
+  return serverKey ?? (serverId === undefined ? undefined : `#${serverId}`);
+}
+
+function withoutHeld({ stream, server, reason, operator, since }: KeptMove): Move {
+  return { stream, server, reason, operator, since };
+}
+
+function isLine(text: string, most: number): boolean {
+  return text.trim() !== '' && text.length <= most && !/\p{Cc}/u.test(text);
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
+}
+
+function notKept(error: unknown): { readonly ok: false; readonly problem: ControlProblem } {
+  const message = `the store does not keep it, so nothing was done: ${messageOf(error)}`;
+  return { ok: false, problem: { kind: 'store-failed', message } };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'an unknown error';
+}
