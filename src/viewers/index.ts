@@ -1,0 +1,10 @@
+export type { Count } from './tally';
+export type { Sighting, Viewer, ViewerChange } from './viewer';
+export {
+  createViewers,
+  type NodeCount,
+  type ViewerPage,
+  type ViewerQuery,
+  type Viewers,
+  type ViewersStats,
+} from './viewers';
