@@ -35,8 +35,10 @@ interface Flight {
 
 const explanationShape = z.looseObject({ state: z.string(), server: z.string().nullish(), rule: z.string().nullish() });
 
-/** More than one: with several agents each gets its turn, and no other request hides all of them. */
-const flights = 3;
+/**
+ * More than one: with several agents each gets its turn, and a HAProxy that goes its own way does not meet the decided server every time.
+ */
+const flights = 8;
 
 /**
  * Sends requests for master playlists of streams that do not exist through HAProxy, and asks the agent whether it was asked about them. HEAD, because

@@ -33,8 +33,8 @@ function checkSpoe(context: ConfigContext, bridge: Bridge): Finding[] {
   }
   if (agentSection === undefined) {
     const what = `${spoe.file} has no spoe-agent for the engine "${engine ?? ''}".`;
-    const change = `put "[${engine ?? ''}]" above its "spoe-agent" section`;
-    return [wrong('error', 'bridge.config', what, { file: spoe.file, line: 1 }, change)];
+    const change = `put "[${engine ?? ''}]" above the "spoe-agent" section of ${spoe.file}`;
+    return [wrong('error', 'bridge.config', what, place, change)];
   }
   return [
     ...checkQuestions(context, bridge),

@@ -4,13 +4,13 @@ import { acts } from './rule-condition';
 
 /** Is the agent's map read, while the agent is alive, and is it the map that the agent fills? */
 export function checkRoutesMap(context: ConfigContext): Finding[] {
-  const { bridge, backend, expected, rules } = context;
+  const { bridge, backend, expected, rules, agentBackend } = context;
   const variable = `txn.${bridge?.prefix ?? 'mtx'}.server`;
   const lookups = rules.filter(
     ({ words }) =>
       words[0] === 'http-request' && words[1] === `set-var(${variable})` && mapFileOf(words[2]) !== undefined,
   );
-  const gate = `nbsrv(${bridge?.agentBackend ?? 'mtx_agent'}) gt 0`;
+  const gate = `nbsrv(${agentBackend}) gt 0`;
   const map = expected.map ?? 'routes.map';
   const change = `"http-request set-var(${variable}) var(txn.stream),map_str(${map}) if master { ${gate} }"`;
   const master = masterRequest(context, 1);

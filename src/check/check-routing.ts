@@ -72,6 +72,12 @@ function checkRetries(context: ConfigContext): Finding[] {
     const what = `Backend ${backend.name} does not go to another server with each retry.`;
     heal(what, redispatch, 'write "option redispatch 1"');
   }
+  const located = decidedRequest(context, 'located');
+  const off = disablingRules(context).find(({ words, acls }) => acts(words, acls, located) === true);
+  if (off !== undefined) {
+    const what = 'Master playlists are not tried on another server.';
+    heal(what, off, 'write "http-request disable-l7-retry if !{ path_end /index.m3u8 }"');
+  }
   if (findings.length === 0)
     findings.push(right('retries.heal', 'A master playlist that meets the wrong server is healed.'));
   if (on.some((condition) => contentConditions.test(condition)) && retries > 0)
@@ -79,9 +85,13 @@ function checkRetries(context: ConfigContext): Finding[] {
   return findings;
 }
 
+function disablingRules({ rules }: ConfigContext): Rule[] {
+  return rules.filter(({ words }) => words[0] === 'http-request' && words[1] === 'disable-l7-retry');
+}
+
 function checkDisabled(context: ConfigContext): Finding[] {
   const { backend } = context;
-  const rules = context.rules.filter(({ words }) => words[0] === 'http-request' && words[1] === 'disable-l7-retry');
+  const rules = disablingRules(context);
   const isDisabled = (situation: Situation): boolean =>
     rules.some(({ words, acls }) => acts(words, acls, situation) === true);
   const located = decidedRequest(context, 'located');

@@ -64,6 +64,8 @@ export interface ConfigContext extends LoadedConfig {
   readonly way: readonly Proxy[];
   readonly rules: readonly Rule[];
   readonly bridge: Bridge | undefined;
+  /** The backend with the agents; where nobody asks them, the one whose servers are counted, else the usual name. */
+  readonly agentBackend: string;
 }
 
 /** The context of a configuration, or undefined when it has not got the backend. */
@@ -79,12 +81,17 @@ export function contextOf(loaded: LoadedConfig, expected: ExpectedOfConfig): Con
     return lines.map((line): Rule => ({ ...line, acls }));
   });
   const base = { ...loaded, expected, proxies, backend, way, rules };
-  return { ...base, bridge: bridgeOf(base) };
+  const likely = likelyAgentBackend(rules, proxies);
+  const bridge = bridgeOf(rules, loaded.spoe, likely);
+  return { ...base, bridge, agentBackend: bridge?.agentBackend ?? likely };
 }
 
-function bridgeOf({ rules, spoe, proxies }: Omit<ConfigContext, 'bridge'>): Bridge | undefined {
+function likelyAgentBackend(rules: readonly Rule[], proxies: readonly Proxy[]): string {
   const gates = rules.flatMap(({ words }) => words.join(' ').match(/(?<=\bnbsrv\()[^()]+(?=\))/g) ?? []);
-  const likely = gates.find((name) => proxies.some((proxy) => proxy.name === name)) ?? 'mtx_agent';
+  return gates.find((name) => proxies.some((proxy) => proxy.name === name)) ?? 'mtx_agent';
+}
+
+function bridgeOf(rules: readonly Rule[], spoe: LoadedConfig['spoe'], likely: string): Bridge | undefined {
   for (const rule of rules) {
     const { words } = rule;
     if (words[0] === 'filter' && words[1] === 'spoe') {
@@ -140,11 +147,11 @@ export function valueAfter(words: readonly string[], keyword: string): string | 
 }
 
 /** A request for the master playlist of a stream that HAProxy knows nothing of, with the agent up or down. */
-export function masterRequest({ bridge }: ConfigContext, agentsUp: number): Situation {
+export function masterRequest({ bridge, agentBackend }: ConfigContext, agentsUp: number): Situation {
   const prefix = bridge?.prefix ?? 'mtx';
   return {
     path: '/live/a/index.m3u8',
-    serversUp: (name) => (name === bridge?.agentBackend ? agentsUp : undefined),
+    serversUp: (name) => (name === agentBackend ? agentsUp : undefined),
     variables: { [`txn.${prefix}.server`]: null, [`txn.${prefix}.state`]: null, [`txn.${prefix}.error`]: null },
   };
 }

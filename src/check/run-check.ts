@@ -44,7 +44,7 @@ export async function runCheck(options: CheckOptions): Promise<Finding[]> {
   const client = settings.servers.length > 0 ? undefined : createRuntimeClient({ address: settings.haproxy.socket });
   const view = client === undefined ? undefined : await readRuntime(client, settings.haproxy.backend, signal);
   const config = await checkFiles(options, view);
-  const agentBackend = config.context?.bridge?.agentBackend ?? 'mtx_agent';
+  const agentBackend = config.context?.agentBackend ?? 'mtx_agent';
   const agents = client === undefined || depth === 'start-up' ? [] : await serverStats(client, agentBackend, signal);
   const { context } = config;
   const runtime =

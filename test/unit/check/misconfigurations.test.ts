@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { checkConfig } from '../../../src/check/check-config';
+import type { ExpectedOfConfig } from '../../../src/check/config-context';
+import type { Finding } from '../../../src/check/finding';
+import { loadConfig } from '../../../src/check/load-config';
+import { type ConfigFolder, shippedConfig } from '../../fixtures/check/apply';
+import { misconfigurations } from '../../fixtures/check/misconfigurations';
+
+const expected: ExpectedOfConfig = {
+  backend: 'mtx',
+  socket: { path: '/run/haproxy/admin.sock' },
+  lookupDeadlineMs: 80,
+  spoeListen: { host: '127.0.0.1', port: 9100 },
+  httpListen: { host: '127.0.0.1', port: 9101 },
+  map: 'routes.map',
+};
+
+let config: ConfigFolder | undefined;
+afterEach(() => config?.remove());
+
+function check(
+  { file }: ConfigFolder,
+  env: Readonly<Record<string, string>> = {},
+  change: Partial<ExpectedOfConfig> = {},
+) {
+  const loaded = loadConfig(file, { environment: new Map(Object.entries(env)), version: '3.0.11' });
+  if ('problem' in loaded) throw new Error(loaded.problem);
+  return checkConfig(loaded, { ...expected, ...change });
+}
+
+const wrongs = (findings: readonly Finding[]) =>
+  findings.filter(({ severity }) => severity !== 'ok').map(({ id, severity }) => [id, severity]);
+
+function lineAt({ place }: Finding): string {
+  return place === undefined ? '' : (readFileSync(place.file, 'utf8').split('\n')[place.line - 1] ?? '').trim();
+}
+
+describe('the shipped configuration', () => {
+  it.each([
+    ['spoe', {}],
+    ['lua', { MTX_BRIDGE: 'lua' }],
+    ['spoe, everything set', { MTX_SHOW_SERVER: '1', MTX_HOME: '/x', MTX_AGENT2: '127.0.0.1:9110' }],
+    ['lua, a second agent', { MTX_BRIDGE: 'lua', MTX_AGENT2_HTTP: '127.0.0.1:9111' }],
+  ])('has no finding: %s', (_, env) => {
+    config = shippedConfig();
+    const findings = check(config, env);
+    expect(wrongs(findings)).toEqual([]);
+    // Looked at, not passed over.
+    expect(new Set(findings.map(({ id }) => id)).size).toBeGreaterThanOrEqual(24);
+  });
+
+  it('follows the environment as HAProxy does', () => {
+    config = shippedConfig();
+    expect(wrongs(check(config, { MTX_AGENT: '127.0.0.1:9200' }))).toEqual([['bridge.address', 'warning']]);
+    expect(wrongs(check(config, { MTX_DEADLINE: '80ms' }))).toEqual([['bridge.deadline', 'warning']]);
+    expect(wrongs(check(config, { MTX_PEER: '10.0.0.1:10000' }))).toEqual([['peers.loopback', 'warning']]);
+    expect(wrongs(check(config, { MTX_ADMIN_SOCKET: '/tmp/other.sock' }))).toEqual([['socket.address', 'warning']]);
+  });
+
+  it('is held against the settings of the agent', () => {
+    config = shippedConfig();
+    expect(wrongs(check(config, {}, { lookupDeadlineMs: 100 }))).toEqual([['bridge.deadline', 'warning']]);
+    expect(wrongs(check(config, {}, { spoeListen: null }))).toEqual([['bridge.address', 'error']]);
+    expect(wrongs(check(config, {}, { spoeListen: { host: '0.0.0.0', port: 9100 } }))).toEqual([]);
+    expect(wrongs(check(config, {}, { map: 'other.map' }))).toEqual([['routes.map', 'error']]);
+    expect(wrongs(check(config, {}, { map: null }))).toEqual([]);
+    expect(wrongs(check(config, {}, { backend: 'media' }))).toEqual([['config.backend', 'error']]);
+  });
+});
+
+describe('a misconfiguration is found', () => {
+  it.each(misconfigurations.filter(({ finds }) => finds.length > 0).map((row) => [row.name, row] as const))(
+    '%s',
+    (_, row) => {
+      config = shippedConfig(row);
+      const findings = check(config, row.env).filter(({ severity }) => severity !== 'ok');
+      expect(findings.map(({ id, severity }) => [id, severity])).toEqual(row.finds);
+      const blamed = row.blames ?? row.instead.trim();
+      expect(findings.map(lineAt)).toContain(blamed);
+      for (const { what, why, change } of findings) {
+        expect(what).toMatch(/[.?!]$/);
+        expect(why).toBeTruthy();
+        expect(change).toBeTruthy();
+      }
+    },
+  );
+});
