@@ -75,7 +75,6 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
     expiresInMs: undefined,
     idleMs: undefined,
     bytesOut: undefined,
-    httpRequests: undefined,
   };
   /** `backlog` and `dump` until the first dump is over. */
   let state: 'hello' | 'backlog' | 'dump' | 'live' | 'closed' = 'hello';
@@ -232,7 +231,6 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
     touch.expiresInMs = update.expiresInMs;
     touch.idleMs = live ? 0 : idleMs(table.expireMs, update.expiresInMs);
     touch.bytesOut = update.bytesOut;
-    touch.httpRequests = update.httpRequests;
     events.onTouch(touch);
   }
 

@@ -10,7 +10,7 @@
 export type DataKind = 'int' | 'freq' | 'dict' | 'int-array' | 'freq-array';
 
 /** The bits that the agent makes something of. */
-export const dataBit = { serverId: 0, httpRequests: 9, bytesOut: 15, serverKey: 19 } as const;
+export const dataBit = { serverId: 0, bytesOut: 15, serverKey: 19 } as const;
 
 /** By bit number. A bit beyond the list is of a HAProxy that is newer than this list: its values cannot be read, nor any after them. */
 export const dataKinds: readonly DataKind[] = [

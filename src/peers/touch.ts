@@ -18,8 +18,6 @@ export interface Touch {
   idleMs: number | undefined;
   /** `bytes_out_cnt` of the entry; undefined where the table does not store it. */
   bytesOut: number | undefined;
-  /** `http_req_cnt` of the entry; undefined where the table does not store it. */
-  httpRequests: number | undefined;
 }
 
 /** Who wants to know what HAProxy's tables say. Every call must return at once. */

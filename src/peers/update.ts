@@ -27,7 +27,6 @@ export interface Update {
   serverId: number;
   /** Undefined where the table does not count it. */
   bytesOut: number | undefined;
-  httpRequests: number | undefined;
 }
 
 export function createUpdate(): Update {
@@ -38,7 +37,6 @@ export function createUpdate(): Update {
     serverName: undefined,
     serverId: 0,
     bytesOut: undefined,
-    httpRequests: undefined,
   };
 }
 
@@ -81,7 +79,6 @@ function readValues(cursor: Cursor, table: TableDefinition, dictionary: Dictiona
   update.serverName = undefined;
   update.serverId = 0;
   update.bytesOut = undefined;
-  update.httpRequests = undefined;
   for (const { bit, kind, elements } of table.columns) {
     if (kind === 'dict') {
       const text = readDictionaryValue(cursor, dictionary);
@@ -92,7 +89,6 @@ function readValues(cursor: Cursor, table: TableDefinition, dictionary: Dictiona
       if (value < 0) return false;
       if (bit === dataBit.serverId) update.serverId = value;
       else if (bit === dataBit.bytesOut) update.bytesOut = value;
-      else if (bit === dataBit.httpRequests) update.httpRequests = value;
     } else {
       const varints = kind === 'int-array' ? elements : 3 * elements;
       for (let index = 0; index < varints; index++) if (readVarint(cursor) < 0) return false;

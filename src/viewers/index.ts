@@ -8,3 +8,4 @@ export {
   type Viewers,
   type ViewersStats,
 } from './viewers';
+export { createTablePoll, type TablePoll, type TablePollOptions, type TablePollStats } from './table-poll';
