@@ -30,13 +30,21 @@ export async function addMap(
   if (bad !== undefined) return bad;
   const words = version === undefined ? ['add', 'map', map] : ['add', 'map', `@${version}`, map];
   let maxBytes = usualPayloadBytes;
+  let acceptedBytes = leastPayloadBytes;
   let added = 0;
 
-  /** Sends the lines, in halves where HAProxy's buffer turns out to be smaller than usual. */
+  /**
+   * Sends the lines, in halves where HAProxy's buffer turns out to be smaller than usual. Not where as many were taken before: then it is an answer
+   * that was lost, and sending again would add twice.
+   */
   const send = async (lines: readonly string[], bytes: number): Promise<RuntimeResult<undefined>> => {
     const sent = await executeSilent(client, words, map, { ...options, payload: lines });
-    if (sent.ok) added += lines.length;
-    if (sent.ok || !isTooBig(sent) || bytes < leastPayloadBytes || lines.length < 2) return sent;
+    if (sent.ok) {
+      added += lines.length;
+      // Full commands differ by less than a line.
+      acceptedBytes = Math.max(acceptedBytes, bytes + 1_000);
+    }
+    if (sent.ok || !isTooBig(sent) || bytes <= acceptedBytes || lines.length < 2) return sent;
     maxBytes = Math.max(leastPayloadBytes, Math.floor(bytes / 2));
     const middle = Math.floor(lines.length / 2);
     const first = await send(lines.slice(0, middle), Math.floor(bytes / 2));

@@ -215,6 +215,15 @@ describe('many entries', () => {
     expect(haproxyLike.commands.length).toBeLessThan(40);
   });
 
+  it('are not sent twice when an answer is lost after as many were taken', async () => {
+    bufsize = 16_384;
+    haproxyLike.breakWith(() => (haproxyLike.commands.length === 2 ? { kind: 'truncate', bytes: 0 } : undefined));
+    const client = createRuntimeClient({ address: { path: haproxyLike.path } });
+    expect(await addMap(client, 'routes.map', entries)).toMatchObject(failed('unanswered'));
+    expect(haproxyLike.commands.length).toBe(2);
+    haproxyLike.breakWith(undefined);
+  });
+
   it('fail when HAProxy takes none of them', async () => {
     bufsize = 10;
     const client = createRuntimeClient({ address: { path: haproxyLike.path } });
