@@ -1,15 +1,18 @@
+import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { startUpCheck } from './check';
 import { mediamtxAccess, type Settings } from './config';
-import { createObserver } from './control';
+import { createHaproxyControl, type HaproxyControl } from './control';
 import { createDirectory, type Directory, type FleetServer } from './directory';
-import { createHttpServer } from './http';
+import { createEventLog, type Emit } from './events';
+import { createHttpServer, openAdminSocket } from './http';
 import type { Logger } from './log';
 import { createMetrics } from './metrics';
 import { createRouter, withCanaries, withDecisionLog } from './router';
-import { createRuntimeClient } from './runtime';
 import { createSpoeServer } from './spoe';
+import { createMemoryStore, openStore, type Store } from './store';
 import { version } from './version';
+import { watchViewers } from './watch-viewers';
 
 /** The sidecar while it runs. */
 export interface RunningAgent {
@@ -53,13 +56,24 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
   try {
     metrics.addDirectory(directory);
     directory.start();
-    const fleet = watchFleet(settings, directory, log);
-    closers.push(fleet.stop);
-    if (fleet.stats !== undefined) metrics.addObserver({ stats: fleet.stats });
+    const store = await openSettingsStore(settings, log);
+    closers.push(() => store.close());
+    const events = createEventLog({ store, source: `/mtxpilot/${hostname()}`, log, keep: keptEvents });
+    closers.push(() => events.stop());
+    const control = await controlFleet(settings, directory, store, events.emit, log);
+    if (control !== undefined) {
+      closers.push(() => control.stop());
+      metrics.addControl(control);
+    }
 
-    const http = createHttpServer({ router, directory, metrics, log, version });
+    const watch = await watchViewers(settings, directory, log);
+    closers.push(() => watch.stop());
+
+    const { token } = settings.http;
+    const http = createHttpServer({ router, directory, metrics, log, version, token, operations: control, events });
     closers.push(() => http.stop());
     await http.listen(settings.http.listen.host, settings.http.listen.port);
+    await openAdminSocket(http, settings.http.adminSocket, process.env, log);
     metrics.addHttp(http);
 
     if (settings.spoe.listen !== null) {
@@ -72,7 +86,12 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       await spoe.listen(settings.spoe.listen);
       metrics.addSpoe(spoe);
     }
-    log.info({ version, spoe: settings.spoe.listen, http: settings.http.listen }, 'mtxpilot agent is running');
+    const { adminSocket } = http;
+    log.info(
+      { version, spoe: settings.spoe.listen, http: settings.http.listen, adminSocket },
+      'mtxpilot agent is running',
+    );
+    events.emit({ type: 'agent.started', evidence: 'agent', data: { version } });
     closers.push(startUpCheck(settings, log, process.env));
     return { stop };
   } catch (error) {
@@ -81,25 +100,49 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
   }
 }
 
-/** Keeps the directory's fleet as HAProxy has it; with a static list HAProxy is not asked. */
-function watchFleet(settings: Settings, directory: Directory, log: Logger) {
+/** How much of what happened is kept. */
+const keptEvents = { count: 100_000, ageMs: 7 * 24 * 3_600_000 };
+
+/** The store of the configured folder; without one a store that forgets with the process. */
+async function openSettingsStore(settings: Settings, log: Logger): Promise<Store> {
+  // systemd gives several folders separated by colons; the first is ours.
+  const folder = settings.store.folder ?? process.env['STATE_DIRECTORY']?.split(':')[0];
+  if (folder !== undefined && folder !== '') return openStore({ folder, log });
+  log.warn('intents and events are kept in memory only, until the agent ends: give store.folder');
+  return createMemoryStore(log);
+}
+
+/** Keeps the directory's fleet as HAProxy has it, and HAProxy as it should be; with a static list HAProxy is not asked. */
+async function controlFleet(
+  settings: Settings,
+  directory: Directory,
+  store: Store,
+  emit: Emit,
+  log: Logger,
+): Promise<HaproxyControl | undefined> {
   const apiUrlFor = (server: { readonly name: string; readonly address: string }) =>
     mediamtxAccess(settings, server).apiUrl;
   if (settings.servers.length > 0) {
     directory.setServers(settings.servers.map((server) => staticServer(server, apiUrlFor)));
-    return { stats: undefined, stop: () => Promise.resolve() };
+    return undefined;
   }
-  const observer = createObserver({
-    client: createRuntimeClient({ address: settings.haproxy.socket }),
-    backend: settings.haproxy.backend,
+  const { nodes, socket, backend, interval, map } = settings.haproxy;
+  const control = createHaproxyControl({
+    nodes: nodes.length > 0 ? nodes : [{ name: 'haproxy', socket }],
+    backend,
+    map,
     apiUrlFor,
-    onServers: (servers) => directory.setServers(servers),
-    onHaproxy: ({ pid, version: haproxyVersion }) => log.info({ pid, version: haproxyVersion }, 'HAProxy answers'),
+    directory,
+    staleForMs: settings.directory.staleFor,
+    store,
+    emit,
+    onApiFailure: settings.control.onApiFailure,
+    weights: settings.control.weights,
+    intervalMs: interval,
     log,
-    intervalMs: settings.haproxy.interval,
   });
-  observer.start();
-  return { stats: observer.stats, stop: () => observer.stop() };
+  await control.start();
+  return control;
 }
 
 function staticServer(

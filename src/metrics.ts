@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Observer } from './control';
+import type { Control, Observer } from './control';
 import type { Directory, ServerView } from './directory';
 import type { HttpServer } from './http';
 import type { DecisionStats } from './router/decision-stats';
@@ -18,6 +18,8 @@ export interface Metrics {
   addHttp(source: Pick<HttpServer, 'stats'>): void;
   addDirectory(source: DirectorySource): void;
   addObserver(source: Pick<Observer, 'stats'>): void;
+  /** In place of an observer: it has several. */
+  addControl(source: Pick<Control, 'stats'>): void;
   /** The page for Prometheus (text format 0.0.4). Without a source its metrics are 0, or have no samples. */
   render(): Promise<{ contentType: string; body: string }>;
 }
@@ -36,7 +38,8 @@ export function createMetrics(): Metrics {
   let spoe: Pick<SpoeServer, 'stats'> | undefined;
   let http: Pick<HttpServer, 'stats'> | undefined;
   let directory: DirectorySource | undefined;
-  let observer: Pick<Observer, 'stats'> | undefined;
+  let observer: { readonly stats: Readonly<Observer['stats']> } | undefined;
+  let control: Pick<Control, 'stats'> | undefined;
 
   const counter = (name: string, help: string, labelNames: string[], read: Read): void => {
     new Counter({
@@ -292,6 +295,44 @@ export function createMetrics(): Metrics {
     () => observer?.stats.changes,
   );
 
+  // Control
+  counter(
+    'mtxpilot_control_commands_total',
+    'Commands given to HAProxy. command=set_state, set_weight: of a server; clear_entries: forget the sessions and streams of a server in maintenance. result=failed: without a good answer, HAProxy is looked at again.',
+    ['node', 'command', 'result'],
+    (set) => {
+      for (const [node, { commands }] of control?.stats.nodes ?? []) {
+        for (const [command, { done, failed }] of Object.entries(commands)) {
+          set({ node, command: snake(command), result: 'done' }, done);
+          set({ node, command: snake(command), result: 'failed' }, failed);
+        }
+      }
+    },
+  );
+  counter(
+    'mtxpilot_control_actions_total',
+    'States and weights set in HAProxy, by why. reason=intent: an operator; deadline: of a drain; api_suspect, api_recovered: control.onApiFailure; load: control.weights; undo: what is no longer wanted.',
+    ['reason'],
+    (set) => {
+      for (const [reason, count] of Object.entries(control?.stats.actions ?? {})) set({ reason: snake(reason) }, count);
+    },
+  );
+  total(
+    'mtxpilot_control_guard_holds_total',
+    'Times that a server was not drained although its Control API fails, because half of the servers were out already.',
+    () => control?.stats.guardHolds,
+  );
+  level(
+    'mtxpilot_control_held_back_servers',
+    'Servers that the guard keeps from being drained now.',
+    () => control?.stats.heldBack,
+  );
+  level(
+    'mtxpilot_control_external_servers',
+    'Servers whose state somebody else set in HAProxy, which is left alone.',
+    () => control?.stats.external,
+  );
+
   const histograms = (): string[] => [
     histogramText(
       'mtxpilot_decision_duration_seconds',
@@ -321,6 +362,14 @@ export function createMetrics(): Metrics {
     },
     addObserver: (source) => {
       observer = source;
+    },
+    addControl: (source) => {
+      control = source;
+      observer = {
+        get stats() {
+          return source.stats.observer;
+        },
+      };
     },
     render: async () => ({
       contentType: register.contentType,

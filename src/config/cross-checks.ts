@@ -49,6 +49,22 @@ export function crossChecks(
     }
   }
 
+  for (const key of ['name', 'socket'] as const) {
+    const given = settings.haproxy.nodes.map((node) => (key === 'name' ? node.name : formatAddress(node.socket)));
+    for (const [index, text] of given.entries()) {
+      const first = given.indexOf(text);
+      if (first === index) continue;
+      errors.push(
+        `${at('haproxy.nodes')}: haproxy.nodes[${index}].${key}: ${quoteText(text)} is the ${key} of haproxy.nodes[${first}] already`,
+      );
+    }
+  }
+  if (settings.haproxy.nodes.length > 0 && originOf('haproxy.socket') !== undefined) {
+    warnings.push(
+      `${at('haproxy.socket')}: not used, because haproxy.nodes lists the sockets (${originText(originOf('haproxy.nodes'))})`,
+    );
+  }
+
   const names = servers.map(({ name }) => name);
   for (const [index, name] of names.entries()) {
     const first = names.indexOf(name);

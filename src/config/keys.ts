@@ -129,6 +129,15 @@ export function choiceKey<const T extends readonly [string, ...string[]]>(descri
   return describe(z.enum(choices), { type: 'choice', description, allowed, write: unchanged });
 }
 
+/** True or false. */
+export function yesNoKey(description: string) {
+  const schema = readBy((given) => {
+    if (given === true || given === 'true') return true;
+    return given === false || given === 'false' ? false : undefined;
+  });
+  return describe(schema, { type: 'choice', description, allowed: 'true or false', write: unchanged });
+}
+
 /** A name as HAProxy allows it for backends and servers. */
 export function haproxyNameKey(description: string) {
   const allowed = 'a name as in haproxy.cfg: letters, digits and _ . : -, at most 255';
@@ -196,6 +205,18 @@ export const hiddenSecret = '(hidden)';
 /** The path of a file whose content is a secret. */
 export function secretFileKey(description: string) {
   const allowed = 'the path of a file';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
+  return describe(z.string().regex(/^[^\u0000-\u001f\u007f]{1,4096}$/), {
+    type: 'file',
+    description,
+    allowed,
+    write: unchanged,
+  });
+}
+
+/** The path of a folder. */
+export function folderKey(description: string) {
+  const allowed = 'the path of a folder';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
   return describe(z.string().regex(/^[^\u0000-\u001f\u007f]{1,4096}$/), {
     type: 'file',

@@ -4,6 +4,7 @@ import {
   choiceKey,
   durationKey,
   filePathKey,
+  folderKey,
   haproxyNameKey,
   hostPortKey,
   listenKey,
@@ -18,6 +19,7 @@ import {
   socketKey,
   streamPatternKey,
   usernameKey,
+  yesNoKey,
 } from './keys';
 
 const minuteMs = 60_000;
@@ -34,6 +36,11 @@ const serverOverride = z.strictObject({
   username: usernameKey('User for this server, instead of `mediamtx.username`.').optional(),
   password: secretKey('Password for this server, instead of `mediamtx.password`.').optional(),
   passwordFile: secretFileKey('File that holds this password.').optional(),
+});
+
+const haproxyNode = z.strictObject({
+  name: haproxyNameKey('What this HAProxy is called in logs, metrics and answers.'),
+  socket: socketKey('Its `stats socket`, with `level admin`.'),
 });
 
 const holderRule = z.strictObject({
@@ -79,9 +86,16 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   haproxy: z
     .strictObject({
-      socket: socketKey('The `stats socket` of haproxy.cfg, from which the servers are read.').default({
+      socket: socketKey(
+        'The `stats socket` of haproxy.cfg, with `level admin`: the servers are read from it, and kept as they should be.',
+      ).default({
         path: '/run/haproxy/admin.sock',
       }),
+      nodes: listKey(
+        'Every HAProxy, where there are several; instead of `haproxy.socket`. Each knows the same servers by the same names.',
+        haproxyNode,
+        64,
+      ).default([]),
       backend: haproxyNameKey('The backend of haproxy.cfg that holds the MediaMTX servers.').default('mtx'),
       interval: durationKey("Pause between two looks at HAProxy's servers.", 100, hourMs).default(1000),
       map: optionalMapFileKey(
@@ -93,6 +107,25 @@ export const settingsSchema = z.strictObject({
       bin: filePathKey('The haproxy program, for `mtxpilot check`: a path, or a name to be found in PATH.').default(
         'haproxy',
       ),
+    })
+    .prefault({}),
+  control: z
+    .strictObject({
+      onApiFailure: choiceKey(
+        'A server whose Control API fails while HAProxy calls it UP: `suspect` gives it no new streams, `drain` drains it as well (never more than half of the servers), until its API answers again.',
+        ['suspect', 'drain'],
+      ).default('suspect'),
+      weights: choiceKey(
+        '`config`: those of haproxy.cfg. `auto`: they follow readers and outbound bytes; they count where HAProxy itself chooses a server.',
+        ['config', 'auto'],
+      ).default('config'),
+    })
+    .prefault({}),
+  store: z
+    .strictObject({
+      folder: folderKey(
+        "Where operators' intents and events outlive a restart. One folder serves one agent. Without it: `$STATE_DIRECTORY` (set by systemd), else they are kept in memory only.",
+      ).optional(),
     })
     .prefault({}),
   servers: listKey(
@@ -141,6 +174,28 @@ export const settingsSchema = z.strictObject({
         0,
         1_000_000,
       ).default(100),
+    })
+    .prefault({}),
+  peers: z
+    .strictObject({
+      listen: optionalListenKey(
+        'Where HAProxy connects to its peer `mtxpilot`, over which it tells who watches what. The protocol has no passwords: keep it on loopback. `off`: the tables are read over `haproxy.socket` instead, every two seconds.',
+      ).default({ host: '127.0.0.1', port: 9102 }),
+      siblings: yesNoKey(
+        'Whether the `peers` section of haproxy.cfg names other HAProxys too. A HAProxy that starts without tables then asks them as well.',
+      ).default(false),
+    })
+    .prefault({}),
+  viewers: z
+    .strictObject({
+      goneAfter: durationKey(
+        'How long after its last request a viewer is gone. Keep it above the length of the segments, and below `expire` of the table `sessions` (60s).',
+        1000,
+        10 * minuteMs,
+      ).default(10_000),
+      addresses: yesNoKey(
+        'Whether viewers that are known by their address (players that leave out the query of the playlist) are shown with it. `false`: a made-up word stands for it.',
+      ).default(false),
     })
     .prefault({}),
   holders: listKey(

@@ -1,5 +1,5 @@
-export { type Control, type ControlOptions, type ControlStats, createControl } from './control';
-export type { HaproxyNode } from './node';
+export type { Control, ControlStats } from './control';
+export { createHaproxyControl, type HaproxyControl } from './haproxy-control';
 export { createObserver, type Observer } from './observe';
 export type {
   ControlledServer,

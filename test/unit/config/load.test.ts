@@ -33,11 +33,22 @@ describe('without any configuration', () => {
     expect(settings).toEqual({
       spoe: { listen: { host: '127.0.0.1', port: 9100 }, maxConnections: 1000 },
       http: { listen: { host: '127.0.0.1', port: 9101 }, adminSocket: 'auto' },
-      haproxy: { socket: { path: '/run/haproxy/admin.sock' }, backend: 'mtx', interval: 1000, map: 'routes.map' },
+      haproxy: {
+        socket: { path: '/run/haproxy/admin.sock' },
+        backend: 'mtx',
+        interval: 1000,
+        map: 'routes.map',
+        bin: 'haproxy',
+        nodes: [],
+      },
+      control: { onApiFailure: 'suspect', weights: 'config' },
+      store: {},
       servers: [],
       mediamtx: { api: 'http://{address}:9997', timeout: 1000, servers: {} },
       directory: { interval: 1000, staleFor: 60_000, maxStreams: 500_000, suspectAfter: 3 },
       lookup: { deadline: 80, ttl: 2000, missTtl: 500, budget: 100 },
+      peers: { listen: { host: '127.0.0.1', port: 9102 }, siblings: false },
+      viewers: { goneAfter: 10_000, addresses: false },
       holders: [],
       log: { level: 'info' },
     });
@@ -67,6 +78,16 @@ describe('values', () => {
     ['haproxy: {socket: "ipv6@[::1]:9999"}', 'haproxy.socket', { host: '::1', port: 9999 }],
     ['haproxy: {map: off}', 'haproxy.map', null],
     ['haproxy: {map: /etc/haproxy/routes.map}', 'haproxy.map', '/etc/haproxy/routes.map'],
+    [
+      'haproxy: {nodes: [{name: lb1, socket: /run/lb1.sock}, {name: lb2, socket: "10.0.0.2:9999"}]}',
+      'haproxy.nodes',
+      [
+        { name: 'lb1', socket: { path: '/run/lb1.sock' } },
+        { name: 'lb2', socket: { host: '10.0.0.2', port: 9999 } },
+      ],
+    ],
+    ['control: {onApiFailure: drain, weights: auto}', 'control', { onApiFailure: 'drain', weights: 'auto' }],
+    ['store: {folder: /var/lib/mtxpilot}', 'store.folder', '/var/lib/mtxpilot'],
     ['lookup: {deadline: 80}', 'lookup.deadline', 80],
     ['lookup: {ttl: 1h}', 'lookup.ttl', 3_600_000],
     ['lookup: {ttl: 30m}', 'lookup.ttl', 1_800_000],
@@ -152,7 +173,7 @@ describe('mistakes in a file', () => {
     ['lokup: {}', 'F:1: lokup: unknown key, did you mean lookup?'],
     [
       'listen: x',
-      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, servers, mediamtx, directory, lookup, holders, log',
+      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
     ],
     ['log: {"a\\u001b[2J": 1}', 'F:1: "a\\u001b[2J": unknown key, in log there are level'],
     ['log: loud', 'F:1: log: "loud" is not allowed, expected a section with the keys level'],
@@ -201,6 +222,14 @@ describe('mistakes in a file', () => {
       'holders: [{match: a, policy: oldest}]',
       'F:1: holders[0].policy: "oldest" is not allowed, expected newest or spread',
     ],
+    [
+      'haproxy:\n  nodes:\n    - {name: a, socket: /a}\n    - {name: a, socket: /b}\n    - {name: c, socket: /b}',
+      [
+        'F:2: haproxy.nodes: haproxy.nodes[1].name: "a" is the name of haproxy.nodes[0] already',
+        'F:2: haproxy.nodes: haproxy.nodes[2].socket: "/b" is the socket of haproxy.nodes[1] already',
+      ],
+    ],
+    ['control: {weights: load}', 'F:1: control.weights: "load" is not allowed, expected config or auto'],
     ['holders: [5]', 'F:1: holders[0]: 5 is not allowed, expected a section with the keys match, policy'],
     [
       'mediamtx: {api: "ftp://{address}"}',
@@ -245,7 +274,7 @@ describe('mistakes in a file', () => {
     ],
     [
       '__proto__: {level: debug}',
-      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, servers, mediamtx, directory, lookup, holders, log',
+      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
     ],
     [
       'spoe:\n  listen: 127.0.0.1:9101',
@@ -257,7 +286,7 @@ describe('mistakes in a file', () => {
     ],
     [
       '- a',
-      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, servers, mediamtx, directory, lookup, holders, log',
+      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
     ],
     ['log: {level: info}\nlog: {level: warn}', 'F:2:1: not valid YAML: Map keys must be unique'],
     ['log:\n\tlevel: info', 'F:2:1: not valid YAML: Tabs are not allowed as indentation'],
@@ -342,12 +371,12 @@ describe('mistakes elsewhere', () => {
     ],
     [
       '__proto__.x',
-      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, servers, mediamtx, directory, lookup, holders, log',
+      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
     ],
     ['mediamtx.servers.__proto__.api', '--set: mediamtx.servers: "__proto__" is not the name of a server'],
     [
       '',
-      '--set: "": unknown key, at the top there are spoe, http, haproxy, servers, mediamtx, directory, lookup, holders, log',
+      '--set: "": unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
     ],
   ])('--set %s', (key, expected) => {
     expect(load(undefined, {}, [flag(key, 'http://x')]).errors).toEqual([expected]);
@@ -373,6 +402,11 @@ describe('warnings', () => {
       'haproxy: {socket: /a}\nservers: [{name: a, address: "h:1"}]',
       {},
       'F:1: haproxy.socket: not used, because servers lists the servers (F:2)',
+    ],
+    [
+      'haproxy:\n  socket: /a\n  nodes: [{name: a, socket: /b}]',
+      {},
+      'F:2: haproxy.socket: not used, because haproxy.nodes lists the sockets (F:3)',
     ],
     [
       'mediamtx:\n  servers:\n    mtx1: {api: "http://x"}\n    mxt2: {api: "http://x"}\nservers: [{name: mtx1, address: "h:1"}, {name: mtx2, address: "h:2"}]',

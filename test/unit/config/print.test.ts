@@ -49,9 +49,14 @@ http:
   adminSocket: auto
 haproxy:
   socket: /run/haproxy/admin.sock
+  nodes: []
   backend: mtx
   interval: 1s
   map: routes.map
+  bin: haproxy
+control:
+  onApiFailure: suspect
+  weights: config
 # from ./mtxpilot.yaml:4
 servers:
   - name: mtx1

@@ -1,0 +1,72 @@
+import type { Directory } from '../directory';
+import type { Emit } from '../events/event';
+import type { Logger } from '../log';
+import { createRuntimeClient, type RuntimeAddress } from '../runtime';
+import type { Store } from '../store/store';
+import { type Control, type ControlOptions, createControl } from './control';
+import { createMoves } from './moves';
+import { createRoutePush, type RoutePush } from './push';
+
+export interface HaproxyControlOptions
+  extends Pick<
+    ControlOptions,
+    'backend' | 'apiUrlFor' | 'onApiFailure' | 'weights' | 'intervalMs' | 'store' | 'emit' | 'log'
+  > {
+  /** Every HAProxy and its `stats socket`. */
+  readonly nodes: readonly { readonly name: string; readonly socket: RuntimeAddress }[];
+  readonly directory: Directory;
+  /** The map to be kept filled, as haproxy.cfg names it; null for none. */
+  readonly map: string | null;
+  /** How long the last good answer of a server counts. */
+  readonly staleForMs: number;
+  readonly store: Store;
+  readonly emit: Emit;
+  readonly log: Logger;
+}
+
+/** Control of servers, routes and moves over every HAProxy, as one thing that starts and stops. */
+export interface HaproxyControl extends Control {
+  /** One for each HAProxy; none when no map is kept. */
+  readonly pushes: readonly RoutePush[];
+}
+
+/** Makes control of every HAProxy; nothing is asked before `start`. */
+export function createHaproxyControl(options: HaproxyControlOptions): HaproxyControl {
+  const { directory, map, staleForMs, store, emit, log } = options;
+  const nodes = options.nodes.map(({ name, socket: address }) => {
+    const client = createRuntimeClient({ address });
+    const bulk = createRuntimeClient({ address });
+    if (map === null) return { name, client, bulk };
+    const pushClient = createRuntimeClient({ address });
+    return {
+      name,
+      client,
+      bulk,
+      push: createRoutePush({ node: name, client: pushClient, directory, map, staleForMs, log }),
+    };
+  });
+  const pushes = nodes.flatMap((node) => ('push' in node ? [node.push] : []));
+  // A map goes its way over a client of its own; tables are read over the one for that, so that no state waits for them.
+  const moves = createMoves({
+    store,
+    directory,
+    nodes: nodes.map((node) => ({ ...node, client: node.bulk })),
+    emit,
+    log,
+  });
+  const control = createControl({ ...options, nodes, moves });
+  return {
+    ...control,
+    async start() {
+      await moves.start();
+      await control.start();
+      for (const push of pushes) push.start();
+    },
+    async stop() {
+      await Promise.all(pushes.map((push) => push.stop()));
+      await control.stop();
+      await moves.stop();
+    },
+    pushes,
+  };
+}
