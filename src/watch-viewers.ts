@@ -1,0 +1,58 @@
+import type { Settings } from './config';
+import type { Directory } from './directory';
+import type { Logger } from './log';
+import { createPeersServer, createTableWatch, type PeersServer } from './peers';
+import { createRuntimeClient } from './runtime';
+import { createTablePoll, createViewers, type TablePoll, type Viewers } from './viewers';
+
+/** The list of viewers, and what keeps it. */
+export interface ViewerWatch {
+  readonly viewers: Viewers;
+  /** Undefined where the tables are polled instead. */
+  readonly peers: PeersServer | undefined;
+  readonly polls: readonly TablePoll[];
+  stop(): Promise<void>;
+}
+
+/**
+ * Watches HAProxy's tables: as their peer, or, with `peers.listen: off`, by reading them over the Runtime API (unless the servers are a static list).
+ *
+ * @throws Error when the address cannot be listened on; nothing is left running then.
+ */
+export async function watchViewers(settings: Settings, directory: Directory, log: Logger): Promise<ViewerWatch> {
+  // Goes on evenly when the system's clock is set.
+  const nowMs = (): number => performance.timeOrigin + performance.now();
+  const viewers = createViewers({
+    goneAfterMs: settings.viewers.goneAfter,
+    showAddresses: settings.viewers.addresses,
+    nowMs: nowMs(),
+  });
+  const { listen, siblings } = settings.peers;
+  let peers: PeersServer | undefined;
+  const polls: TablePoll[] = [];
+  if (listen !== null) {
+    const onStream = (stream: string, server: string): void => {
+      const isKnown = directory.entry(stream)?.holdings.some(({ slot }) => slot.name === server) === true;
+      if (!isKnown) void directory.confirm(stream, server);
+    };
+    peers = createPeersServer({ listener: createTableWatch({ viewers, onStream, nowMs }), log, hasSiblings: siblings });
+    await peers.listen(listen);
+  } else if (settings.servers.length === 0) {
+    const { nodes, socket } = settings.haproxy;
+    for (const node of nodes.length > 0 ? nodes : [{ name: 'haproxy', socket }]) {
+      const client = createRuntimeClient({ address: node.socket });
+      polls.push(createTablePoll({ node: node.name, client, viewers, log, nowMs }));
+    }
+  }
+  for (const poll of polls) poll.start();
+  const ticking = setInterval(() => viewers.tick(nowMs()), viewers.tickMs);
+  return {
+    viewers,
+    peers,
+    polls,
+    async stop() {
+      clearInterval(ticking);
+      await Promise.all([peers?.stop(), ...polls.map((poll) => poll.stop())]);
+    },
+  };
+}
