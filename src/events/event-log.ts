@@ -51,6 +51,11 @@ export interface EventLog {
   list(query: EventQuery): Promise<StoredEvent[]>;
   /** Each event, in order, once it is kept (so that every id that was told is found again). Returns how to end it. */
   subscribe(listener: (event: StoredEvent) => void): () => void;
+  /**
+   * The id of the last event once every event that was taken in so far is kept; undefined when there never was one.
+   * Rejects when the log ends before.
+   */
+  whenKept(): Promise<string | undefined>;
   readonly stats: EventLogStats;
   /** Keeps what is waiting (once: a store that fails loses them) and ends. Idempotent. */
   stop(): Promise<void>;
@@ -62,6 +67,13 @@ interface WaitingEvent {
   readonly event: Omit<StoredEvent, 'id'>;
   /** Given at the first try, and the same at the next: a store that kept a batch and could not say so has it once. */
   id?: string;
+}
+
+interface KeptWaiter {
+  /** Undefined: nothing but the opening of the log. */
+  readonly event: WaitingEvent | undefined;
+  readonly resolve: (lastId: string | undefined) => void;
+  readonly reject: (error: Error) => void;
 }
 
 const maxWaiting = 20_000;
@@ -82,6 +94,9 @@ export function createEventLog(options: EventLogOptions): EventLog {
   const listeners = new Set<(event: StoredEvent) => void>();
   const byType = Object.fromEntries(eventTypes.map((type) => [type, 0])) as Record<EventType, number>;
   let waiting: WaitingEvent[] = [];
+  /** Those who wait for an event (or the log's opening) to be kept. */
+  let keptWaiters: KeptWaiter[] = [];
+  let lastId: string | undefined;
   let kept = 0;
   let opened = false;
   let stopped: Promise<void> | undefined;
@@ -117,24 +132,28 @@ export function createEventLog(options: EventLogOptions): EventLog {
     }
     byType[draft.type]++;
     waiting.push({ timeMs, event });
-    if (writing === undefined && retry === undefined) writing = new Promise(setImmediate).then(() => write());
+    startWriting();
   }
 
   /** Keeps everything that waits, batch by batch; ends at the first failure, having set a timer. */
   async function write(): Promise<void> {
     try {
       await open();
+      tellKept(({ event }) => event === undefined);
       while (waiting.length > 0) {
         const batch = waiting.slice(0, batchSize).map((one): StoredEvent => {
           one.id ??= ids.next(one.timeMs);
           return { ...one.event, id: one.id };
         });
         await journal.append(batch.map((event) => [event.id, event] as const));
+        const done = new Set(waiting.slice(0, batch.length));
         waiting = waiting.slice(batch.length);
         kept += batch.length;
+        lastId = batch.at(-1)?.id;
         if (retryMs > firstRetryMs) log.info({ waiting: waiting.length }, 'events are kept again');
         retryMs = firstRetryMs;
         for (const event of batch) tell(event);
+        tellKept(({ event }) => event !== undefined && done.has(event));
         await cutByCount();
       }
       writing = undefined;
@@ -156,8 +175,19 @@ export function createEventLog(options: EventLogOptions): EventLog {
     if (opened) return;
     const [newest] = await journal.read({ newestFirst: true, limit: 1 });
     if (newest !== undefined) ids.see(newest[0]);
+    lastId = newest?.[0];
     kept = await journal.count();
     opened = true;
+  }
+
+  function tellKept(isDue: (waiter: KeptWaiter) => boolean): void {
+    const due = keptWaiters.filter(isDue);
+    keptWaiters = keptWaiters.filter((waiter) => !due.includes(waiter));
+    for (const { event, resolve } of due) resolve(event?.id ?? lastId);
+  }
+
+  function startWriting(): void {
+    if (writing === undefined && retry === undefined) writing = new Promise(setImmediate).then(() => write());
   }
 
   function tell(event: StoredEvent): void {
@@ -204,6 +234,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     await writing;
     if (waiting.length > 0) await write();
     if (waiting.length > 0) log.error({ lost: waiting.length }, 'events are lost: the store could not keep them');
+    for (const { reject } of keptWaiters.splice(0)) reject(new Error('the event log has ended'));
     listeners.clear();
   }
 
@@ -234,6 +265,15 @@ export function createEventLog(options: EventLogOptions): EventLog {
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    whenKept() {
+      const event = waiting.at(-1);
+      if (opened && event === undefined) return Promise.resolve(lastId);
+      if (stopped !== undefined) return Promise.reject(new Error('the event log has ended'));
+      return new Promise((resolve, reject) => {
+        keptWaiters.push({ event, resolve, reject });
+        startWriting();
+      });
     },
     stop() {
       stopped ??= stop();

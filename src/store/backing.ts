@@ -12,6 +12,8 @@ export interface KeyRange {
 
 /** What a database must be able to do to carry a store: texts by key, in spaces that do not meet. */
 export interface Backing {
+  /** False where it forgets with the process. */
+  readonly isDurable: boolean;
   get(space: string, key: string): Promise<string | undefined>;
   /** All or nothing, durable when the promise resolves. */
   write(space: string, changes: readonly Change[]): Promise<void>;

@@ -13,6 +13,7 @@ export async function openLevelBacking(folder: string, log: Logger): Promise<Bac
   await makeFolder(folder);
   const db = await openDatabase(folder, log);
   return {
+    isDurable: true,
     get: (space, key) => db.get(place(space, key)),
     write: (space, changes) =>
       db.batch(

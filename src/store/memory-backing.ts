@@ -18,6 +18,7 @@ export function createMemoryBacking(): Backing {
   }
 
   return {
+    isDurable: false,
     get: (name, key) => Promise.resolve(spaceOf(name).get(key)),
     write(name, changes) {
       const space = spaceOf(name);

@@ -45,6 +45,7 @@ export function storeOver(backing: Backing, log: Logger): Store {
   }
 
   return {
+    isDurable: backing.isDurable,
     collection(name, read) {
       const space = spaceOf('collection', name);
       return {
@@ -55,6 +56,13 @@ export function storeOver(backing: Backing, log: Logger): Store {
           }),
         set: (key, value) => using(() => backing.write(space, [[checkedKey(key), encode(value)]])),
         delete: (key) => using(() => backing.write(space, [[checkedKey(key), undefined]])),
+        write: (changes) =>
+          using(() =>
+            backing.write(
+              space,
+              changes.map(([key, value]) => [checkedKey(key), value === undefined ? undefined : encode(value)]),
+            ),
+          ),
         entries: () => using(async () => decodeAll(space, await backing.range(space, {}), read)),
       };
     },

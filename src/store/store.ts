@@ -4,6 +4,8 @@ export interface Collection<T> {
   /** Durable when the promise resolves. */
   set(key: string, value: T): Promise<void>;
   delete(key: string): Promise<void>;
+  /** Sets, or removes where the value is undefined; all or nothing, durable when the promise resolves. */
+  write(changes: readonly (readonly [key: string, value: T | undefined])[]): Promise<void>;
   /** Every document, by key in ascending order (of UTF-8 bytes). */
   entries(): Promise<(readonly [key: string, value: T])[]>;
 }
@@ -35,6 +37,8 @@ export interface Journal<T> {
  * Every promise rejects with an Error when the store cannot be reached, is full or is closed; a TypeError tells of a key, name or value that is not allowed.
  */
 export interface Store {
+  /** False where it forgets with the process. */
+  readonly isDurable: boolean;
   /**
    * @param name letters, digits and `-`, at most 64; e.g. `intents`.
    * @param read checks a kept document; undefined where it cannot be understood (it is then left out, with a line in the log).

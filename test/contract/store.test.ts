@@ -77,6 +77,28 @@ describe.each([embedded, memory])('the %p store', (makeSubject) => {
       expect(await things.entries()).toEqual([]);
     });
 
+    it('writes many at once: sets and removes, or nothing where one is not allowed', async () => {
+      const things = store.collection('things', readThing);
+      await things.write([
+        ['a', thing(1)],
+        ['b', thing(2)],
+      ]);
+      await things.write([
+        ['a', undefined],
+        ['b', thing(3)],
+        ['c', thing(4)],
+      ]);
+      const all = [
+        ['b', thing(3)],
+        ['c', thing(4)],
+      ];
+      expect(await things.entries()).toEqual(all);
+      const bad = [['d', thing(5)] as const, ['', thing(6)] as const];
+      await expect(things.write(bad)).rejects.toThrow(TypeError);
+      expect(await things.entries()).toEqual(all);
+      await things.write([]);
+    });
+
     it("lists by the bytes of the keys' UTF-8", async () => {
       const things = store.collection('things', readThing);
       // U+FF5E comes after U+1F3A5 in UTF-16 units, before it in UTF-8.
@@ -218,6 +240,7 @@ describe.each([embedded, memory])('the %p store', (makeSubject) => {
     await store.journal('events', readThing).append([['1', thing(2)]]);
     await store.close();
     store = await subject.open(recording.log);
+    expect(store.isDurable).toBe(subject.keeps);
     const kept = subject.keeps ? 1 : 0;
     expect(await store.collection('things', readThing).entries()).toHaveLength(kept);
     expect(await store.journal('events', readThing).count()).toBe(kept);

@@ -1,0 +1,215 @@
+import type { Emit } from './event';
+
+/** A server that has a stream, and how that is known. */
+export interface StreamHolder {
+  readonly server: string;
+  /** When the publisher came there, in ms since 1970; 0 when the server did not say. */
+  readonly publisherSinceMs: number;
+  /** `inventory`, `lookup` or `push`. */
+  readonly evidence: string;
+}
+
+/** Who has a stream now. */
+export interface StreamHolders {
+  /** The one that has it for viewers first; empty when nobody has it. */
+  readonly holders: readonly StreamHolder[];
+  /** Several holders are wanted: no conflict. */
+  readonly isReplicated: boolean;
+}
+
+/** What was told last of a stream that is live. */
+export interface ToldStream {
+  readonly server: string;
+  /** It was told that several servers have it, and that lasts. */
+  readonly inConflict: boolean;
+}
+
+export interface StreamEventsOptions {
+  /** How long a stream may be away before it has ended, and be on several servers before that is a conflict. */
+  readonly endGraceMs: number;
+  readonly holdersOf: (stream: string) => StreamHolders;
+  readonly emit: Emit;
+  /** False while the log has more than enough to do: what changed is looked at again later. */
+  readonly canEmit: () => boolean;
+  /** Why a server has not got a stream any more, in a sentence. */
+  readonly whyGone: (server: string) => string;
+  /** Called whenever what was told of a stream became something else; undefined: it is not live. */
+  readonly onTold: (stream: string, told: ToldStream | undefined) => void;
+  /**
+   * Unix ms. A stream whose publisher is older, or of unknown age, and which is found before `complete`, is no news: it is taken as told.
+   * Undefined: what earlier processes told is known (`restore`), and so whatever else is there is news.
+   */
+  readonly oldBeforeMs?: number | undefined;
+}
+
+/** Tells when streams start, end, move from server to server, or are on several of them. */
+export interface StreamEvents {
+  /** What an earlier process told. Before anything else. */
+  restore(stream: string, told: ToldStream): void;
+  /** A server began or ceased to hold the stream. */
+  changed(stream: string, nowMs: number): void;
+  /** Every server has said once what it has: what was told of before and is nowhere begins to end. */
+  complete(): void;
+  /** Does what is due. To be called some times in each `endGraceMs`. */
+  tick(nowMs: number): void;
+  /** Streams that are live as told, and those that something may be told of soon. */
+  readonly stats: { readonly streams: number; readonly pending: number };
+}
+
+/** What will be told unless it passes. */
+interface Pending {
+  readonly what: 'end' | 'conflict';
+  readonly dueMs: number;
+}
+
+// A tick is a moment in which nobody else gets a turn.
+const maxLooks = 1000;
+
+/**
+ * It compares what was told of a stream with what is, whenever one of them may have changed. So nothing has to be kept of what came in between,
+ * however much that is, and a process that takes over goes on where the other one stopped.
+ */
+export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
+  const { endGraceMs, holdersOf, emit, canEmit, whyGone, onTold, oldBeforeMs } = options;
+  /** The server of each stream that is live. */
+  const servers = new Map<string, string>();
+  const conflicts = new Set<string>();
+  /** In the order of dueMs: all wait equally long, and who is put in again goes to the end. */
+  const pending = new Map<string, Pending>();
+  /** Restored, and not seen since. */
+  const unseen = new Set<string>();
+  /** Changed while too much was to be told. */
+  const postponed = new Set<string>();
+  let isComplete = false;
+
+  function tell(stream: string, server: string | undefined): void {
+    if (server === undefined) {
+      servers.delete(stream);
+      conflicts.delete(stream);
+      onTold(stream, undefined);
+    } else {
+      servers.set(stream, server);
+      onTold(stream, { server, inConflict: conflicts.has(stream) });
+    }
+  }
+
+  /** True when `what` has lasted for the grace; else it is pending from now on. */
+  function hasLasted(stream: string, what: Pending['what'], nowMs: number): boolean {
+    const since = pending.get(stream);
+    if (since?.what === what && nowMs >= since.dueMs) {
+      pending.delete(stream);
+      return true;
+    }
+    if (since?.what !== what) {
+      pending.delete(stream);
+      pending.set(stream, { what, dueMs: nowMs + endGraceMs });
+    }
+    return false;
+  }
+
+  function look(stream: string, nowMs: number): void {
+    if (!canEmit()) {
+      postponed.add(stream);
+      return;
+    }
+    postponed.delete(stream);
+    unseen.delete(stream);
+    const { holders, isReplicated } = holdersOf(stream);
+    const told = servers.get(stream);
+    const [first] = holders;
+    if (first === undefined) {
+      if (told === undefined) pending.delete(stream);
+      else if (hasLasted(stream, 'end', nowMs)) {
+        const lastKnown = { stream, server: told };
+        tell(stream, undefined);
+        emit({ type: 'stream.ended', ...lastKnown, reason: whyGone(told), evidence: 'inventory' });
+      }
+      return;
+    }
+    if (told === undefined) start(stream, first);
+    else if (told !== first.server && !(isReplicated && holders.some(({ server }) => server === told))) {
+      move(stream, told, holders);
+    }
+    lookForConflict(stream, holders, isReplicated, nowMs);
+  }
+
+  function start(stream: string, { server, publisherSinceMs, evidence }: StreamHolder): void {
+    tell(stream, server);
+    if (oldBeforeMs !== undefined && !isComplete && publisherSinceMs < oldBeforeMs) return;
+    emit({ type: 'stream.started', stream, server, evidence, data: sinceOf(publisherSinceMs) });
+  }
+
+  function move(stream: string, from: string, holders: readonly StreamHolder[]): void {
+    const [to] = holders;
+    if (to === undefined) return;
+    const { server, publisherSinceMs, evidence } = to;
+    const isStillThere = holders.some((holder) => holder.server === from);
+    const reason = isStillThere ? `${server} has the newer publisher` : `its publisher came to ${server}`;
+    tell(stream, server);
+    emit({ type: 'stream.moved', stream, server, reason, evidence, data: { from, ...sinceOf(publisherSinceMs) } });
+  }
+
+  function lookForConflict(
+    stream: string,
+    holders: readonly StreamHolder[],
+    isReplicated: boolean,
+    nowMs: number,
+  ): void {
+    const isConflict = holders.length > 1 && !isReplicated;
+    const server = servers.get(stream);
+    if (!isConflict || conflicts.has(stream)) pending.delete(stream);
+    if (server === undefined || isConflict === conflicts.has(stream)) return;
+    if (!isConflict) {
+      conflicts.delete(stream);
+      tell(stream, server);
+    } else if (hasLasted(stream, 'conflict', nowMs)) {
+      conflicts.add(stream);
+      tell(stream, server);
+      const all = holders.map((holder) => holder.server);
+      const reason = `it has publishers on ${all.join(' and ')}; ${server} has the newest`;
+      emit({ type: 'stream.conflict', stream, server, reason, evidence: 'inventory', data: { servers: all } });
+    }
+  }
+
+  return {
+    restore(stream, { server, inConflict }) {
+      servers.set(stream, server);
+      if (inConflict) conflicts.add(stream);
+      unseen.add(stream);
+    },
+    changed: look,
+    complete() {
+      isComplete = true;
+      for (const stream of unseen) postponed.add(stream);
+      unseen.clear();
+    },
+    tick(nowMs) {
+      let looks = 0;
+      for (const stream of postponed) {
+        if (!canEmit() || looks++ >= maxLooks) return;
+        look(stream, nowMs);
+      }
+      for (const [stream, { dueMs }] of pending) {
+        if (dueMs > nowMs || !canEmit() || looks++ >= maxLooks) break;
+        look(stream, nowMs);
+      }
+      // The newest publisher may change without any server coming or going.
+      for (const stream of conflicts) {
+        if (!canEmit() || looks++ >= maxLooks) return;
+        look(stream, nowMs);
+      }
+    },
+    stats: {
+      get streams() {
+        return servers.size;
+      },
+      get pending() {
+        return pending.size + postponed.size;
+      },
+    },
+  };
+}
+
+function sinceOf(publisherSinceMs: number): { publisherSince?: string } {
+  return publisherSinceMs > 0 ? { publisherSince: new Date(publisherSinceMs).toISOString() } : {};
+}

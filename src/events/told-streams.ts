@@ -1,0 +1,113 @@
+import type { Logger } from '../log';
+import type { Store } from '../store';
+import type { StoredEvent } from './event';
+import type { EventLog } from './event-log';
+import type { ToldStream } from './stream-events';
+
+/** What was told of the streams, kept for the next process. */
+export interface ToldStreams {
+  /** What is live as told by earlier processes; undefined when there was none. @throws Error when the store cannot be read. */
+  load(): Promise<ReadonlyMap<string, ToldStream> | undefined>;
+  /** What was told of a stream became this; undefined: it has ended. The event, if any, is emitted in the same turn. */
+  note(stream: string, told: ToldStream | undefined): void;
+  /** Keeps what was noted and ends. */
+  stop(): Promise<void>;
+}
+
+/** The state up to an event, under a key that no stream can have. */
+const markKey = '!';
+const everyMs = 1000;
+const batchSize = 1000;
+
+type Kept = ToldStream | { readonly throughId: string };
+
+/**
+ * The event log is what counts; this is a short cut through it, which lags behind by a second or so. So both agree however the process ends:
+ * who loads it goes through the events that came after.
+ */
+export function createToldStreams({
+  store,
+  events,
+  log,
+}: {
+  readonly store: Store;
+  readonly events: Pick<EventLog, 'list' | 'whenKept'>;
+  readonly log: Logger;
+}): ToldStreams {
+  const collection = store.collection('told-streams', readKept);
+  let noted = new Map<string, ToldStream | undefined>();
+  let hasFailed = false;
+
+  async function save(): Promise<void> {
+    if (noted.size === 0) return;
+    const taken = noted;
+    noted = new Map();
+    try {
+      // What is kept here must be in the log before: else an end of this process would lose the event.
+      const throughId = await events.whenKept();
+      const changes = [...taken];
+      for (let from = 0; from < changes.length; from += batchSize) {
+        await collection.write(changes.slice(from, from + batchSize));
+      }
+      await collection.set(markKey, { throughId: throughId ?? '' });
+      hasFailed = false;
+    } catch (error) {
+      // Newer notes are in force.
+      noted = new Map([...taken, ...noted]);
+      if (!hasFailed) log.warn({ error: String(error) }, 'what was told of streams cannot be kept; it is tried again');
+      hasFailed = true;
+    }
+  }
+
+  let saving = Promise.resolve();
+  const timer = setInterval(() => {
+    saving = saving.then(save);
+  }, everyMs);
+  timer.unref();
+
+  return {
+    async load() {
+      const told = new Map<string, ToldStream>();
+      let mark: string | undefined;
+      for (const [key, value] of await collection.entries()) {
+        if ('throughId' in value) mark = value.throughId;
+        else told.set(key, value);
+      }
+      const hasHistory = mark !== undefined || told.size > 0;
+      let after = mark ?? '0';
+      for (;;) {
+        const list = await events.list({ after, limit: batchSize });
+        const last = list.at(-1);
+        if (last === undefined) return hasHistory || told.size > 0 ? told : undefined;
+        for (const event of list) apply(told, event);
+        after = last.id;
+      }
+    },
+    note(stream, value) {
+      if (store.isDurable) noted.set(stream, value);
+    },
+    async stop() {
+      clearInterval(timer);
+      await saving;
+      await save();
+    },
+  };
+}
+
+function apply(told: Map<string, ToldStream>, { type, data }: StoredEvent): void {
+  const { stream, server, evidence } = data;
+  if (typeof stream !== 'string' || typeof server !== 'string') return;
+  if (type === 'stream.ended') told.delete(stream);
+  else if (type === 'stream.conflict') told.set(stream, { server, inConflict: true });
+  // An operator's order is told too; where the stream is does not change by it.
+  else if (type === 'stream.started' || (type === 'stream.moved' && evidence !== 'operator')) {
+    told.set(stream, { server, inConflict: told.get(stream)?.inConflict ?? false });
+  }
+}
+
+function readKept(value: unknown): Kept | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if ('throughId' in value && typeof value.throughId === 'string') return { throughId: value.throughId };
+  if (!('server' in value) || typeof value.server !== 'string') return undefined;
+  return { server: value.server, inConflict: 'inConflict' in value && value.inConflict === true };
+}

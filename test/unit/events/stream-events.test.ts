@@ -1,0 +1,367 @@
+import {
+  createStreamEvents,
+  type StreamEvents,
+  type StreamEventsOptions,
+  type ToldStream,
+} from '../../../src/events/stream-events';
+
+/** A fleet written by the test, and what was told of it, a word and the servers an event. */
+function watch(options: Partial<StreamEventsOptions> = {}) {
+  const fleet = new Map<string, { server: string; sinceMs: number }[]>();
+  const told: string[] = [];
+  const kept = new Map<string, ToldStream | undefined>();
+  let isReplicated = false;
+  let room = Number.POSITIVE_INFINITY;
+  const events: StreamEvents = createStreamEvents({
+    endGraceMs: 3000,
+    holdersOf: (stream) => ({
+      holders: (fleet.get(stream) ?? []).map(({ server, sinceMs }) => ({
+        server,
+        publisherSinceMs: sinceMs,
+        evidence: 'inventory',
+      })),
+      isReplicated,
+    }),
+    emit: ({ type, stream, server, data }) => {
+      room--;
+      const more = type === 'stream.moved' ? `${String(data?.['from'])}>` : '';
+      const all = type === 'stream.conflict' ? ` of ${String(data?.['servers'])}` : '';
+      told.push(`${type.slice('stream.'.length)} ${stream ?? ''} ${more}${server ?? ''}${all}`);
+    },
+    canEmit: () => room > 0,
+    whyGone: () => 'its publisher left',
+    onTold: (stream, value) => kept.set(stream, value),
+    ...options,
+  });
+  return {
+    events,
+    told,
+    kept,
+    setRoom: (value: number) => {
+      room = value;
+    },
+    replicate: () => {
+      isReplicated = true;
+    },
+    /** The chosen holder first; a number after @ is when its publisher came. */
+    holders: (nowMs: number, stream: string, servers: string) => {
+      const list = servers === '' ? [] : servers.split(' ');
+      fleet.set(
+        stream,
+        list.map((text) => ({ server: text.split('@')[0] ?? '', sinceMs: Number(text.split('@')[1] ?? 1) })),
+      );
+      events.changed(stream, nowMs);
+    },
+  };
+}
+
+/** Steps `[ms, servers]` of stream `s`, with a tick every 100 ms in between, and what is told until 20 s. */
+const rows: [name: string, steps: [number, string][], told: string[]][] = [
+  ['a stream starts', [[0, 'a']], ['started s a']],
+  [
+    'and ends after the grace',
+    [
+      [0, 'a'],
+      [5000, ''],
+    ],
+    ['started s a', 'ended s a'],
+  ],
+  [
+    'a publisher that returns within the grace is no end',
+    [
+      [0, 'a'],
+      [5000, ''],
+      [7900, 'a'],
+    ],
+    ['started s a'],
+  ],
+  [
+    'a publisher that flaps forever is no end',
+    [
+      [0, 'a'],
+      [1000, ''],
+      [3000, 'a'],
+      [4000, ''],
+      [6500, 'a'],
+      [7000, ''],
+      [9900, 'a'],
+    ],
+    ['started s a'],
+  ],
+  [
+    'a publisher that returns after the grace starts again',
+    [
+      [0, 'a'],
+      [5000, ''],
+      [8100, 'a'],
+    ],
+    ['started s a', 'ended s a', 'started s a'],
+  ],
+  [
+    'on another server within the grace it has moved',
+    [
+      [0, 'a'],
+      [5000, ''],
+      [6000, 'b'],
+    ],
+    ['started s a', 'moved s a>b'],
+  ],
+  [
+    'on another server after the grace it starts there',
+    [
+      [0, 'a'],
+      [5000, ''],
+      [8200, 'b'],
+    ],
+    ['started s a', 'ended s a', 'started s b'],
+  ],
+  [
+    'a new publisher elsewhere before the old one is noticed to be gone: moved, no conflict',
+    [
+      [0, 'a'],
+      [5000, 'b a'],
+      [7900, 'b'],
+    ],
+    ['started s a', 'moved s a>b'],
+  ],
+  [
+    'an older publisher elsewhere for a moment: nothing',
+    [
+      [0, 'a'],
+      [5000, 'a b'],
+      [7000, 'a'],
+    ],
+    ['started s a'],
+  ],
+  [
+    'an older publisher elsewhere that stays: a conflict',
+    [
+      [0, 'a'],
+      [5000, 'a b'],
+    ],
+    ['started s a', 'conflict s a of a,b'],
+  ],
+  [
+    'two publishers that stay: moved and a conflict, each once',
+    [
+      [0, 'a'],
+      [5000, 'b a'],
+      [9000, 'b a'],
+    ],
+    ['started s a', 'moved s a>b', 'conflict s b of b,a'],
+  ],
+  [
+    'the loser of a conflict leaves: nothing',
+    [
+      [0, 'a'],
+      [5000, 'a b'],
+      [9000, 'a'],
+    ],
+    ['started s a', 'conflict s a of a,b'],
+  ],
+  [
+    'the winner of a conflict leaves: moved',
+    [
+      [0, 'a'],
+      [5000, 'a b'],
+      [9000, 'b'],
+    ],
+    ['started s a', 'conflict s a of a,b', 'moved s a>b'],
+  ],
+  [
+    'a second conflict is told again',
+    [
+      [0, 'a'],
+      [1000, 'a b'],
+      [5000, 'a'],
+      [6000, 'a b'],
+    ],
+    ['started s a', 'conflict s a of a,b', 'conflict s a of a,b'],
+  ],
+  [
+    'a conflict that a third one joins is told once',
+    [
+      [0, 'a'],
+      [1000, 'a b'],
+      [5000, 'a b c'],
+    ],
+    ['started s a', 'conflict s a of a,b'],
+  ],
+  [
+    'both leave a conflict',
+    [
+      [0, 'a'],
+      [1000, 'a b'],
+      [5000, ''],
+    ],
+    ['started s a', 'conflict s a of a,b', 'ended s a'],
+  ],
+  [
+    'a conflict about to be told that ends in nobody: the grace begins anew',
+    [
+      [0, 'a'],
+      [1000, 'a b'],
+      [3900, ''],
+      [6800, 'a'],
+    ],
+    ['started s a'],
+  ],
+  [
+    'moves on and on',
+    [
+      [0, 'a'],
+      [1000, 'b'],
+      [2000, 'c'],
+      [3000, 'a'],
+    ],
+    ['started s a', 'moved s a>b', 'moved s b>c', 'moved s c>a'],
+  ],
+  [
+    'the newest publisher of a conflict changes with no server coming or going',
+    [
+      [0, 'a'],
+      [1000, 'a b'],
+      [9000, '=b a'],
+    ],
+    ['started s a', 'conflict s a of a,b', 'moved s a>b'],
+  ],
+];
+
+describe('events of a stream', () => {
+  it.each(rows)('%s', (_, steps, expected) => {
+    const { events, told, holders } = watch();
+    for (let nowMs = 0; nowMs <= 20_000; nowMs += 100) {
+      for (const [atMs, servers] of steps) if (atMs === nowMs) holders(nowMs, 's', servers.replace('=', ''));
+      events.tick(nowMs);
+    }
+    expect(told).toEqual(expected);
+    expect(events.stats.pending).toBe(0);
+  });
+
+  it('ends at the end of the grace, not earlier, nor much later', () => {
+    const { events, told, holders } = watch();
+    holders(0, 's', 'a');
+    holders(1000, 's', '');
+    events.tick(3999);
+    expect(told).toEqual(['started s a']);
+    events.tick(4000);
+    expect(told).toEqual(['started s a', 'ended s a']);
+    expect(events.stats).toEqual({ streams: 0, pending: 0 });
+  });
+
+  it('knows neither conflicts nor moves among replicas that are wanted', () => {
+    const { events, told, holders, replicate } = watch();
+    replicate();
+    holders(0, 's', 'a');
+    holders(100, 's', 'b a');
+    holders(200, 's', 'c b a');
+    events.tick(9000);
+    expect(told).toEqual(['started s a']);
+    holders(9000, 's', 'c b');
+    expect(told).toEqual(['started s a', 'moved s a>c']);
+  });
+
+  it('tells why a stream ended, and since when its publisher is there', () => {
+    const drafts: unknown[] = [];
+    const { events, holders } = watch({
+      emit: (draft) => drafts.push(draft),
+      whyGone: (server) => `${server} is DOWN`,
+    });
+    holders(0, 's', 'a@1700000000000');
+    holders(0, 's', '');
+    events.tick(3000);
+    expect(drafts).toEqual([
+      {
+        type: 'stream.started',
+        stream: 's',
+        server: 'a',
+        evidence: 'inventory',
+        data: { publisherSince: '2023-11-14T22:13:20.000Z' },
+      },
+      { type: 'stream.ended', stream: 's', server: 'a', reason: 'a is DOWN', evidence: 'inventory' },
+    ]);
+  });
+
+  describe('after a restart', () => {
+    it('says nothing of what is as it was, and tells what changed meanwhile', () => {
+      const { events, told, holders } = watch();
+      for (const stream of ['same', 'gone', 'moved', 'returned']) {
+        events.restore(stream, { server: 'a', inConflict: false });
+      }
+      holders(0, 'same', 'a');
+      holders(0, 'moved', 'b');
+      holders(0, 'new', 'a');
+      events.tick(10_000);
+      // Not before every server has told: it may be on one that was not asked yet.
+      expect(told).toEqual(['moved moved a>b', 'started new a']);
+      events.complete();
+      events.tick(10_000);
+      holders(11_000, 'returned', 'a');
+      events.tick(12_999);
+      expect(told).toHaveLength(2);
+      events.tick(13_000);
+      expect(told).toEqual(['moved moved a>b', 'started new a', 'ended gone a']);
+    });
+
+    it('does not tell a conflict again that lasts', () => {
+      const { events, told, holders } = watch();
+      events.restore('s', { server: 'a', inConflict: true });
+      holders(0, 's', 'a b');
+      events.tick(9000);
+      expect(told).toEqual([]);
+    });
+
+    it('without history: what was there before is known, what came since is told', () => {
+      const { events, told, kept, holders } = watch({ oldBeforeMs: 1000 });
+      holders(0, 'old', 'a@999');
+      holders(0, 'of unknown age', 'a@0');
+      holders(0, 'new', 'a@1000');
+      events.complete();
+      holders(0, 'later', 'a@1');
+      expect(told).toEqual(['started new a', 'started later a']);
+      expect([...kept.keys()]).toEqual(['old', 'of unknown age', 'new', 'later']);
+      holders(0, 'old', '');
+      events.tick(3000);
+      expect(told.at(-1)).toBe('ended old a');
+    });
+  });
+
+  it('keeps what it told: what another process would restore', () => {
+    const { events, kept, holders } = watch();
+    holders(0, 's', 'a');
+    expect(kept.get('s')).toEqual({ server: 'a', inConflict: false });
+    holders(0, 's', 'b a');
+    expect(kept.get('s')).toEqual({ server: 'b', inConflict: false });
+    events.tick(3000);
+    expect(kept.get('s')).toEqual({ server: 'b', inConflict: true });
+    holders(3000, 's', 'b');
+    expect(kept.get('s')).toEqual({ server: 'b', inConflict: false });
+    holders(3000, 's', '');
+    events.tick(6000);
+    expect(kept.get('s')).toBeUndefined();
+  });
+
+  it('tells as much as is wanted at a time, and loses nothing', () => {
+    const { events, told, holders, setRoom } = watch();
+    setRoom(10);
+    const names = Array.from({ length: 5000 }, (_, n) => `s${n}`);
+    for (const stream of names) holders(0, stream, 'a');
+    expect(told).toHaveLength(10);
+    expect(events.stats.pending).toBe(4990);
+    setRoom(1_000_000);
+    let ticks = 0;
+    while (events.stats.pending > 0 && ticks++ < 100) events.tick(ticks * 100);
+    expect(ticks).toBe(5);
+    expect(told.sort()).toEqual(names.map((stream) => `started ${stream} a`).sort());
+    // A server is lost.
+    setRoom(0);
+    told.length = 0;
+    for (const stream of names) holders(10_000, stream, '');
+    events.tick(20_000);
+    expect(told).toEqual([]);
+    setRoom(1_000_000);
+    for (let nowMs = 20_000; nowMs < 30_000; nowMs += 100) events.tick(nowMs);
+    expect(told.sort()).toEqual(names.map((stream) => `ended ${stream} a`).sort());
+    expect(events.stats).toEqual({ streams: 0, pending: 0 });
+  });
+});
