@@ -27,6 +27,30 @@ const streamShape = z.looseObject({
 
 export const streamsShape = z.looseObject({ streams: z.array(streamShape), total: z.number(), next: text });
 
+const moveShape = z.looseObject({ stream: z.string(), server: z.string(), reason: text, operator: text, since: text });
+
+export const movesShape = z.looseObject({ moves: z.array(moveShape) });
+export const streamMoveShape = z.looseObject({ stream: z.string(), move: moveShape.nullish() });
+
+/** What control knows of a server. */
+export const controlledShape = z.looseObject({
+  name: z.string(),
+  intent: z.looseObject({ kind: z.string(), reason: text, operator: text, since: text, deadline: text }).nullish(),
+  wanted: z.string(),
+  because: text,
+  nodes: z
+    .array(
+      z.looseObject({ node: z.string(), operational: text, administrative: text, weight: number, viewers: number }),
+    )
+    .nullish(),
+  viewersLeft: number,
+  onlyHere: z.array(z.string()).nullish(),
+  onlyHereCount: number,
+  safeToStop: z.boolean(),
+  notSafeBecause: text,
+});
+export type Controlled = z.infer<typeof controlledShape>;
+
 export const serversShape = z.looseObject({
   servers: z.array(
     z.looseObject({
@@ -43,9 +67,22 @@ export const serversShape = z.looseObject({
       }),
       streams: number,
       readers: number,
+      control: controlledShape.nullish(),
     }),
   ),
 });
+
+const eventShape = z.looseObject({
+  id: z.string(),
+  time: z.string(),
+  type: z.string(),
+  subject: text,
+  data: z.record(z.string(), z.unknown()),
+});
+export type ShownEvent = z.infer<typeof eventShape>;
+export const eventsShape = z.looseObject({ events: z.array(eventShape), next: text });
+/** One event as it comes in a stream. */
+export const streamedEventShape = eventShape;
 
 export const explanationShape = z.looseObject({
   stream: z.string(),
@@ -56,6 +93,19 @@ export const explanationShape = z.looseObject({
   evidence: z.array(
     z.looseObject({ server: z.string(), says: z.string(), source: text, ageMs: number, stale: z.boolean().nullish() }),
   ),
+  move: moveShape.nullish(),
+  haproxy: z
+    .array(
+      z.looseObject({
+        node: z.string(),
+        lastServer: text,
+        route: text,
+        sessions: z.record(z.string(), z.number()).nullish(),
+        error: text,
+      }),
+    )
+    .nullish(),
+  next: z.array(z.string()).nullish(),
 });
 
 /** An error of the API (RFC 9457). */

@@ -1,5 +1,6 @@
-import { type Dispatcher, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import type { z } from 'zod';
+import type { AgentAccess, AgentPlace } from './agent-options';
 import { problemShape } from './api-shapes';
 import { type ExitCode, exitCodes } from './terminal';
 
@@ -8,25 +9,76 @@ export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly exitCode: ExitCode; readonly message: string };
 
+/** A change to ask for; its body is sent as JSON, with the token where it goes over TCP. */
+export interface Order {
+  readonly method: 'POST' | 'DELETE';
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
 const timeoutMs = 10_000;
+/** A change waits until HAProxy has taken it over. */
+const orderTimeoutMs = 20_000;
 const largestAnswerBytes = 64 * 1024 * 1024;
 
 /**
- * GET of a path of the HTTP API, which must answer in the given shape within 10 seconds.
- * `url` is where the agent listens, without a slash at its end. What goes wrong is a value.
+ * GET of a path of the HTTP API (or the change of an order), which must answer in the given shape within 10 seconds (20 for a change).
+ * A place where nobody can be reached gives way to the next. What goes wrong is a value.
  */
-export async function askAgent<T>(url: string, path: string, shape: z.ZodType<T>): Promise<Answer<T>> {
-  const signal = AbortSignal.timeout(timeoutMs);
-  try {
-    const response = await request(url + path, { headers: { accept: 'application/json' }, signal });
-    const body = await readBody(response.body);
-    return body === undefined
-      ? noAgent(url, `it answers with more than ${largestAnswerBytes} bytes`)
-      : readAnswer(url, response.statusCode, body, shape);
-  } catch (error) {
-    const message = signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(error);
-    return { ok: false, exitCode: exitCodes.unreachable, message: `no agent at ${url}: ${message}` };
+export async function askAgent<T>(
+  { places, token }: AgentAccess,
+  path: string,
+  shape: z.ZodType<T>,
+  order?: Order,
+): Promise<Answer<T>> {
+  const failures: string[] = [];
+  for (const place of places) {
+    const waitMs = order === undefined ? timeoutMs : orderTimeoutMs;
+    const signal = AbortSignal.timeout(waitMs);
+    const dispatcher = dispatcherFor(place);
+    try {
+      const headers = { accept: 'application/json', ...(order === undefined ? {} : orderHeaders(place, token)) };
+      const response = await request(place.url + path, {
+        headers,
+        signal,
+        dispatcher,
+        ...(order === undefined ? {} : { method: order.method, body: JSON.stringify(order.body) }),
+      });
+      const body = await readBody(response.body);
+      if (body === undefined) return noAgent(place, `it answers with more than ${largestAnswerBytes} bytes`);
+      return readAnswer(place, response.statusCode, body, shape);
+    } catch (error) {
+      const reason = signal.aborted ? `no answer within ${waitMs / 1000} s` : reasonOf(error);
+      failures.push(`no agent at ${placeName(place)}: ${reason}`);
+      if (!isNobody(error)) break;
+    } finally {
+      void dispatcher.destroy();
+    }
   }
+  return { ok: false, exitCode: exitCodes.unreachable, message: failures.join('; ') };
+}
+
+/** The connections to one place; the caller destroys them. */
+export function dispatcherFor({ socketPath }: AgentPlace): Agent {
+  return new Agent(socketPath === undefined ? {} : { connect: { socketPath } });
+}
+
+/** The place as a person looks it up. */
+export function placeName({ url, socketPath }: AgentPlace): string {
+  return socketPath ?? url;
+}
+
+/** Whether nobody was there at all, so that another place may be tried. */
+export function isNobody(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return ['ECONNREFUSED', 'ENOENT', 'EACCES', 'EPERM', 'ENOTSOCK'].includes(code);
+}
+
+function orderHeaders({ socketPath }: AgentPlace, token: string | undefined): Record<string, string> {
+  const isOverTcp = socketPath === undefined;
+  return {
+    'content-type': 'application/json',
+    ...(isOverTcp && token !== undefined ? { authorization: `Bearer ${token}` } : {}),
+  };
 }
 
 async function readBody(body: Dispatcher.ResponseData['body']): Promise<string | undefined> {
@@ -40,35 +92,48 @@ async function readBody(body: Dispatcher.ResponseData['body']): Promise<string |
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function readAnswer<T>(url: string, status: number, body: string, shape: z.ZodType<T>): Answer<T> {
+function readAnswer<T>(place: AgentPlace, status: number, body: string, shape: z.ZodType<T>): Answer<T> {
   let json: unknown;
   try {
     json = JSON.parse(body);
   } catch {
-    return noAgent(url, `it answers ${status} and no JSON`);
+    return noAgent(place, `it answers ${status} and no JSON`);
   }
   if (status === 200) {
     const checked = shape.safeParse(json);
     if (checked.success) return { ok: true, value: checked.data };
     const where = checked.error.issues[0]?.path.join('.') ?? '';
-    return noAgent(url, `its answer lacks ${where === '' ? 'everything' : where}`);
+    return noAgent(place, `its answer lacks ${where === '' ? 'everything' : where}`);
   }
   const problem = problemShape.safeParse(json);
-  if (!problem.success) return noAgent(url, `it answers ${status}`);
-  const { title, detail, allowed } = problem.data;
-  const message = [`${title}.`, detail, typeof allowed === 'string' ? `Allowed: ${allowed}.` : undefined]
+  return problem.success
+    ? { ok: false, exitCode: exitCodes.problem, message: problemText(status, problem.data) }
+    : noAgent(place, `it answers ${status}`);
+}
+
+/** A problem of the API in one line; where a token is missing, with how to give one here. */
+export function problemText(status: number, { title, detail, allowed }: z.infer<typeof problemShape>): string {
+  return [
+    `${title}.`,
+    detail,
+    typeof allowed === 'string' ? `Allowed: ${allowed}.` : undefined,
+    status === 401 ? 'Here: --token-file, or MTXPILOT_HTTP_TOKEN.' : undefined,
+  ]
     .filter((part) => typeof part === 'string')
     .join(' ');
-  return { ok: false, exitCode: exitCodes.problem, message };
 }
 
-function noAgent(url: string, why: string): Answer<never> {
-  return { ok: false, exitCode: exitCodes.unreachable, message: `what listens at ${url} is no mtxpilot agent: ${why}` };
+function noAgent(place: AgentPlace, why: string): Answer<never> {
+  const message = `what listens at ${placeName(place)} is no mtxpilot agent: ${why}`;
+  return { ok: false, exitCode: exitCodes.unreachable, message };
 }
 
-function reasonOf(error: unknown): string {
+/** Why a request failed, in words. */
+export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ECONNREFUSED') return 'nobody listens there; is "mtxpilot agent" running, and http.listen set so?';
+  if (code === 'ENOENT') return 'there is no such socket; is "mtxpilot agent" running, and http.adminSocket set so?';
+  if (code === 'EACCES' || code === 'EPERM') return 'no permission; only the user of the agent may connect';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'there is no host of that name';
   return code ?? message;
 }

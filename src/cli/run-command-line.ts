@@ -2,9 +2,16 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../version';
 import { agent } from './agent';
 import { check } from './check';
+import { complete } from './complete';
+import { completion } from './completion';
 import { config } from './config';
 import { demo } from './demo';
+import { drain } from './drain';
+import { events } from './events';
+import { maint } from './maint';
+import { move } from './move';
 import { printableLines } from './printable';
+import { ready } from './ready';
 import { servers } from './servers';
 import { sim } from './sim';
 import { streams } from './streams';
@@ -13,14 +20,32 @@ import { where } from './where';
 import { why } from './why';
 
 /** Every command, in the order of --help. */
-const commands: readonly RegisterCommand[] = [agent, sim, demo, check, config, where, why, streams, servers];
+const commands: readonly RegisterCommand[] = [
+  agent,
+  sim,
+  demo,
+  check,
+  config,
+  where,
+  why,
+  streams,
+  servers,
+  drain,
+  maint,
+  ready,
+  move,
+  events,
+  completion,
+  complete,
+];
 
 const exitCodeHelp = `
 Exit codes:
   0  fine
-  1  a problem was found, or what was asked for was not found
+  1  a problem was found, what was asked for was not found, or a change was refused
   2  wrong usage or configuration
-  3  the agent cannot be reached`;
+  3  the agent cannot be reached
+  4  --wait: not yet, when --timeout was over`;
 
 /** Runs one command line (without the program's name) and gives its exit code. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<ExitCode> {

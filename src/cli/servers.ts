@@ -1,23 +1,26 @@
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { serversShape } from './api-shapes';
 import { askAgent } from './ask-agent';
+import { colourOf, type Paint } from './colour';
 import { formatAge } from './format-age';
-import { formatTable } from './format-table';
-import { show } from './show';
+import { type Cell, formatTable } from './format-table';
 import { exitCodes, type RegisterCommand } from './terminal';
+import { addWatchOption, showOrWatch } from './watch';
 
 type Servers = ReturnType<typeof serversShape.parse>['servers'];
 
 /** `mtxpilot servers`: the fleet, as HAProxy and the Control APIs have it. Exit code 1 when a server is in trouble. */
 export const servers: RegisterCommand = (program, terminal, exit) => {
   const command = program.command('servers').description('the servers, their states and their Control APIs');
+  addWatchOption(command);
   addAgentOptions(command, terminal.env);
-  command.action(async (options: AgentOptions) => {
-    const answer = await askAgent(options.url, '/v1/servers', serversShape);
+  command.action(async (options: AgentOptions & { readonly watch: boolean }) => {
+    const ask = () => askAgent(options.agent, '/v1/servers', serversShape);
     exit(
-      show(terminal, answer, {
+      await showOrWatch(command, terminal, ask, {
         json: options.json,
-        text: ({ servers: fleet }) => describe(fleet),
+        watch: options.watch,
+        text: ({ servers: fleet }, paint) => describe(fleet, paint),
         exitCode: ({ servers: fleet }) =>
           fleet.length === 0 || fleet.some(isInTrouble) ? exitCodes.problem : exitCodes.ok,
       }),
@@ -31,31 +34,55 @@ function isInTrouble({ operational, administrative, api }: Servers[number]): boo
   return operational === 'DOWN' || api.health === 'failing' || api.health === 'suspect';
 }
 
-function describe(fleet: Servers): string {
+function describe(fleet: Servers, paint: Paint): string {
   if (fleet.length === 0) return 'no servers are known: the agent has no answer from HAProxy, see its log\n';
-  const rows = fleet.map(({ name, address, port, operational, administrative, api, streams, readers }) => [
-    name,
-    `${address ?? '-'}:${port ?? '-'}`,
-    operational,
-    administrative,
-    api.health,
-    api.version,
-    formatAge(api.inventoryAgeMs),
-    streams,
-    readers,
-    api.lastError,
-  ]);
-  const head = [
-    'SERVER',
-    'ADDRESS',
-    'STATE',
-    'ADMIN',
-    'API',
-    'VERSION',
-    'LIST AGE',
-    'STREAMS',
-    'READERS',
-    'LAST ERROR',
-  ];
-  return formatTable(head, rows);
+  const isControlled = fleet.some(({ control }) => control !== null && control !== undefined);
+  const columns = isControlled
+    ? [...stateColumns, ...controlColumns, ...loadColumns]
+    : [...stateColumns, ...loadColumns];
+  const rows = fleet.map((server) => columns.map(([, cell]) => cell(server)));
+  return formatTable(
+    columns.map(([title]) => title),
+    rows,
+    paint,
+  );
+}
+
+type Column = readonly [title: string, cell: (server: Servers[number]) => Cell];
+
+const coloured = (text: string | null | undefined): Cell => ({ text, colour: colourOf(text) });
+
+const stateColumns: readonly Column[] = [
+  ['SERVER', ({ name }) => name],
+  ['ADDRESS', ({ address, port }) => `${address ?? '-'}:${port ?? '-'}`],
+  ['STATE', ({ operational }) => coloured(operational)],
+  ['ADMIN', ({ administrative }) => coloured(administrative)],
+];
+const controlColumns: readonly Column[] = [
+  ['WANTED', ({ control }) => coloured(control?.wanted)],
+  ['VIEWERS', ({ control }) => control?.viewersLeft],
+  ['ONLY HERE', ({ control }) => control?.onlyHereCount],
+  [
+    'STOP',
+    ({ control }) =>
+      control?.safeToStop === true ? { text: 'safe', colour: 'green' } : control === null ? undefined : 'no',
+  ],
+];
+const loadColumns: readonly Column[] = [
+  ['API', ({ api }) => coloured(api.health)],
+  ['VERSION', ({ api }) => api.version],
+  ['LIST AGE', ({ api }) => formatAge(api.inventoryAgeMs)],
+  ['STREAMS', ({ streams }) => streams],
+  ['READERS', ({ readers }) => readers],
+  ['NOTE', ({ api, control }) => api.lastError ?? intentNote(control)],
+];
+
+/** Who wants something of the server and why, or why control does. */
+function intentNote(control: Servers[number]['control']): string | undefined {
+  const intent = control?.intent;
+  if (intent === null || intent === undefined)
+    return control?.wanted === 'ready' ? undefined : (control?.because ?? undefined);
+  const until = typeof intent.deadline === 'string' ? `, maint at ${intent.deadline}` : '';
+  const reason = typeof intent.reason === 'string' && intent.reason !== '' ? `: ${intent.reason}` : '';
+  return `${intent.kind} by ${intent.operator ?? 'somebody'}${reason}${until}`;
 }

@@ -1,12 +1,13 @@
 import type { Answer } from './ask-agent';
+import { type Paint, paintFor } from './colour';
 import { printable, printableJson } from './printable';
 import { type ExitCode, exitCodes, type Terminal } from './terminal';
 
 /** How an answer is shown. */
-interface Shown<T> {
+export interface Shown<T> {
   readonly json: boolean;
-  /** For people. */
-  readonly text: (value: T) => string;
+  /** For people; it may use colours where the terminal has them. */
+  readonly text: (value: T, paint: Paint) => string;
   readonly exitCode: (value: T) => ExitCode;
 }
 
@@ -17,7 +18,7 @@ export function show<T>(terminal: Terminal, answer: Answer<T>, shown: Shown<T>):
     return answer.exitCode;
   }
   const { value } = answer;
-  terminal.stdout.write(shown.json ? `${printableJson(value)}\n` : shown.text(value));
+  terminal.stdout.write(shown.json ? `${printableJson(value)}\n` : shown.text(value, paintFor(terminal)));
   return shown.exitCode(value);
 }
 

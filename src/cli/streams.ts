@@ -2,14 +2,16 @@ import { InvalidArgumentError } from 'commander';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { streamsShape } from './api-shapes';
 import { type Answer, askAgent } from './ask-agent';
+import type { Paint } from './colour';
 import { formatAge } from './format-age';
 import { formatTable } from './format-table';
-import { show } from './show';
 import { exitCodes, type RegisterCommand } from './terminal';
+import { addWatchOption, showOrWatch } from './watch';
 
 interface StreamsOptions extends AgentOptions {
   readonly match?: string;
   readonly limit: number;
+  readonly watch: boolean;
 }
 
 type Streams = ReturnType<typeof streamsShape.parse>;
@@ -23,12 +25,13 @@ export const streams: RegisterCommand = (program, terminal, exit) => {
     .option('--match <text>', 'only streams whose name contains this')
     .option('--limit <number>', 'show at most so many', parseLimit, largestPage)
     .description('the streams that are live, their servers and publishers');
+  addWatchOption(command);
   addAgentOptions(command, terminal.env);
   command.action(async (options: StreamsOptions) => {
-    const answer = await collect(options);
     exit(
-      show(terminal, answer, {
+      await showOrWatch(command, terminal, () => collect(options), {
         json: options.json,
+        watch: options.watch,
         text: describe,
         exitCode: (found) => (found.streams.some(({ conflict }) => conflict) ? exitCodes.problem : exitCodes.ok),
       }),
@@ -37,14 +40,14 @@ export const streams: RegisterCommand = (program, terminal, exit) => {
 };
 
 /** As many pages as are needed for `limit` streams. */
-async function collect({ url, match, limit }: StreamsOptions): Promise<Answer<Streams>> {
+async function collect({ agent, match, limit }: StreamsOptions): Promise<Answer<Streams>> {
   const found: Streams['streams'] = [];
   let cursor: string | undefined;
   for (;;) {
     const query = new URLSearchParams({ limit: String(Math.min(limit - found.length, largestPage)) });
     if (match !== undefined) query.set('match', match);
     if (cursor !== undefined) query.set('cursor', cursor);
-    const answer = await askAgent(url, `/v1/streams?${query.toString()}`, streamsShape);
+    const answer = await askAgent(agent, `/v1/streams?${query.toString()}`, streamsShape);
     if (!answer.ok) return answer;
     const { streams: page, total, next } = answer.value;
     found.push(...page);
@@ -56,7 +59,7 @@ async function collect({ url, match, limit }: StreamsOptions): Promise<Answer<St
   }
 }
 
-function describe({ streams: found, total }: Streams): string {
+function describe({ streams: found, total }: Streams, paint: Paint): string {
   if (found.length === 0) return 'no stream is live\n';
   const rows = found.flatMap(({ name, conflict, holders }) =>
     holders.map(({ server, publisherSince, sourceType, tracks, readers, evidence }, index) => [
@@ -67,12 +70,18 @@ function describe({ streams: found, total }: Streams): string {
       (tracks ?? []).join(','),
       readers,
       formatAge(evidence?.ageMs),
-      [conflict === true && 'conflict', evidence?.stale === true && 'last good answer'].filter(Boolean).join(', '),
+      {
+        text: [conflict === true && 'conflict', evidence?.stale === true && 'last good answer']
+          .filter(Boolean)
+          .join(', '),
+        colour: conflict === true ? 'red' : evidence?.stale === true ? 'yellow' : undefined,
+      } as const,
     ]),
   );
   const table = formatTable(
     ['STREAM', 'SERVER', 'PUBLISHER SINCE', 'SOURCE', 'TRACKS', 'READERS', 'AGE', 'NOTE'],
     rows,
+    paint,
   );
   return found.length < total ? `${table}${found.length} of ${total} streams, --limit shows more\n` : table;
 }

@@ -1,9 +1,11 @@
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { routeShape } from './api-shapes';
 import { askAgent } from './ask-agent';
+import { colourOf } from './colour';
 import { formatTable } from './format-table';
-import { foundOrNot, show } from './show';
+import { foundOrNot } from './show';
 import type { RegisterCommand } from './terminal';
+import { addWatchOption, showOrWatch } from './watch';
 
 /** `mtxpilot where STREAM`: the decision that HAProxy would get. Exit code 0 when a server has the stream, else 1. */
 export const where: RegisterCommand = (program, terminal, exit) => {
@@ -12,14 +14,18 @@ export const where: RegisterCommand = (program, terminal, exit) => {
     .argument('<stream>', 'name of a stream, such as live/studio/a')
     .option('--session <key>', 'for which session, where holders are spread', '')
     .description('where a viewer of a stream is sent now');
+  addWatchOption(command);
   addAgentOptions(command, terminal.env);
-  command.action(async (stream: string, options: AgentOptions & { readonly session: string }) => {
+  type Options = AgentOptions & { readonly session: string; readonly watch: boolean };
+  command.action(async (stream: string, options: Options) => {
     const query = new URLSearchParams({ stream, session: options.session }).toString();
-    const answer = await askAgent(options.url, `/v1/route?${query}`, routeShape);
+    const ask = () => askAgent(options.agent, `/v1/route?${query}`, routeShape);
     exit(
-      show(terminal, answer, {
+      await showOrWatch(command, terminal, ask, {
         json: options.json,
-        text: (route) => formatTable(['STREAM', 'STATE', 'SERVER'], [[route.stream, route.state, route.server]]),
+        watch: options.watch,
+        text: ({ stream: name, state, server }, paint) =>
+          formatTable(['STREAM', 'STATE', 'SERVER'], [[name, { text: state, colour: colourOf(state) }, server]], paint),
         exitCode: foundOrNot,
       }),
     );

@@ -1,47 +1,132 @@
-import { type AgentOptions, addAgentOptions } from './agent-options';
+import { type AgentAccess, type AgentOptions, addAgentOptions } from './agent-options';
 import { explanationShape } from './api-shapes';
 import { type Answer, askAgent } from './ask-agent';
+import { colourOf, type Paint } from './colour';
 import { formatAge } from './format-age';
-import { formatTable } from './format-table';
 import { printable } from './printable';
-import { foundOrNot, show } from './show';
-import { exitCodes, type RegisterCommand } from './terminal';
+import { foundOrNot } from './show';
+import { streamPath } from './stream-path';
+import type { RegisterCommand } from './terminal';
+import { addWatchOption, showOrWatch } from './watch';
 
-/** `mtxpilot why STREAM`: the rule that decided and what each server says. Exit code 0 when a server has the stream, else 1. */
+/**
+ * `mtxpilot why STREAM`: who has it, who said so and when, the rule that decided, what HAProxy holds, and what would happen next. Exit code 0
+ * when a server has the stream, else 1.
+ */
 export const why: RegisterCommand = (program, terminal, exit) => {
   const command = program
     .command('why')
     .argument('<stream>', 'name of a stream, such as live/studio/a')
     .option('--session <key>', 'for which session, where holders are spread')
-    .description('why a viewer of a stream is sent there: the rule, and what each server says');
+    .description(
+      'why a viewer of a stream is sent there: who has it, who says so, what HAProxy holds, what comes next',
+    );
+  addWatchOption(command);
   addAgentOptions(command, terminal.env);
-  command.action(async (stream: string, options: AgentOptions & { readonly session?: string }) => {
-    const answer = await askWhy(options.url, stream, options.session);
-    exit(show(terminal, answer, { json: options.json, text: explain, exitCode: foundOrNot }));
+  type Options = AgentOptions & { readonly session?: string; readonly watch: boolean };
+  command.action(async (stream: string, options: Options) => {
+    const { json, watch } = options;
+    const ask = () => askWhy(options.agent, stream, options.session);
+    exit(await showOrWatch(command, terminal, ask, { json, watch, text: explain, exitCode: foundOrNot }));
   });
 };
 
 type Explained = ReturnType<typeof explanationShape.parse>;
+type Evidence = Explained['evidence'][number];
+type Tables = NonNullable<Explained['haproxy']>[number];
 
-async function askWhy(url: string, stream: string, session: string | undefined): Promise<Answer<Explained>> {
-  // These two would turn the URL into that of another question before it is sent.
-  if (stream === '' || stream === '.' || stream === '..') {
-    return { ok: false, exitCode: exitCodes.problem, message: `"${stream}" cannot be the name of a stream` };
-  }
+/** More servers without the stream than this are told in one sentence. */
+const mostWithout = 5;
+
+async function askWhy(agent: AgentAccess, stream: string, session: string | undefined): Promise<Answer<Explained>> {
+  const at = streamPath(stream);
+  if (!at.ok) return at;
   const query = session === undefined ? '' : `?${new URLSearchParams({ session }).toString()}`;
-  return askAgent(url, `/v1/streams/${encodeURIComponent(stream)}/why${query}`, explanationShape);
+  return askAgent(agent, `${at.path}/why${query}`, explanationShape);
 }
 
-function explain({ stream, state, server, rule, because, evidence }: Explained): string {
-  const sentence = `${printable(stream)} is ${printable(state)}${typeof server === 'string' ? `: ${printable(server)}` : ''}\n`;
-  const reason = `${printable(because)}${typeof rule === 'string' ? ` (rule ${printable(rule)})` : ''}\n`;
-  if (evidence.length === 0) return `${sentence}${reason}`;
-  const rows = evidence.map(({ server: name, says, source, ageMs, stale }) => [
-    name,
-    says,
-    source,
-    formatAge(ageMs),
-    stale === true ? 'last good answer' : '',
-  ]);
-  return `${sentence}${reason}\n${formatTable(['SERVER', 'SAYS', 'SOURCE', 'AGE', 'NOTE'], rows)}`;
+function explain(
+  { stream, state, server, rule, because, evidence, move, haproxy, next }: Explained,
+  paint: Paint,
+): string {
+  const where = typeof server === 'string' ? `: ${printable(server)}` : '';
+  const colour = colourOf(state);
+  const verdict = `${printable(stream)} is ${printable(state)}${where}`;
+  const ruled = typeof rule === 'string' ? ` (rule ${printable(rule)})` : '';
+  const parts = [
+    [colour === undefined ? verdict : paint(colour, verdict), `Why: ${printable(because)}${ruled}.`],
+    section(paint, 'What the servers say', sayings(evidence)),
+    section(paint, 'What HAProxy holds', (haproxy ?? []).map(holdings)),
+    section(paint, 'What comes next', [
+      ...(move === null || move === undefined ? [] : [moved(move)]),
+      ...(next ?? []).map(printable),
+    ]),
+  ];
+  return `${parts
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function section(paint: Paint, title: string, sentences: readonly string[]): string[] {
+  return sentences.length === 0 ? [] : [paint('bold', title), ...sentences.map((sentence) => `  ${sentence}`)];
+}
+
+function sayings(evidence: readonly Evidence[]): string[] {
+  const having = evidence.filter(({ says }) => says === 'live');
+  const without = evidence.filter(({ says, stale }) => says === 'not live' && stale !== true);
+  const others = evidence.filter((one) => !having.includes(one) && !without.includes(one));
+  return [
+    ...having.map(saying),
+    ...others.map(saying),
+    ...(without.length > mostWithout ? [together(without)] : without.map(saying)),
+  ];
+}
+
+function saying({ server, says, source, ageMs, stale }: Evidence): string {
+  const name = printable(server);
+  const age = formatAge(ageMs);
+  const ago = age === undefined ? '' : ` ${age} ago`;
+  const how: Readonly<Record<string, string>> = {
+    inventory: `its list${age === undefined ? '' : ` of${ago}`} says so`,
+    lookup: `it said so when asked${ago}`,
+    push: `it said so by itself${ago}`,
+  };
+  const says1 = source === null || source === undefined ? '' : (how[source] ?? `${printable(source)}${ago}`);
+  const since = stale === true ? '; its Control API has failed since, so this is its last good answer' : '';
+  switch (says) {
+    case 'live':
+      return `${name} has it: ${says1}${since}.`;
+    case 'not live':
+      return `${name} does not have it: ${says1}${since}.`;
+    default:
+      return `${name} has not answered yet.`;
+  }
+}
+
+function together(without: readonly Evidence[]): string {
+  const ages = without.flatMap(({ ageMs }) => (typeof ageMs === 'number' ? [ageMs] : []));
+  const oldest = ages.length === 0 ? undefined : formatAge(Math.max(...ages));
+  return `${without.length} other servers do not have it${oldest === undefined ? '' : `: their lists, at most ${oldest} old, say so`}.`;
+}
+
+function holdings({ node, route, lastServer, sessions, error }: Tables): string {
+  const name = printable(node);
+  if (typeof error === 'string') return `${name} cannot be asked: ${printable(error)}.`;
+  const counts = Object.entries(sessions ?? {}).map(([server, count]) => `${count} on ${printable(server)}`);
+  const said = [
+    typeof route === 'string' ? `routes.map names ${printable(route)}` : 'routes.map has no entry for it',
+    typeof lastServer === 'string'
+      ? `the last that answered was ${printable(lastServer)}`
+      : 'no server is remembered for it',
+    counts.length === 0 ? 'nobody plays it' : `sessions: ${counts.join(', ')}`,
+  ];
+  return `${name}: ${said.join('; ')}.`;
+}
+
+function moved({ server, operator, reason, since }: NonNullable<Explained['move']>): string {
+  const who = typeof operator === 'string' ? ` by ${printable(operator)}` : '';
+  const when = typeof since === 'string' ? ` at ${printable(since)}` : '';
+  const reasons = typeof reason === 'string' && reason !== '' ? ` (${printable(reason)})` : '';
+  return `It was moved to ${printable(server)}${who}${when}${reasons}.`;
 }

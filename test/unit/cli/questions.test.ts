@@ -159,11 +159,14 @@ describe('why', () => {
     expect(await run(['why', 'live/a'])).toEqual({
       code: 0,
       out: `live/a is located: mtx1
-only mtx1 has it (rule only-holder)
+Why: only mtx1 has it (rule only-holder).
 
-SERVER  SAYS       SOURCE     AGE     NOTE
-mtx1    live       inventory  412 ms  -
-mtx2    no answer  -          -       last good answer
+What the servers say
+  mtx1 has it: its list of 412 ms ago says so.
+  mtx2 has not answered yet.
+
+What comes next
+  The next viewer makes HAProxy ask, and is sent to mtx1.
 `,
       err: '',
     });
@@ -253,7 +256,7 @@ describe('servers', () => {
     fleet = [mtx1, failing];
     expect(await run(['servers'])).toEqual({
       code: 1,
-      out: `SERVER  ADDRESS         STATE  ADMIN  API      VERSION  LIST AGE  STREAMS  READERS  LAST ERROR
+      out: `SERVER  ADDRESS         STATE  ADMIN  API      VERSION  LIST AGE  STREAMS  READERS  NOTE
 mtx1    10.0.0.11:8888  UP     ready  ok       v1.20.1  412 ms          2       15  -
 mtx2    10.0.0.11:8888  DOWN   ready  suspect  -        75 s            2       15  status 500 \\u001b[2J
 `,

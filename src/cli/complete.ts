@@ -1,0 +1,84 @@
+import type { Command, Option } from 'commander';
+import { type AgentAccess, agentAccess } from './agent-options';
+import { serversShape, streamsShape } from './api-shapes';
+import { askAgent } from './ask-agent';
+import type { RegisterCommand } from './terminal';
+
+/** What a shell needs no quotes for; other names are not offered. */
+const harmless = /^[A-Za-z0-9_.~:/@%+=,-]+$/;
+const mostOffered = 1000;
+
+/** `mtxpilot complete -- WORDS`: what the last of the words could become, one a line. For completion scripts; it complains of nothing. */
+export const complete: RegisterCommand = (program, terminal) => {
+  program
+    .command('complete', { hidden: true })
+    .argument('[words...]', 'what stands on the command line, the last one not complete')
+    .action(async (words: readonly string[]) => {
+      const found = await candidates(program, words, terminal.env);
+      const offered = found.filter((word) => harmless.test(word)).slice(0, mostOffered);
+      terminal.stdout.write(offered.map((word) => `${word}\n`).join(''));
+    });
+};
+
+async function candidates(program: Command, words: readonly string[], env: NodeJS.ProcessEnv): Promise<string[]> {
+  const begun = words.at(-1) ?? '';
+  const before = words.slice(0, -1);
+  const fitting = (names: readonly string[]): string[] => names.filter((name) => name.startsWith(begun));
+  const [name, ...given] = before;
+  if (name === undefined) return fitting(begun.startsWith('-') ? ['--help', '--version'] : commandNames(program));
+  const command = program.commands.find((one) => one.name() === name);
+  if (command === undefined) return name === 'help' ? fitting(commandNames(program)) : [];
+
+  const { awaiting, positions, values } = readGiven(command, given);
+  const names = (kind: string): Promise<string[]> => {
+    const access = agentAccess(values, env, () => {
+      throw new RangeError('no agent to ask');
+    });
+    return namesOf(kind, begun, access);
+  };
+  if (awaiting !== undefined) {
+    if (awaiting.argChoices !== undefined) return fitting(awaiting.argChoices);
+    return names(awaiting.name());
+  }
+  if (begun.startsWith('-')) {
+    return fitting(['--help', ...command.options.flatMap(({ long, hidden }) => (hidden || !long ? [] : [long]))]);
+  }
+  const argument = command.registeredArguments[positions];
+  if (argument === undefined) return [];
+  return argument.argChoices === undefined ? names(argument.name()) : fitting(argument.argChoices);
+}
+
+function commandNames(program: Command): string[] {
+  return [...program.createHelp().visibleCommands(program)].map((command) => command.name());
+}
+
+/** What of the words before the last is a value of an option, and how many are arguments. */
+function readGiven(command: Command, given: readonly string[]) {
+  let awaiting: Option | undefined;
+  let positions = 0;
+  const values: Record<string, string> = {};
+  for (const word of given) {
+    if (awaiting !== undefined) {
+      values[awaiting.attributeName()] = word;
+      awaiting = undefined;
+    } else if (word.startsWith('--')) {
+      const option = command.options.find(({ long }) => long === word);
+      awaiting = option?.required === true ? option : undefined;
+    } else positions++;
+  }
+  return { awaiting, positions, values };
+}
+
+/** The names that are known now of what an argument or an option is called after: `stream` or `server`. */
+async function namesOf(kind: string, begun: string, agent: AgentAccess): Promise<string[]> {
+  if (kind === 'stream') {
+    const query = new URLSearchParams({ limit: String(mostOffered), match: begun }).toString();
+    const answer = await askAgent(agent, `/v1/streams?${query}`, streamsShape);
+    return answer.ok ? answer.value.streams.map(({ name }) => name).filter((name) => name.startsWith(begun)) : [];
+  }
+  if (kind === 'server') {
+    const answer = await askAgent(agent, '/v1/servers', serversShape);
+    return answer.ok ? answer.value.servers.map(({ name }) => name).filter((name) => name.startsWith(begun)) : [];
+  }
+  return [];
+}

@@ -1,0 +1,17 @@
+import { addIntentCommand, addWaitOptions, carryOutIntent, type IntentOptions } from './intent-command';
+import type { RegisterCommand } from './terminal';
+
+/** `mtxpilot drain SERVER`: no new viewers there; with `--wait`, until it is safe to stop (else 4 at `--timeout`, 130 at Ctrl-C). */
+export const drain: RegisterCommand = (program, terminal, exit) => {
+  const command = addIntentCommand(
+    program,
+    terminal,
+    'drain',
+    'send no new viewers to a server; those who play stay. Kept until maint or ready',
+  );
+  command.option('--deadline <duration>', 'when it turns to maint, such as 30m');
+  addWaitOptions(command);
+  command.action(async (server: string, options: IntentOptions) => {
+    exit(await carryOutIntent(terminal, 'drain', server, options));
+  });
+};

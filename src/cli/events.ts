@@ -1,0 +1,161 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { InvalidArgumentError } from 'commander';
+import { type AgentOptions, addAgentOptions } from './agent-options';
+import { eventsShape, type ShownEvent, streamedEventShape } from './api-shapes';
+import { askAgent } from './ask-agent';
+import { type Colour, type Paint, paintFor } from './colour';
+import { followEvents } from './follow-events';
+import { formatTable } from './format-table';
+import { printable } from './printable';
+import { show } from './show';
+import { stopSignal } from './stop-signal';
+import { type ExitCode, exitCodes, type RegisterCommand, type Terminal } from './terminal';
+
+interface EventsOptions extends AgentOptions {
+  readonly follow: boolean;
+  readonly limit: number;
+  readonly after?: string;
+  readonly type?: string;
+  readonly stream?: string;
+  readonly server?: string;
+}
+
+const retryMs = 1000;
+/** An id before those of all events. */
+const beforeAll = '0'.repeat(26);
+
+/** `mtxpilot events`: what happened lately, or with `--follow` what happens, until Ctrl-C. */
+export const events: RegisterCommand = (program, terminal, exit) => {
+  const command = program
+    .command('events')
+    .option('--follow', 'print events as they happen, until Ctrl-C', false)
+    .option('--limit <number>', 'how many of the newest ones', parseLimit, 50)
+    .option('--after <id>', 'go on after this event')
+    .option('--type <types>', 'only events of these types, such as stream.moved,server.down')
+    .option('--stream <stream>', 'only events of this stream')
+    .option('--server <server>', 'only events of this server')
+    .description('what happened: streams that start, end and move, servers that come and go, what operators did');
+  addAgentOptions(command, terminal.env);
+  command.action(async (options: EventsOptions) => {
+    const { json } = options;
+    if (options.follow) {
+      exit(await follow(terminal, options));
+      return;
+    }
+    const answer = await askAgent(options.agent, `/v1/events?${newestOf(options)}`, eventsShape);
+    const text = ({ events: found }: { events: ShownEvent[] }, paint: Paint): string => table(found, paint);
+    exit(show(terminal, answer, { json, text, exitCode: () => exitCodes.ok }));
+  });
+};
+
+/** The query of what was asked for; what is undefined is left out. */
+function queryOf({ type, stream, server }: EventsOptions, more: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries({ type, stream, server, ...more }).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  return new URLSearchParams(given).toString();
+}
+
+function newestOf(options: EventsOptions): string {
+  return queryOf(options, { limit: String(options.limit), after: options.after });
+}
+
+/** Prints the newest events, then each as it comes; after an interruption it goes on where it was. */
+async function follow(terminal: Terminal, options: EventsOptions): Promise<ExitCode> {
+  const { agent, json } = options;
+  const { stdout, stderr } = terminal;
+  const stop = terminal.stopSignal?.() ?? stopSignal();
+  const paint = paintFor(terminal);
+  const print = (event: ShownEvent): void => {
+    stdout.write(json ? `${oneLineJson(event)}\n` : eventLine(event, paint));
+  };
+  const first = await askAgent(agent, `/v1/events?${newestOf(options)}`, eventsShape);
+  if (!first.ok) return show(terminal, first, { json, text: () => '', exitCode: () => exitCodes.ok });
+  for (const event of first.value.events) print(event);
+  let last = first.value.next ?? beforeAll;
+  const path = `/v1/events?${queryOf(options, {})}`;
+  let isTold = false;
+  const isAborted = (): boolean => stop.aborted;
+  while (!isAborted()) {
+    const ended = await followEvents(agent, path, last, stop, (text) => {
+      isTold = false;
+      const event = streamedEventShape.safeParse(parseJson(text.data));
+      if (!event.success) return;
+      print(event.data);
+      last = text.id ?? last;
+    });
+    if (ended.isRefusal) {
+      stderr.write(`mtxpilot: ${printable(ended.reason)}\n`);
+      return exitCodes.problem;
+    }
+    if (isAborted()) break;
+    if (!isTold) stderr.write(`mtxpilot: ${printable(ended.reason)}; trying again\n`);
+    isTold = true;
+    await pause(retryMs, undefined, { signal: stop }).catch(() => undefined);
+  }
+  return exitCodes.ok;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function oneLineJson(event: ShownEvent): string {
+  return printable(JSON.stringify(event));
+}
+
+function table(found: readonly ShownEvent[], paint: Paint): string {
+  if (found.length === 0) return 'nothing happened\n';
+  const rows = found.map((event) => [
+    localTime(event.time),
+    { text: event.type, colour: colourOfType(event.type) },
+    textIn(event, 'stream'),
+    textIn(event, 'server'),
+    textIn(event, 'reason'),
+  ]);
+  return formatTable(['TIME', 'EVENT', 'STREAM', 'SERVER', 'REASON'], rows, paint);
+}
+
+/** As a row of the table, but widths cannot be known before. */
+function eventLine(event: ShownEvent, paint: Paint): string {
+  const type = printable(event.type).padEnd(16);
+  const colour = colourOfType(event.type);
+  const parts = [
+    localTime(event.time),
+    colour === undefined ? type : paint(colour, type),
+    printable(textIn(event, 'stream') ?? '-').padEnd(20),
+    printable(textIn(event, 'server') ?? '-').padEnd(8),
+    printable(textIn(event, 'reason') ?? ''),
+  ];
+  return `${parts.join('  ').trimEnd()}\n`;
+}
+
+function textIn({ data }: ShownEvent, field: string): string | undefined {
+  const value = data[field];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function colourOfType(type: string): Colour | undefined {
+  if (['server.down', 'stream.conflict'].includes(type)) return 'red';
+  if (['server.suspect', 'server.intent', 'stream.moved', 'haproxy.reloaded'].includes(type)) return 'yellow';
+  return ['stream.started', 'server.up'].includes(type) ? 'green' : undefined;
+}
+
+/** `2026-11-21 15:04:05.123` in the time zone of this machine; what is no time stays as it is. */
+function localTime(text: string): string {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) return printable(text);
+  const pad = (number: number, width = 2): string => String(number).padStart(width, '0');
+  const day = `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`;
+  return `${day} ${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}.${pad(time.getMilliseconds(), 3)}`;
+}
+
+function parseLimit(text: string): number {
+  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > 1000) throw new InvalidArgumentError('Expected a whole number from 1 to 1000.');
+  return limit;
+}

@@ -1,0 +1,83 @@
+import { type Dispatcher, request } from 'undici';
+import type { AgentAccess, AgentPlace } from './agent-options';
+import { problemShape } from './api-shapes';
+import { dispatcherFor, isNobody, placeName, problemText, reasonOf } from './ask-agent';
+import { createEventReader, type StreamedText } from './event-reader';
+
+/** Why a stream of events ended. */
+export interface StreamEnd {
+  readonly reason: string;
+  /** The agent answered that it will not: there is no use in trying again. */
+  readonly isRefusal: boolean;
+}
+
+/** The agent sends a sign of life every 15 s. */
+const silenceMs = 45_000;
+const connectMs = 10_000;
+const largestProblemBytes = 64 * 1024;
+
+/**
+ * Reads a stream of events until it ends or `stop` aborts. `lastId` is the event after which to go on.
+ * @returns why it ended; it never rejects for what the other side does.
+ */
+export async function followEvents(
+  { places }: AgentAccess,
+  path: string,
+  lastId: string | undefined,
+  stop: AbortSignal,
+  onEvent: (event: StreamedText) => void,
+): Promise<StreamEnd> {
+  let end: StreamEnd = { reason: 'no place to look for an agent', isRefusal: false };
+  for (const place of places) {
+    const dispatcher = dispatcherFor(place);
+    try {
+      return await readStream(place, dispatcher, path, lastId, stop, onEvent);
+    } catch (error) {
+      end = { reason: `no agent at ${placeName(place)}: ${reasonOf(error)}`, isRefusal: false };
+      if (!isNobody(error)) return end;
+    } finally {
+      void dispatcher.destroy();
+    }
+  }
+  return end;
+}
+
+async function readStream(
+  place: AgentPlace,
+  dispatcher: Dispatcher,
+  path: string,
+  lastId: string | undefined,
+  stop: AbortSignal,
+  onEvent: (event: StreamedText) => void,
+): Promise<StreamEnd> {
+  const { statusCode, body } = await request(place.url + path, {
+    dispatcher,
+    signal: stop,
+    headersTimeout: connectMs,
+    bodyTimeout: silenceMs,
+    headers: { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) },
+  });
+  const chunks = body.setEncoding('utf8') as AsyncIterable<string>;
+  if (statusCode !== 200) return refusal(place, statusCode, chunks);
+  const read = createEventReader();
+  for await (const chunk of chunks) for (const event of read(chunk)) onEvent(event);
+  return { reason: `${placeName(place)} ended the stream of events`, isRefusal: false };
+}
+
+async function refusal(place: AgentPlace, status: number, chunks: AsyncIterable<string>): Promise<StreamEnd> {
+  let text = '';
+  for await (const chunk of chunks) {
+    text += chunk;
+    if (text.length > largestProblemBytes) break;
+  }
+  const unclear = { reason: `${placeName(place)} answers ${status}`, isRefusal: status < 500 };
+  try {
+    const problem = problemShape.safeParse(JSON.parse(text));
+    // Of the answers of a server in trouble, only 501 stays.
+    return problem.success
+      ? { reason: problemText(status, problem.data), isRefusal: status < 500 || status === 501 }
+      : unclear;
+  } catch {
+    return unclear;
+  }
+}

@@ -1,0 +1,69 @@
+import { type AgentOptions, addChangeOptions } from './agent-options';
+import { movesShape, streamMoveShape } from './api-shapes';
+import { type Answer, askAgent, type Order } from './ask-agent';
+import { formatTable } from './format-table';
+import { printable } from './printable';
+import { show } from './show';
+import { streamPath } from './stream-path';
+import { exitCodes, type RegisterCommand } from './terminal';
+
+interface MoveOptions extends AgentOptions {
+  readonly clear: boolean;
+  readonly force: boolean;
+  readonly reason: string;
+  readonly operator: string;
+}
+
+type StreamMove = ReturnType<typeof streamMoveShape.parse>;
+type Moves = ReturnType<typeof movesShape.parse>;
+
+/** `mtxpilot move STREAM SERVER`, `move STREAM --clear`, or `move` alone for the moves in force. */
+export const move: RegisterCommand = (program, terminal, exit) => {
+  const command = program
+    .command('move')
+    .argument('[stream]', 'name of a stream; without it, the moves in force are listed')
+    .argument('[server]', 'where its viewers are to go')
+    .option('--clear', 'let the rules decide again', false)
+    .option('--force', 'also to a server that does not have the stream', false)
+    .description('send the viewers of a stream to a server, until that is cleared or the server loses the stream');
+  addChangeOptions(command, terminal.env);
+  command.action(async (stream: string | undefined, server: string | undefined, options: MoveOptions) => {
+    if (stream === undefined) {
+      if (options.clear) command.error("error: option '--clear' needs the name of a stream");
+      const answer = await askAgent(options.agent, '/v1/moves', movesShape);
+      exit(show(terminal, answer, { json: options.json, text: list, exitCode: () => exitCodes.ok }));
+      return;
+    }
+    if (options.clear === (server !== undefined)) {
+      command.error('error: give a server to move to, or --clear, and not both');
+    }
+    const answer = await changeMove(stream, server, options);
+    exit(show(terminal, answer, { json: options.json, text: describe, exitCode: () => exitCodes.ok }));
+  });
+};
+
+async function changeMove(
+  stream: string,
+  server: string | undefined,
+  { agent, reason, operator, force }: MoveOptions,
+): Promise<Answer<StreamMove>> {
+  const at = streamPath(stream);
+  if (!at.ok) return at;
+  const order: Order =
+    server === undefined
+      ? { method: 'DELETE', body: { reason, operator } }
+      : { method: 'POST', body: { server, reason, operator, force } };
+  return askAgent(agent, `${at.path}/move`, streamMoveShape, order);
+}
+
+function describe({ stream, move: now }: StreamMove): string {
+  return now === null || now === undefined
+    ? `${printable(stream)} is not moved any more: the rules decide\n`
+    : `viewers of ${printable(stream)} go to ${printable(now.server)}, until that is cleared or ${printable(now.server)} loses it\n`;
+}
+
+function list({ moves }: Moves): string {
+  if (moves.length === 0) return 'no stream is moved\n';
+  const rows = moves.map(({ stream, server, operator, since, reason }) => [stream, server, operator, since, reason]);
+  return formatTable(['STREAM', 'SERVER', 'BY', 'SINCE', 'REASON'], rows);
+}
