@@ -50,10 +50,11 @@ export const events: RegisterCommand = (program, terminal, exit) => {
 
 /** The query of what was asked for; what is undefined is left out. */
 function queryOf({ type, stream, server }: EventsOptions, more: Readonly<Record<string, string | undefined>>): string {
-  const given = Object.entries({ type, stream, server, ...more }).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, value] as const],
-  );
-  return new URLSearchParams(given).toString();
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries({ type, stream, server, ...more })) {
+    if (value !== undefined) query.set(name, value);
+  }
+  return query.toString();
 }
 
 function newestOf(options: EventsOptions): string {
