@@ -156,7 +156,8 @@ export function createMoves(options: MovesOptions): Moves {
   async function refuse(stream: string, server: string, by: MoveOrder): Promise<ControlProblem | undefined> {
     const bad = (message: string): ControlProblem => ({ kind: 'bad-request', message });
     if (!isStreamName(stream)) return bad(`no MediaMTX path can be named ${shown(stream)}`);
-    if (!isLine(by.reason, longestReason)) return bad(`reason: one line of 1 to ${longestReason} characters is needed`);
+    if (by.reason !== '' && !isLine(by.reason, longestReason))
+      return bad(`reason: one line of at most ${longestReason} characters is needed`);
     if (!isLine(by.operator, longestOperator)) {
       return bad(`operator: one line of 1 to ${longestOperator} characters is needed`);
     }

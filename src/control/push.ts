@@ -486,7 +486,6 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     },
     resync(reason) {
       unread = reason;
-      trouble = undefined;
       retryMs = 0;
       if (unsubscribe !== undefined && running === undefined) arm(0);
     },

@@ -22,7 +22,7 @@ export interface AgentOptions {
   readonly haproxySocket: string;
   /** Whether routes.map is kept filled. Default false: a test that does not say so is about the questions that HAProxy asks. */
   readonly push?: boolean | undefined;
-  /** Further configuration, as in mtxpilot.yaml. */
+  /** Further configuration, as in mtxpilot.yaml; its sections `spoe`, `http`, `haproxy` and `peers` are added to what the other options say. */
   readonly config?: Record<string, unknown>;
 }
 
@@ -30,13 +30,20 @@ export interface AgentOptions {
 export async function startAgent(options: AgentOptions, waitFor: 'evidence' | 'process' = 'evidence'): Promise<Agent> {
   const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-agent-'));
   const file = join(folder, 'mtxpilot.yaml');
+  const { spoe, http, haproxy, peers, ...others } = options.config ?? {};
+  // Beside the HTTP address: the default one would be shared by all tests on the machine.
+  const peersListen = options.http.replace(/\d+$/, (port) => String(Number(port) + 1));
   writeFileSync(
     file,
     stringify({
-      spoe: { listen: options.spoe },
-      http: { listen: options.http },
-      haproxy: { socket: options.haproxySocket, map: options.push === true ? 'routes.map' : 'off' },
-      ...options.config,
+      spoe: Object.assign({ listen: options.spoe }, spoe),
+      http: Object.assign({ listen: options.http }, http),
+      haproxy: Object.assign(
+        { socket: options.haproxySocket, map: options.push === true ? 'routes.map' : 'off' },
+        haproxy,
+      ),
+      peers: Object.assign({ listen: peersListen }, peers),
+      ...others,
     }),
   );
   const child = startChild(process.execPath, ['dist/cli/main.js', 'agent', '--config', file]);

@@ -130,7 +130,14 @@ describe('a move', () => {
     ['no server', 'live/a', 'mtx9', {}, 'no-such-server', /there is no server "mtx9", there are mtx1, mtx2, mtx3/],
     ['no stream name', 'live/a;b', 'mtx1', {}, 'bad-request', /no MediaMTX path can be named "live\/a;b"/],
     ['no stream name, even with force', '../x', 'mtx1', { force: true }, 'bad-request', /can be named/],
-    ['no reason', 'live/a', 'mtx2', { reason: ' ' }, 'bad-request', /reason: one line of 1 to 200/],
+    [
+      'a reason that is too long',
+      'live/a',
+      'mtx2',
+      { reason: 'x'.repeat(201) },
+      'bad-request',
+      /reason: one line of at most 200/,
+    ],
     ['a reason of two lines', 'live/a', 'mtx2', { reason: 'a\nb' }, 'bad-request', /reason/],
     ['no operator', 'live/a', 'mtx2', { operator: '' }, 'bad-request', /operator: one line of 1 to 64/],
   ])('to %s is refused, and nothing is kept', async (_what, stream, server, change, kind, message) => {

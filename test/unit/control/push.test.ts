@@ -218,6 +218,8 @@ describe('a map that cannot be filled', () => {
     lab.haproxy.file = undefined;
     lab.push.start();
     await until('some attempts', () => lab.push.stats.failures >= 2, 5);
+    lab.push.resync('reload');
+    await until('an attempt at once', () => lab.push.stats.failures >= 3, 5);
     expect(lab.push.view()).toMatchObject({ state: 'refused', error: { reason: 'not-found' } });
     expect(lab.lines.filter(({ level }) => level === 'warn')).toEqual([
       {
