@@ -12,6 +12,7 @@ import { createRouter, withCanaries, withDecisionLog } from './router';
 import { createSpoeServer } from './spoe';
 import { createMemoryStore, openStore, type Store } from './store';
 import { version } from './version';
+import { watchStreams } from './watch-streams';
 import { watchViewers } from './watch-viewers';
 
 /** The sidecar while it runs. */
@@ -58,8 +59,11 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     directory.start();
     const store = await openSettingsStore(settings, log);
     closers.push(() => store.close());
-    const events = createEventLog({ store, source: `/mtxpilot/${hostname()}`, log, keep: keptEvents });
+    const { count, age: ageMs } = settings.events.keep;
+    const events = createEventLog({ store, source: `/mtxpilot/${hostname()}`, log, keep: { count, ageMs } });
     closers.push(() => events.stop());
+    const streams = await watchStreams(settings, directory, { store, events }, log);
+    closers.push(() => streams.stop());
     const control = await controlFleet(settings, directory, store, events.emit, log);
     if (control !== undefined) {
       closers.push(() => control.stop());
@@ -99,9 +103,6 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     throw error;
   }
 }
-
-/** How much of what happened is kept. */
-const keptEvents = { count: 100_000, ageMs: 7 * 24 * 3_600_000 };
 
 /** The store of the configured folder; without one a store that forgets with the process. */
 async function openSettingsStore(settings: Settings, log: Logger): Promise<Store> {

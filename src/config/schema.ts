@@ -198,6 +198,21 @@ export const settingsSchema = z.strictObject({
       ).default(false),
     })
     .prefault({}),
+  events: z
+    .strictObject({
+      endGrace: durationKey(
+        'How long a stream may be away before it has ended, and be published on several servers before that is a conflict.',
+        0,
+        hourMs,
+      ).default(3000),
+      keep: z
+        .strictObject({
+          count: numberKey('Events that are kept at most.', 100, 10_000_000).default(100_000),
+          age: durationKey('How long events are kept.', minuteMs, 365 * 24 * hourMs).default(7 * 24 * hourMs),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
   holders: listKey(
     'What to do when several servers have a stream, by name; the first rule that matches counts, `newest` without one.',
     holderRule,

@@ -1,3 +1,11 @@
 export * from './event';
 export { idBefore, isEventId } from './event-id';
 export { createEventLog, type EventLog, type EventLogOptions, type EventLogStats, type EventQuery } from './event-log';
+export {
+  createStreamEvents,
+  type StreamEvents,
+  type StreamHolder,
+  type StreamHolders,
+  type ToldStream,
+} from './stream-events';
+export { createToldStreams, type ToldStreams } from './told-streams';

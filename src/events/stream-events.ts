@@ -11,8 +11,10 @@ export interface StreamHolder {
 
 /** Who has a stream now. */
 export interface StreamHolders {
-  /** The one that has it for viewers first; empty when nobody has it. */
+  /** Empty when nobody has it. */
   readonly holders: readonly StreamHolder[];
+  /** The one of them that viewers are sent to; undefined when they can be sent to none. */
+  readonly chosen: string | undefined;
   /** Several holders are wanted: no conflict. */
   readonly isReplicated: boolean;
 }
@@ -114,8 +116,10 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
     }
     postponed.delete(stream);
     unseen.delete(stream);
-    const { holders, isReplicated } = holdersOf(stream);
     const told = servers.get(stream);
+    const { isReplicated, ...now } = holdersOf(stream);
+    // Where nobody can be chosen, nothing has moved while it is where it was.
+    const holders = withFirst(now.holders, now.chosen ?? told);
     const [first] = holders;
     if (first === undefined) {
       if (told === undefined) pending.delete(stream);
@@ -208,6 +212,11 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
       },
     },
   };
+}
+
+function withFirst(holders: readonly StreamHolder[], server: string | undefined): readonly StreamHolder[] {
+  const first = holders.find((holder) => holder.server === server);
+  return first === undefined ? holders : [first, ...holders.filter((holder) => holder !== first)];
 }
 
 function sinceOf(publisherSinceMs: number): { publisherSince?: string } {

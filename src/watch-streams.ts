@@ -1,0 +1,91 @@
+import type { Settings } from './config';
+import type { Directory } from './directory';
+import { createStreamEvents, createToldStreams, type EventLog, type StreamEvents, type StreamHolders } from './events';
+import type { Logger } from './log';
+import type { Store } from './store';
+
+/** Tells the event log when streams start, end, move and conflict. */
+export interface StreamWatch {
+  readonly stats: StreamEvents['stats'];
+  /** Streams that are live stay so: an agent that ends is no news of them. */
+  stop(): Promise<void>;
+}
+
+// More events than this that wait for the store: it is given time.
+const maxWaiting = 10_000;
+const longestTickMs = 100;
+
+/**
+ * Watches the directory. Call it before the directory knows any server.
+ * @throws Error when the store cannot be read.
+ */
+export async function watchStreams(
+  settings: Settings,
+  directory: Directory,
+  { store, events }: { readonly store: Store; readonly events: EventLog },
+  log: Logger,
+): Promise<StreamWatch> {
+  const startedAtMs = Date.now();
+  const told = createToldStreams({ store, events, log });
+  const before = await told.load();
+  const streams = createStreamEvents({
+    endGraceMs: settings.events.endGrace,
+    holdersOf: (stream) => holdersOf(directory, stream),
+    emit: events.emit,
+    canEmit: () => events.stats.waiting < maxWaiting,
+    whyGone: (server) => whyGone(directory, server),
+    onTold: (stream, value) => told.note(stream, value),
+    oldBeforeMs: before === undefined ? startedAtMs : undefined,
+  });
+  for (const [stream, value] of before ?? []) streams.restore(stream, value);
+
+  // A clock that nobody sets: the grace is as long as it says.
+  const nowMs = (): number => performance.now();
+  const unsubscribe = directory.onStreamChange(({ stream }) => streams.changed(stream, nowMs()));
+  let isComplete = false;
+  const giveUpAtMs = nowMs() + settings.directory.staleFor;
+  const timer = setInterval(
+    () => {
+      if (!isComplete && hasEveryList(directory, nowMs() > giveUpAtMs)) {
+        isComplete = true;
+        streams.complete();
+      }
+      streams.tick(nowMs());
+    },
+    Math.max(10, Math.min(longestTickMs, settings.events.endGrace / 10)),
+  );
+  return {
+    stats: streams.stats,
+    async stop() {
+      unsubscribe();
+      clearInterval(timer);
+      await told.stop();
+    },
+  };
+}
+
+/** Every server that can be asked has said what it has; those that do not answer are waited for no longer than `staleFor`. */
+function hasEveryList(directory: Directory, isLate: boolean): boolean {
+  const slots = directory.slots();
+  return slots.length > 0 && (directory.absence().complete || (isLate && directory.hasEvidence()));
+}
+
+function holdersOf(directory: Directory, stream: string): StreamHolders {
+  const entry = directory.entry(stream);
+  return {
+    holders: (entry?.holdings ?? []).map(({ slot, report }) => ({
+      server: slot.name,
+      publisherSinceMs: report.publisherSinceMs,
+      evidence: entry?.isLookedUp === true ? 'lookup' : 'inventory',
+    })),
+    chosen: entry?.chosen?.name,
+    isReplicated: entry?.policy === 'spread',
+  };
+}
+
+function whyGone(directory: Directory, server: string): string {
+  const slot = directory.slots().find(({ name }) => name === server);
+  if (slot === undefined) return `${server} is not in haproxy.cfg any more`;
+  if (slot.fleet.operational === 'DOWN') return `${server} is DOWN`;
+  return slot.health === 'ok' ? 'its publisher left' : `${server} does not tell of it any more`;
+}
