@@ -84,6 +84,7 @@ export function createNode(options: NodeOptions): ControlNode {
   let failures = 0;
   let notBefore = Number.NEGATIVE_INFINITY;
   let complaint: string | undefined;
+  let wasFollowedUp = false;
 
   const observer = createObserver({
     client,
@@ -108,8 +109,10 @@ export function createNode(options: NodeOptions): ControlNode {
     const decision = decide(memory, facts, Date.now());
     remember(decision.memory);
     const isDone = await carryOut(decision.commands);
-    // What was done is looked at once more, at once.
-    if (decision.commands.length > 0) return isDone ? 0 : undefined;
+    // What was done is looked at once more, at once; but what will not stay as it was set is no reason for haste.
+    const isFollowedUp = decision.commands.length > 0 && isDone && !wasFollowedUp;
+    wasFollowedUp = isFollowedUp;
+    if (isFollowedUp) return 0;
     return decision.lookAgain ? lookAgainMs : undefined;
   }
 

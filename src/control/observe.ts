@@ -50,7 +50,10 @@ export interface ObserverStats {
 export interface Observer {
   /** Polls now, and then again and again. A second call does nothing. */
   start(): void;
-  /** Resolves when a poll that began after the call has ended, with what was acted on it; it begins as soon as one that runs is over. */
+  /**
+   * Resolves when a poll that began after the call has ended, with what was acted on it and the look that `act` wanted at once after it; it begins as
+   * soon as one that runs is over.
+   */
   pollNow(): Promise<void>;
   /** Gives up what is under way and stops for good; afterwards there is no timer, no connection and no further report. */
   stop(): Promise<void>;
@@ -72,6 +75,7 @@ export function createObserver(options: ObserverOptions): Observer {
   let wake: (() => void) | undefined;
   let isWanted = false;
   const waiting: (() => void)[] = [];
+  const served: (() => void)[] = [];
   let haproxy: HaproxyInfo | undefined;
   let reported: string | undefined;
   let left: string | undefined;
@@ -156,13 +160,14 @@ export function createObserver(options: ObserverOptions): Observer {
   const loop = async (): Promise<void> => {
     while (!isStopped()) {
       isWanted = false;
-      const served = waiting.splice(0);
+      served.push(...waiting.splice(0));
       stats.polls += 1;
       const look = await observe();
       const error = 'error' in look ? look.error : undefined;
       if (!isStopped()) tell(error);
-      for (const resolve of served) resolve();
       const pauseMs = 'error' in look ? undefined : look.pauseMs;
+      // What was done is seen at the look that follows at once.
+      if (pauseMs !== 0 || isStopped()) for (const resolve of served.splice(0)) resolve();
       if (!isStopped()) await pause(Math.min(intervalMs, pauseMs ?? intervalMs));
     }
     for (const resolve of waiting.splice(0)) resolve();

@@ -1,0 +1,211 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Control } from '../../src/control';
+import { createControl } from '../../src/control/control';
+import { createDirectory, type Directory } from '../../src/directory';
+import type { EventDraft } from '../../src/events/event';
+import { createLogger, type Logger } from '../../src/log';
+import { createRuntimeClient } from '../../src/runtime';
+import { createSimFleet, type SimFleet } from '../../src/sim';
+import { createMemoryStore, type Store } from '../../src/store';
+import { type FakeHaproxySocket, startFakeHaproxySocket } from './fake-haproxy-socket';
+import { type Haproxy, startHaproxy } from './haproxy';
+import { type LoopbackBlock, takeLoopbackBlock } from './loopback-block';
+import { until } from './until';
+
+/** One HAProxy whose commands are counted, and which can be replaced by another process at the same socket. */
+export interface LabNode {
+  readonly name: string;
+  haproxy: Haproxy;
+  readonly socket: FakeHaproxySocket;
+  /** `mtx1 ready 1, …`: administrative state as set on the server, and weight. */
+  shown(): Promise<string>;
+  /** Ends the process and starts another one. */
+  restart(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** Control in this process, before real HAProxys and stand-ins. */
+export interface ControlLab {
+  readonly block: LoopbackBlock;
+  readonly fleet: SimFleet;
+  readonly nodes: readonly LabNode[];
+  readonly events: EventDraft[];
+  readonly store: Store;
+  control: Control;
+  directory: Directory;
+  /** Ends control and directory, and starts them again with what the store holds. */
+  restartControl(): Promise<void>;
+  /** Commands that changed something, of every node since the last call. */
+  changes(): string[];
+  stop(): Promise<void>;
+}
+
+export interface ControlLabOptions {
+  readonly nodes?: number;
+  readonly servers?: number;
+  readonly onApiFailure?: 'suspect' | 'drain';
+  readonly weights?: 'config' | 'auto';
+  readonly log?: Logger;
+}
+
+export async function startControlLab(options: ControlLabOptions = {}): Promise<ControlLab> {
+  const { nodes: nodeCount = 1, servers = 3, onApiFailure = 'suspect', weights = 'config' } = options;
+  const log = options.log ?? createLogger('silent');
+  const closers: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const block = await takeLoopbackBlock();
+    closers.push(() => block.release());
+    const fleet = await createSimFleet({ firstAddress: block.address(11), servers, identify: true });
+    closers.push(() => fleet.stop());
+    const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-control-'));
+    closers.push(() => rmSync(folder, { recursive: true, force: true }));
+    const config = join(folder, 'haproxy.cfg');
+    writeFileSync(config, configuration(fleet.servers.map(({ address }) => address)));
+    const nodes: LabNode[] = [];
+    for (let number = 0; number < nodeCount; number++) {
+      const node = await startNode(`lb${number + 1}`, join(folder, `lb${number + 1}.sock`), () =>
+        startHaproxy({ bind: `${block.address(1 + number)}:8080`, servers: [], config }),
+      );
+      closers.push(async () => {
+        await node.socket.stop();
+        await node.end();
+      });
+      nodes.push(node);
+    }
+    const store = createMemoryStore(log);
+    closers.push(() => store.close());
+    const events: EventDraft[] = [];
+    const seen = new Map(nodes.map(({ name }) => [name, 0]));
+
+    const make = async () => {
+      const directory = createDirectory({
+        intervalMs: 100,
+        staleForMs: 60_000,
+        suspectAfter: 3,
+        maxStreams: 10_000,
+        holders: [],
+        lookup: { deadlineMs: 80, ttlMs: 2000, missTtlMs: 500, perSecond: 100 },
+        apiTimeoutMs: 1000,
+        credentialsFor: () => ({}),
+        log,
+      });
+      directory.start();
+      const clientOf = (node: LabNode) => createRuntimeClient({ address: { path: node.socket.path }, timeoutMs: 1000 });
+      const control = createControl({
+        nodes: nodes.map((node) => ({ name: node.name, client: clientOf(node), bulk: clientOf(node) })),
+        backend: 'mtx',
+        apiUrlFor: ({ address }) => `http://${address}:9997`,
+        directory,
+        store,
+        emit: (event) => void events.push(event),
+        moves: {
+          moves: () => [],
+          move: () => Promise.reject(new Error('not here')),
+          clearMove: () => Promise.reject(new Error('not here')),
+          tables: () => Promise.resolve([]),
+        },
+        onApiFailure,
+        weights,
+        log,
+      });
+      await control.start();
+      await until(
+        'every HAProxy to be known',
+        () => control.servers().every((server) => server.nodes.length === nodeCount) && control.servers().length > 0,
+      );
+      return { directory, control };
+    };
+    const end = async () => {
+      await lab.control.stop();
+      await lab.directory.stop();
+    };
+    const lab: ControlLab = {
+      block,
+      fleet,
+      nodes,
+      events,
+      store,
+      ...(await make()),
+      async restartControl() {
+        await end();
+        Object.assign(lab, await make());
+      },
+      changes: () =>
+        nodes.flatMap(({ name, socket }) => {
+          const from = seen.get(name) ?? 0;
+          seen.set(name, socket.commands.length);
+          const found = socket.commands.slice(from).filter((command) => /^(set|clear) /.test(command));
+          return nodeCount === 1 ? found : found.map((command) => `${name}: ${command}`);
+        }),
+      stop,
+    };
+    closers.push(end);
+    return lab;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** What of the shipped haproxy.cfg control has to do with, for any number of servers. */
+function configuration(addresses: readonly string[]): string {
+  return `global
+    localpeer haproxy
+    stats socket "\${MTX_ADMIN_SOCKET}" mode 600 level admin expose-fd listeners
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 10s
+    timeout server 10s
+peers mtx
+    peer haproxy "\${MTX_PEER}"
+frontend viewers
+    bind "\${MTX_BIND}"
+    default_backend mtx
+backend mtx
+    balance roundrobin
+    stick on path table sessions
+    stick store-request path table streams
+    default-server check inter 100ms fall 2 rise 1
+${addresses.map((address, i) => `    server mtx${i + 1} ${address}:8888`).join('\n')}
+backend sessions
+    stick-table type string len 280 size 1k expire 60s peers mtx
+backend streams
+    stick-table type string len 200 size 1k expire 60s peers mtx
+`;
+}
+
+async function startNode(name: string, path: string, start: () => Promise<Haproxy>): Promise<LabNode> {
+  const link = (haproxy: Haproxy) => {
+    rmSync(path, { force: true });
+    symlinkSync(haproxy.socket, path);
+    return haproxy;
+  };
+  const node: LabNode = {
+    name,
+    haproxy: link(await start()),
+    socket: await startFakeHaproxySocket(path),
+    async shown() {
+      const text = await node.haproxy.runtime('show servers state mtx');
+      const lines = text.split('\n').filter((line) => /^\d+ mtx /.test(line));
+      const words = lines.map((line) => line.split(' '));
+      return words
+        .map(([, , , server, , , admin, weight]) => {
+          const bits = Number(admin);
+          return `${server} ${bits & 1 ? 'maint' : bits & 8 ? 'drain' : 'ready'} ${weight}`;
+        })
+        .join(', ');
+    },
+    async restart() {
+      await node.end();
+      node.haproxy = link(await start());
+    },
+    end: () => node.haproxy.stop(),
+  };
+  return node;
+}
