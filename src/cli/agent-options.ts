@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { adminSocketPaths } from '../http';
 import { printable } from './printable';
@@ -129,9 +130,14 @@ function readToken(file: string, fail: (message: string) => never): string {
   }
 }
 
-function operatorName(env: NodeJS.ProcessEnv): string {
-  const { SUDO_USER: sudoUser = '', USER: user = '', LOGNAME: logName = '' } = env;
-  return [sudoUser, user, logName, 'somebody'].find((name) => name !== '') ?? '';
+function operatorName({ SUDO_USER: sudoUser = '' }: NodeJS.ProcessEnv): string {
+  if (sudoUser !== '') return sudoUser;
+  try {
+    return userInfo().username;
+  } catch {
+    // A user id without a name, as containers have them.
+    return `user ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 function parseUrlOption(text: string): string {

@@ -113,8 +113,10 @@ function readAnswer<T>(place: AgentPlace, status: number, body: string, shape: z
 
 /** A problem of the API in one line; where a token is missing, with how to give one here. */
 export function problemText(status: number, { title, detail, allowed }: z.infer<typeof problemShape>): string {
+  // A detail that is no sentence of its own goes on after a colon.
+  const isSentence = typeof detail !== 'string' || /^[A-Z"]/.test(detail);
   return [
-    `${title}.`,
+    `${title}${isSentence ? '.' : ':'}`,
     detail,
     typeof allowed === 'string' ? `Allowed: ${allowed}.` : undefined,
     status === 401 ? 'Here: --token-file, or MTXPILOT_HTTP_TOKEN.' : undefined,

@@ -116,9 +116,9 @@ function table(found: readonly ShownEvent[], paint: Paint): string {
     { text: event.type, colour: colourOfType(event.type) },
     textIn(event, 'stream'),
     textIn(event, 'server'),
-    textIn(event, 'reason'),
+    whatOf(event),
   ]);
-  return formatTable(['TIME', 'EVENT', 'STREAM', 'SERVER', 'REASON'], rows, paint);
+  return formatTable(['TIME', 'EVENT', 'STREAM', 'SERVER', 'WHAT'], rows, paint);
 }
 
 /** As a row of the table, but widths cannot be known before. */
@@ -130,9 +130,21 @@ function eventLine(event: ShownEvent, paint: Paint): string {
     colour === undefined ? type : paint(colour, type),
     printable(textIn(event, 'stream') ?? '-').padEnd(20),
     printable(textIn(event, 'server') ?? '-').padEnd(8),
-    printable(textIn(event, 'reason') ?? ''),
+    printable(whatOf(event)),
   ];
   return `${parts.join('  ').trimEnd()}\n`;
+}
+
+/** `drain by alice: kernel update`, `from mtx1: …`: what the event says beyond whom it is about. */
+function whatOf(event: ShownEvent): string {
+  const [kind, from, operator, version] = ['kind', 'from', 'operator', 'version'].map((field) => textIn(event, field));
+  const facts = [
+    kind,
+    from === undefined ? undefined : `from ${from}`,
+    operator === undefined ? undefined : `by ${operator}`,
+    version === undefined ? undefined : `version ${version}`,
+  ].filter((fact) => fact !== undefined);
+  return [facts.join(' '), textIn(event, 'reason') ?? ''].filter((part) => part !== '').join(': ');
 }
 
 function textIn({ data }: ShownEvent, field: string): string | undefined {

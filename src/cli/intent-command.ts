@@ -133,7 +133,7 @@ function createProgressLine({ stdout }: Terminal, json: boolean): ProgressLine {
       if (json || text === shown) return;
       shown = text;
       const line = printable(text);
-      stdout.write(isTerminal ? `\r\u001b[K${line.slice(0, (stdout.columns ?? 80) - 1)}` : `${line}\n`);
+      stdout.write(isTerminal ? `\r\u001b[K${line.slice(0, widthOf(stdout) - 1)}` : `${line}\n`);
     },
     end() {
       if (!json && isTerminal && shown !== '') stdout.write('\r\u001b[K');
@@ -141,12 +141,23 @@ function createProgressLine({ stdout }: Terminal, json: boolean): ProgressLine {
   };
 }
 
-function progress({ notSafeBecause, viewersLeft }: Controlled): string {
-  const viewers =
-    typeof viewersLeft === 'number'
-      ? `${viewersLeft} ${viewersLeft === 1 ? 'viewer' : 'viewers'} left`
-      : 'viewers not known';
-  return `waiting: ${viewers}; ${notSafeBecause ?? ''}`;
+/** Columns; a terminal that does not know has 80. */
+function widthOf({ columns = 0 }: Terminal['stdout']): number {
+  return columns > 0 ? columns : 80;
+}
+
+function progress({ notSafeBecause, viewersLeft, onlyHereCount }: Controlled): string {
+  const left = [
+    ...(typeof viewersLeft === 'number' && viewersLeft > 0 ? [`${counted(viewersLeft, 'viewer')} left`] : []),
+    ...(typeof onlyHereCount === 'number' && onlyHereCount > 0
+      ? [`${counted(onlyHereCount, 'stream')} live only there`]
+      : []),
+  ];
+  return `waiting: ${left.length > 0 ? left.join(', ') : (notSafeBecause ?? '')}`;
+}
+
+function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }
 
 /** What is wanted now, how each HAProxy has it, and what stands in the way of stopping. */
@@ -159,14 +170,13 @@ function describe(server: Controlled, paint: Paint): string {
     `${colour === undefined ? wish : paint(colour, wish)}${until}${because ? `, because ${printable(because)}` : ''}`,
   ];
   for (const { node, operational, administrative, viewers } of nodes ?? []) {
-    const sessions = typeof viewers === 'number' ? `, ${viewers} sessions` : '';
+    const sessions = typeof viewers === 'number' ? `, ${counted(viewers, 'session')}` : '';
     lines.push(
       `  ${printable(node)} has it ${printable(administrative ?? '-')}, ${printable(operational ?? '-')}${sessions}`,
     );
   }
   if (wanted !== 'ready') {
-    if (typeof viewersLeft === 'number')
-      lines.push(`  ${viewersLeft} ${viewersLeft === 1 ? 'viewer' : 'viewers'} left`);
+    if (typeof viewersLeft === 'number') lines.push(`  ${counted(viewersLeft, 'viewer')} left`);
     const some = (onlyHere ?? []).slice(0, 10).map(printable);
     const count = onlyHereCount ?? some.length;
     if (count > 0) {

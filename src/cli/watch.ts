@@ -54,9 +54,10 @@ function frameText<T>(answer: Answer<T>, text: (value: T, paint: Paint) => strin
 }
 
 /** What draws the lines over what stands there, as many as there is room for. */
-function frame(lines: readonly string[], rows = 24): string {
-  const room = Math.max(rows, 2);
+function frame(lines: readonly string[], rows = 0): string {
+  // A terminal that does not know its size has 24 rows.
+  const room = rows > 1 ? rows : 24;
   const left = lines.length - (room - 1);
   const drawn = left > 1 ? [...lines.slice(0, room - 1), `… ${left} more lines`] : lines.slice(0, room);
-  return `${home}${drawn.map((line) => `${line}${clearLine}`).join('\r\n')}${clearBelow}`;
+  return `${home}${drawn.map((line) => `${line}${clearLine}`).join('\n')}${clearBelow}`;
 }

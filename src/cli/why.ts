@@ -54,13 +54,14 @@ function explain(
   const verdict = `${printable(stream)} is ${printable(state)}${where}`;
   const ruled = typeof rule === 'string' ? ` (rule ${printable(rule)})` : '';
   const parts = [
-    [colour === undefined ? verdict : paint(colour, verdict), `Why: ${printable(because)}${ruled}.`],
+    [
+      colour === undefined ? verdict : paint(colour, verdict),
+      `Why: ${printable(because)}${ruled}.`,
+      ...(move === null || move === undefined ? [] : [moved(move)]),
+    ],
     section(paint, 'What the servers say', sayings(evidence)),
     section(paint, 'What HAProxy holds', (haproxy ?? []).map(holdings)),
-    section(paint, 'What comes next', [
-      ...(move === null || move === undefined ? [] : [moved(move)]),
-      ...(next ?? []).map(printable),
-    ]),
+    section(paint, 'What comes next', (next ?? []).map(printable)),
   ];
   return `${parts
     .filter((lines) => lines.length > 0)
@@ -88,17 +89,17 @@ function saying({ server, says, source, ageMs, stale }: Evidence): string {
   const age = formatAge(ageMs);
   const ago = age === undefined ? '' : ` ${age} ago`;
   const how: Readonly<Record<string, string>> = {
-    inventory: `its list${age === undefined ? '' : ` of${ago}`} says so`,
+    inventory: `its list${age === undefined ? '' : ` of${ago}`} ${says === 'live' ? 'names it' : 'does not name it'}`,
     lookup: `it said so when asked${ago}`,
-    push: `it said so by itself${ago}`,
+    push: `it reported so${ago}, and said it again when asked`,
   };
-  const says1 = source === null || source === undefined ? '' : (how[source] ?? `${printable(source)}${ago}`);
+  const because = source === null || source === undefined ? '' : (how[source] ?? `${printable(source)}${ago}`);
   const since = stale === true ? '; its Control API has failed since, so this is its last good answer' : '';
   switch (says) {
     case 'live':
-      return `${name} has it: ${says1}${since}.`;
+      return `${name} has it: ${because}${since}.`;
     case 'not live':
-      return `${name} does not have it: ${says1}${since}.`;
+      return `${name} does not have it: ${because}${since}.`;
     default:
       return `${name} has not answered yet.`;
   }
@@ -107,7 +108,7 @@ function saying({ server, says, source, ageMs, stale }: Evidence): string {
 function together(without: readonly Evidence[]): string {
   const ages = without.flatMap(({ ageMs }) => (typeof ageMs === 'number' ? [ageMs] : []));
   const oldest = ages.length === 0 ? undefined : formatAge(Math.max(...ages));
-  return `${without.length} other servers do not have it${oldest === undefined ? '' : `: their lists, at most ${oldest} old, say so`}.`;
+  return `${without.length} other servers do not have it${oldest === undefined ? '' : `: their lists, at most ${oldest} old, do not name it`}.`;
 }
 
 function holdings({ node, route, lastServer, sessions, error }: Tables): string {

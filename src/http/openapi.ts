@@ -385,7 +385,7 @@ const paths: Json = {
       parameters: [streamName],
       body: fields({ server: { ...textOrNull, description: 'null clears the move.' }, force: flag, ...by }, ['server']),
       answer: 'StreamMove',
-      problems: ['BadStreamName', 'NoSuchServer', 'NotAHolder'],
+      problems: ['BadStreamName', 'NoSuchServer', 'NotMoved', 'NotAHolder'],
     }),
     delete: change({
       operationId: 'clearMove',
@@ -393,7 +393,7 @@ const paths: Json = {
       parameters: [streamName],
       body: fields(by),
       answer: 'StreamMove',
-      problems: ['BadStreamName', 'NoSuchStream'],
+      problems: ['BadStreamName', 'NotMoved'],
     }),
   },
   '/v1/moves': get({ operationId: 'moves', summary: 'The moves that are in force', answer: 'MoveList' }),

@@ -83,9 +83,9 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
   };
 
   function refuse(res: Response, done: ChangeOrder, { kind, message }: ControlProblem): void {
-    const name = problemOf[kind];
+    const name = done.change === 'clear-move' && kind === 'no-such-stream' ? 'NotMoved' : problemOf[kind];
     audit.note(done, { name, detail: message });
-    respondProblem(res, name, { detail: message, given: done.target });
+    respondProblem(res, name, { detail: `${message}.`, given: done.target });
   }
 
   async function setIntent(operations: Operations, req: Request, res: Response, kind: IntentKind): Promise<void> {

@@ -13,6 +13,7 @@ export const problemTitles = {
   NoSuchPath: [404, 'No such path'],
   NoSuchStream: [404, 'No server has this stream'],
   NoSuchServer: [404, 'No such server'],
+  NotMoved: [404, 'This stream is not moved'],
   MethodNotAllowed: [405, 'Method not allowed'],
   RequestTimeout: [408, 'The request took too long to arrive'],
   NotAHolder: [409, 'That server does not have the stream'],

@@ -66,7 +66,13 @@ export const fieldRules: Readonly<Record<string, string>> = {
   event: 'ready or notReady',
 };
 
-const by = { reason: words(longestReason).default(''), operator: words(longestOperator).min(1).optional() };
+const noReason = 'no reason given';
+const by = {
+  reason: words(longestReason)
+    .default(noReason)
+    .transform((given) => (given.trim() === '' ? noReason : given)),
+  operator: words(longestOperator).min(1).optional(),
+};
 const serverName = z.string().regex(/^[A-Za-z0-9_.:-]{1,255}$/);
 
 const deadline = z.union([z.string(), z.number()]).transform((given, context) => {

@@ -39,6 +39,8 @@ function startAgent(): Child {
     `${block.address(1)}:9100`,
     '--http-listen',
     `${block.address(1)}:9101`,
+    '--peers-listen',
+    `${block.address(1)}:9102`,
     '--set',
     servers,
   ]);

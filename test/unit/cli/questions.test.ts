@@ -162,7 +162,7 @@ describe('why', () => {
 Why: only mtx1 has it (rule only-holder).
 
 What the servers say
-  mtx1 has it: its list of 412 ms ago says so.
+  mtx1 has it: its list of 412 ms ago names it.
   mtx2 has not answered yet.
 
 What comes next
