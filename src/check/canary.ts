@@ -99,7 +99,9 @@ async function flyOnce(options: CanaryOptions): Promise<Flight> {
   const name = `mtxpilot-canary-${randomBytes(8).toString('hex')}`;
   const sessions = async (): Promise<Map<string, number>> => {
     const stats = client === undefined ? [] : await serverStats(client, backend, signal);
-    return new Map(stats.map(({ server, totalSessions }) => [server, totalSessions]));
+    // HAProxy goes to no server that is DOWN or in maintenance, whatever the agent says in the moment before it knows.
+    const usable = stats.filter(({ status }) => /^(?:UP|DRAIN|NOLB|no check)/.test(status));
+    return new Map(usable.map(({ server, totalSessions }) => [server, totalSessions]));
   };
   const before = await sessions();
   const answer = await httpProbe(`${viewersUrl}/${name}/index.m3u8`, {
