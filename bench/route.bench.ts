@@ -271,7 +271,14 @@ async function startAgent(
   const file = join(folder, `agent-${spoe}.yaml`);
   writeFileSync(
     file,
-    stringify({ spoe: { listen: spoe }, http: { listen: http }, servers: list, directory, log: { level: 'warn' } }),
+    stringify({
+      spoe: { listen: spoe },
+      http: { listen: http },
+      peers: { listen: 'off' },
+      servers: list,
+      directory,
+      log: { level: 'warn' },
+    }),
   );
   const agent = start(otherCores, process.execPath, [resolve('dist/cli/main.js'), 'agent', '--config', file]);
   const [host = '', port = ''] = http.split(':');

@@ -24,12 +24,20 @@ export function crossChecks(
   const warnings: string[] = [];
   const { spoe, http, lookup, directory, mediamtx, servers } = settings;
 
-  if (spoe.listen !== null && isSamePlace(spoe.listen, http.listen)) {
-    const [later, earlier] = originOf('http.listen') === undefined ? ['spoe', 'http'] : ['http', 'spoe'];
-    const given = later === 'http' ? http.listen : spoe.listen;
-    errors.push(
-      `${at(`${later}.listen`)}: ${formatAddress(given)} is taken by ${earlier}.listen (${originText(originOf(`${earlier}.listen`))}), give each its own port`,
-    );
+  const listens = [
+    { key: 'spoe.listen', address: spoe.listen },
+    { key: 'http.listen', address: http.listen },
+    { key: 'peers.listen', address: settings.peers.listen },
+  ];
+  for (const [index, one] of listens.entries()) {
+    for (const other of listens.slice(index + 1)) {
+      if (one.address === null || other.address === null || !isSamePlace(one.address, other.address)) continue;
+      // Blamed is the one that somebody wrote.
+      const [later, earlier] = originOf(other.key) === undefined ? [one, other] : [other, one];
+      errors.push(
+        `${at(later.key)}: ${formatAddress(later === one ? one.address : other.address)} is taken by ${earlier.key} (${originText(originOf(earlier.key))}), give each its own port`,
+      );
+    }
   }
   if (lookup.deadline >= haproxyProcessingMs) {
     warnings.push(

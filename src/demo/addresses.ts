@@ -3,9 +3,10 @@ export interface DemoAddresses {
   /** HAProxy: where viewers come in. */
   readonly viewers: string;
   readonly page: string;
-  /** The agent's SPOE and HTTP addresses. */
+  /** The agent's SPOE, HTTP and peers addresses. */
   readonly spoe: string;
   readonly http: string;
+  readonly agentPeer: string;
   /** HAProxy's peers. */
   readonly peer: string;
   readonly servers: readonly DemoServerAddress[];
@@ -38,6 +39,7 @@ export function demoAddresses({ block, bind, page }: AddressChoice): DemoAddress
     page: page ?? `${home}:8088`,
     spoe: `${home}:9100`,
     http: `${home}:9101`,
+    agentPeer: `${home}:9102`,
     peer: `${home}:10000`,
     servers: [11, 12, 13].map((last, index) => {
       const address = `${block}.${last}`;

@@ -47,6 +47,7 @@ export async function startAgentChild(options: AgentChildOptions): Promise<Agent
     JSON.stringify({
       spoe: { listen: addresses.spoe },
       http: { listen: addresses.http },
+      peers: { listen: addresses.agentPeer },
       // Without routes.map HAProxy asks for every master playlist: that is what the page and the summary count.
       haproxy: { socket: haproxySocket, map: 'off' },
       log: { level: 'warn' },

@@ -17,6 +17,7 @@ export async function checkAddresses(
     ...(hasPage ? [[addresses.page, 'the page', '--page HOST:PORT'] as const] : []),
     [addresses.spoe, 'the agent, for HAProxy', '--block 127.X.Y'],
     [addresses.http, "the agent's HTTP API", '--block 127.X.Y'],
+    [addresses.agentPeer, "the agent's peers", '--block 127.X.Y'],
     [addresses.peer, "HAProxy's peers", '--block 127.X.Y'],
     ...addresses.servers.flatMap(({ name, hls, api, rtsp }) => [
       [hls, `${name}, HLS`, '--block 127.X.Y'] as const,

@@ -46,6 +46,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       ...Object.fromEntries(addresses.servers.map(({ name, hls }) => [name.toUpperCase(), hls])),
       MTX_ADMIN_SOCKET: socket,
       MTX_PEER: addresses.peer,
+      MTX_AGENT_PEER: addresses.agentPeer,
       MTX_AGENT: addresses.spoe,
       MTX_AGENT_HTTP: addresses.http,
       MTX_SHOW_SERVER: '1',

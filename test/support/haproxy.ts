@@ -59,6 +59,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     MTX_BIND: options.bind,
     MTX_ADMIN_SOCKET: socket,
     MTX_PEER: `${host}:10000`,
+    MTX_AGENT_PEER: `${host}:9102`,
     MTX_LUA: resolve('lua-bridge/mtxpilot.lua'),
     ...Object.fromEntries(options.servers.map((server, i) => [`MTX${i + 1}`, server])),
     ...options.env,

@@ -87,6 +87,9 @@ describe('values', () => {
       ],
     ],
     ['control: {onApiFailure: drain, weights: auto}', 'control', { onApiFailure: 'drain', weights: 'auto' }],
+    ['peers: {listen: off}', 'peers.listen', null],
+    ['viewers: {addresses: true}', 'viewers.addresses', true],
+    ['viewers: {addresses: "false"}', 'viewers.addresses', false],
     ['store: {folder: /var/lib/mtxpilot}', 'store.folder', '/var/lib/mtxpilot'],
     ['lookup: {deadline: 80}', 'lookup.deadline', 80],
     ['lookup: {ttl: 1h}', 'lookup.ttl', 3_600_000],
@@ -173,7 +176,7 @@ describe('mistakes in a file', () => {
     ['lokup: {}', 'F:1: lokup: unknown key, did you mean lookup?'],
     [
       'listen: x',
-      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
+      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
     ],
     ['log: {"a\\u001b[2J": 1}', 'F:1: "a\\u001b[2J": unknown key, in log there are level'],
     ['log: loud', 'F:1: log: "loud" is not allowed, expected a section with the keys level'],
@@ -274,7 +277,7 @@ describe('mistakes in a file', () => {
     ],
     [
       '__proto__: {level: debug}',
-      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
+      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
     ],
     [
       'spoe:\n  listen: 127.0.0.1:9101',
@@ -285,8 +288,13 @@ describe('mistakes in a file', () => {
       'F:4: http.listen: 127.0.0.1:7000 is taken by spoe.listen (F:2), give each its own port',
     ],
     [
+      'peers:\n  listen: 127.0.0.1:9100',
+      'F:2: peers.listen: 127.0.0.1:9100 is taken by spoe.listen (the default), give each its own port',
+    ],
+    ['viewers: {addresses: yes}', 'F:1: viewers.addresses: "yes" is not allowed, expected true or false'],
+    [
       '- a',
-      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
+      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
     ],
     ['log: {level: info}\nlog: {level: warn}', 'F:2:1: not valid YAML: Map keys must be unique'],
     ['log:\n\tlevel: info', 'F:2:1: not valid YAML: Tabs are not allowed as indentation'],
@@ -371,12 +379,12 @@ describe('mistakes elsewhere', () => {
     ],
     [
       '__proto__.x',
-      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
+      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
     ],
     ['mediamtx.servers.__proto__.api', '--set: mediamtx.servers: "__proto__" is not the name of a server'],
     [
       '',
-      '--set: "": unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, holders, log',
+      '--set: "": unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
     ],
   ])('--set %s', (key, expected) => {
     expect(load(undefined, {}, [flag(key, 'http://x')]).errors).toEqual([expected]);

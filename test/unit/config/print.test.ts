@@ -84,6 +84,12 @@ lookup:
   ttl: 2s
   missTtl: 500ms
   budget: 100
+peers:
+  listen: 127.0.0.1:9102
+  siblings: false
+viewers:
+  goneAfter: 10s
+  addresses: false
 # from ./mtxpilot.yaml:11
 holders:
   - match: a/**
