@@ -20,7 +20,7 @@ import { createOpenApi } from './openapi';
 import { createOperatorRoutes, nameOf } from './operator-routes';
 import { type BadParameter, parseEventPage, parseStreamPage, queryOf } from './parameters';
 import { respondBadStreamName, respondProblem } from './problem';
-import { bodyProblem, onlyJson, readJson } from './request-body';
+import { onlyJson, readJson } from './request-body';
 import { respond, respondJson, toJson } from './respond';
 import { type createRouteAnswer, routePath } from './route-answer';
 import { pageOfStreams, type StreamSource } from './stream-page';
@@ -221,13 +221,6 @@ export function createApp(options: AppOptions): Express {
       countAnswer(stats, 'other', 400);
       const detail = 'The path holds a "%" that is not followed by the two hexadecimal digits of valid UTF-8.';
       respondProblem(res, 'BadRequest', { detail, given: req.path });
-      return;
-    }
-    const body = bodyProblem(error);
-    if (body !== undefined && !res.headersSent) {
-      const { name, ...details } = body;
-      // What is still on its way of this body is not waited for.
-      respondProblem(res, name, details, ['connection', 'close']);
       return;
     }
     log.error({ err: error, path: req.path }, 'answering an HTTP request failed');

@@ -1,16 +1,49 @@
-import type { Response } from 'express';
-import express, { type RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import { formatDuration, parseDuration } from '../config/duration';
 import { longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from '../control/intent';
 import { isStreamName, maxStreamNameLength } from '../directory';
-import { type ProblemName, respondProblem, streamNameRule } from './problem';
+import { type ProblemDetails, type ProblemName, respondProblem, streamNameRule } from './problem';
 
 /** Largest body of a request. */
 export const bodyLimitBytes = 16 * 1024;
 
-/** Reads a body of at most 16 KB as JSON; a missing one is an empty object. What goes wrong reaches express's error handler. */
-export const readJson: RequestHandler = express.json({ limit: bodyLimitBytes, inflate: false, type: () => true });
+/**
+ * Reads a body of at most 16 KB as JSON; a missing one is an empty object. Too long ones are refused without waiting for the rest of them,
+ * which is why this is not express.json().
+ */
+export const readJson: RequestHandler = (req, res, next) => {
+  const refuse = (name: ProblemName, details: ProblemDetails): void => {
+    // What is still on its way of this body is not waited for.
+    respondProblem(res, name, details, ['connection', 'close']);
+  };
+  const tooLarge = (): void =>
+    refuse('BodyTooLarge', { detail: 'The body is too large.', allowed: `at most ${bodyLimitBytes} bytes` });
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const onEnd = (): void => {
+    try {
+      req.body = length === 0 ? {} : (JSON.parse(decoder.decode(Buffer.concat(chunks))) as unknown);
+    } catch {
+      refuse('BadBody', { detail: 'The body is not JSON in UTF-8.' });
+      return;
+    }
+    next();
+  };
+  const onData = (chunk: Buffer): void => {
+    length += chunk.length;
+    if (length <= bodyLimitBytes) {
+      chunks.push(chunk);
+      return;
+    }
+    req.off('data', onData).off('end', onEnd).pause();
+    tooLarge();
+  };
+  if (Number(req.headers['content-length'] ?? 0) > bodyLimitBytes) tooLarge();
+  else req.on('data', onData).once('end', onEnd);
+};
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Refuses bodies that do not say that they are JSON. A web page of another site cannot send that content type without asking first,
@@ -20,36 +53,18 @@ export const onlyJson: RequestHandler = (req, res, next) => {
   const given = req.headers['content-type'];
   const isEmpty = req.headers['transfer-encoding'] === undefined && (req.headers['content-length'] ?? '0') === '0';
   const mayBeLeftOut = req.method === 'DELETE' && isEmpty;
-  if (mayBeLeftOut || /^application\/json *(;|$)/i.test(given ?? '')) {
+  const isPlain = req.headers['content-encoding'] === undefined;
+  if (mayBeLeftOut || (isPlain && /^application\/json *(; *charset="?utf-8"? *)?$/i.test(given ?? ''))) {
     next();
     return;
   }
-  const detail = 'The header "content-type" must say that the body is JSON.';
+  const detail = 'The header "content-type" must say that the body is JSON, and it must not be compressed.';
   respondProblem(res, 'NotJson', {
     detail,
     given: given ?? 'no content-type',
     allowed: 'content-type: application/json',
   });
 };
-
-/** What express's JSON reader complains about, in our words; undefined for anything else. */
-export function bodyProblem(error: unknown): { name: ProblemName; detail: string; allowed?: string } | undefined {
-  const type = (error as { type?: unknown } | undefined)?.type;
-  switch (type) {
-    case 'entity.too.large':
-      return { name: 'BodyTooLarge', detail: 'The body is too large.', allowed: `at most ${bodyLimitBytes} bytes` };
-    case 'entity.parse.failed':
-      return { name: 'BadBody', detail: 'The body is not a JSON object.' };
-    case 'encoding.unsupported':
-    case 'charset.unsupported':
-      return { name: 'NotJson', detail: 'The body must be UTF-8, and not compressed.' };
-    case 'request.aborted':
-    case 'request.size.invalid':
-      return { name: 'BadRequest', detail: 'The body did not arrive whole.' };
-    default:
-      return undefined;
-  }
-}
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
 const oneLine = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/;
@@ -101,7 +116,7 @@ export const authBody = z.looseObject({ action: z.string(), path: z.string() });
 
 /** The body in its shape; undefined when it has another one, which is then answered. */
 export function readBody<T>(res: Response, given: unknown, shape: z.ZodType<T>): T | undefined {
-  const read = shape.safeParse(given ?? {});
+  const read = shape.safeParse(given);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
   if (issue?.code === 'unrecognized_keys') {

@@ -133,7 +133,10 @@ export function requestText(target: string, { method = 'GET', headers = [], body
   const bodyHeaders =
     body === undefined
       ? []
-      : [`Content-Length: ${Buffer.byteLength(text)}`, ...(isTyped ? [] : ['Content-Type: application/json'])];
+      : [
+          `Content-Length: ${Buffer.byteLength(text, 'latin1')}`,
+          ...(isTyped ? [] : ['Content-Type: application/json']),
+        ];
   const head = [`${method} ${target} HTTP/1.1`, 'Host: agent', 'Connection: close', ...bodyHeaders, ...headers];
   return `${head.join('\r\n')}\r\n\r\n${body === undefined ? '' : text}`;
 }
