@@ -1,3 +1,4 @@
+import { createNameTable } from './name-table';
 import type { KeptReport } from './server-slot';
 
 /**
@@ -34,7 +35,11 @@ const firstCapacity = 1024;
 /** Columns and the rows that are in use. */
 export interface StreamTable {
   readonly columns: StreamColumns;
-  /** A row for a stream, all zero. Rows are used again: nothing may remember one beyond `release`. */
+  /** The row of a stream; -1 where it has none. */
+  find(name: string): number;
+  /** Rows in use, in no order. */
+  rows(): IterableIterator<number>;
+  /** A row for a stream that has none, all zero. Rows are used again: nothing may remember one beyond `release`. */
   claim(name: string): number;
   release(row: number): void;
   /** Writes a server's report of the stream into its row. */
@@ -62,6 +67,7 @@ export function createStreamTable(): StreamTable {
     tracks: [],
   };
   const free: number[] = [];
+  const byName = createNameTable(columns.names);
 
   function grow(): void {
     const capacity = columns.holder.length * 2;
@@ -79,14 +85,20 @@ export function createStreamTable(): StreamTable {
 
   return {
     columns,
+    find: (name) => byName.find(name),
+    *rows() {
+      for (let row = 0; row < columns.names.length; row++) if (columns.names[row] !== undefined) yield row;
+    },
     claim(name) {
       const row = free.pop() ?? columns.names.length;
       if (row === columns.holder.length) grow();
       columns.names[row] = name;
+      byName.add(name, row);
       columns.quick[row] = columns.route[row] = columns.holder[row] = columns.isSpread[row] = 0;
       return row;
     },
     release(row) {
+      byName.remove(columns.names[row] ?? '');
       columns.names[row] = undefined;
       free.push(row);
     },

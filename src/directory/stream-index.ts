@@ -93,7 +93,6 @@ export function createStreamIndex(
   maxStreams: number,
   listeners: IndexListeners,
 ): StreamIndex {
-  const rows = new Map<string, number>();
   const table = createStreamTable();
   const { columns } = table;
   /** Second and further holders, which few streams have. */
@@ -158,25 +157,23 @@ export function createStreamIndex(
     if (columns.isSpread[row] === 0 && others.has(row)) contested.add(row);
     else contested.delete(row);
     if (columns.holder[row] === 0 && !overrides.has(row)) {
-      rows.delete(name);
       table.release(row);
     }
     if (slot?.name !== before) listeners.routed(name);
   }
 
   function rowFor(name: string): number {
-    const known = rows.get(name);
-    if (known !== undefined) return known;
+    const known = table.find(name);
+    if (known >= 0) return known;
     const row = table.claim(name);
-    rows.set(name, row);
     columns.isSpread[row] = policyOf(name) === 'spread' ? 1 : 0;
     return row;
   }
 
   /** A stream that `slot` did not hold before. False when there is no room for it. */
   function add(slot: ServerSlot, report: PathReport, question: number, askedAt: number, told?: Asked): boolean {
-    const known = rows.get(report.name);
-    const isNew = known === undefined || columns.holder[known] === 0;
+    const known = table.find(report.name);
+    const isNew = known < 0 || columns.holder[known] === 0;
     if (isNew && heldStreams >= maxStreams) return false;
     const row = rowFor(report.name);
     if (isNew) {
@@ -206,8 +203,9 @@ export function createStreamIndex(
     return true;
   }
 
-  /** The question whose answer is kept of a stream on `slot`; undefined when it does not hold it. */
+  /** The question whose answer is kept of a stream on `slot`; undefined when it does not hold it, or there is no row (-1). */
   function answered(slot: ServerSlot, row: number): number | undefined {
+    if (row < 0) return undefined;
     return columns.holder[row] === slot.index.number ? columns.question[row] : slot.index.second.get(row)?.question;
   }
 
@@ -300,10 +298,10 @@ export function createStreamIndex(
     let held = confirmed;
     for (const report of arrivals) {
       if ((index.denied.get(report.name) ?? 0) > list) continue;
-      const row = rows.get(report.name);
-      const kept = row === undefined ? undefined : answered(slot, row);
+      const row = table.find(report.name);
+      const kept = answered(slot, row);
       // It came by another way while the list was read, or is in the list twice.
-      if (row !== undefined && kept !== undefined) {
+      if (kept !== undefined) {
         if (kept < list) update(slot, row, report, list, askedAt);
       } else if (add(slot, report, list, askedAt)) held++;
       else refused++;
@@ -331,15 +329,15 @@ export function createStreamIndex(
 
   return {
     quick(stream) {
-      const row = rows.get(stream);
-      return row === undefined ? undefined : slots[columns.quick[row] ?? 0];
+      const row = table.find(stream);
+      return row < 0 ? undefined : slots[columns.quick[row] ?? 0];
     },
     get(stream) {
-      const row = rows.get(stream);
-      return row === undefined ? undefined : entryOf(row, stream);
+      const row = table.find(stream);
+      return row < 0 ? undefined : entryOf(row, stream);
     },
     *names() {
-      for (const [name, row] of rows) if (columns.holder[row] !== 0) yield name;
+      for (const row of table.rows()) if (columns.holder[row] !== 0) yield columns.names[row] ?? '';
     },
     get size() {
       return heldStreams;
@@ -348,22 +346,22 @@ export function createStreamIndex(
       for (const row of contested) yield entryOf(row, columns.names[row] ?? '');
     },
     holds(slot, stream) {
-      const row = rows.get(stream);
-      return row !== undefined && slot.index.number !== 0 && answered(slot, row) !== undefined;
+      const row = table.find(stream);
+      return slot.index.number !== 0 && answered(slot, row) !== undefined;
     },
     told(slot, stream) {
-      const row = rows.get(stream);
-      return row === undefined ? undefined : slot.index.told.get(row);
+      const row = table.find(stream);
+      return row < 0 ? undefined : slot.index.told.get(row);
     },
 
     route(stream) {
-      const row = rows.get(stream);
-      return row === undefined ? undefined : slots[columns.route[row] ?? 0]?.name;
+      const row = table.find(stream);
+      return row < 0 ? undefined : slots[columns.route[row] ?? 0]?.name;
     },
     *routes() {
-      for (const [stream, row] of rows) {
+      for (const row of table.rows()) {
         const slot = slots[columns.route[row] ?? 0];
-        if (slot !== undefined) yield [stream, slot.name];
+        if (slot !== undefined) yield [columns.names[row] ?? '', slot.name];
       }
     },
 
@@ -391,9 +389,9 @@ export function createStreamIndex(
       return {
         note(report) {
           if (slot.index.number === 0) return;
-          const row = rows.get(report.name);
-          const kept = row === undefined ? undefined : answered(slot, row);
-          if (row === undefined || kept === undefined) arrivals.push(report);
+          const row = table.find(report.name);
+          const kept = answered(slot, row);
+          if (kept === undefined) arrivals.push(report);
           else if (kept < list) {
             confirmed++;
             update(slot, row, report, list, askedAt);
@@ -411,13 +409,13 @@ export function createStreamIndex(
       const { question, askedAt, source } = asked;
       if (index.number === 0 || question < index.listed || question <= index.cleared) return;
       index.heard = Math.max(index.heard, question);
-      const row = rows.get(stream);
-      const kept = row === undefined ? undefined : answered(slot, row);
+      const row = table.find(stream);
+      const kept = answered(slot, row);
       if (kept !== undefined && kept > question) return;
       if (report?.live === true) {
         if ((index.denied.get(stream) ?? 0) > question) return;
         index.denied.delete(stream);
-        if (row === undefined || kept === undefined) add(slot, report, question, askedAt, asked);
+        if (kept === undefined) add(slot, report, question, askedAt, asked);
         else {
           index.told.set(row, asked);
           update(slot, row, report, question, askedAt);
@@ -430,7 +428,7 @@ export function createStreamIndex(
         if (index.denied.size >= maxDenied) index.denied.clear();
         index.denied.set(stream, question);
       }
-      if (row === undefined) return;
+      if (row < 0) return;
       if (kept !== undefined) remove(slot, row, source, true);
       else loseOverride(row, slot);
     },
@@ -444,13 +442,13 @@ export function createStreamIndex(
       return overrides.size;
     },
     overrideOf(stream) {
-      const row = rows.get(stream);
-      return row === undefined ? undefined : overrides.get(row)?.server;
+      const row = table.find(stream);
+      return row < 0 ? undefined : overrides.get(row)?.server;
     },
     setOverride(stream, server) {
       if (server === undefined) {
-        const row = rows.get(stream);
-        if (row !== undefined && overrides.delete(row)) settle(row);
+        const row = table.find(stream);
+        if (overrides.delete(row)) settle(row);
         return;
       }
       const row = rowFor(stream);

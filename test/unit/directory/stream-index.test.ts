@@ -184,7 +184,7 @@ describe('the stream index', () => {
       const names = Array.from({ length: 3000 }, (_, i) => [`s${at * 1000 + i}`, at + 1] as const);
       take(index, a, lists(Object.fromEntries(names)), at);
       expect(index.size).toBe(3000);
-      for (const [name] of names) expect(index.quick(name)).toBe(a);
+      expect(names.filter(([name]) => index.quick(name) !== a)).toEqual([]);
       expect(index.get(`s${at * 1000 - 1}`)).toBeUndefined();
     }
     expect([...index.routes()].length).toBe(3000);
