@@ -68,7 +68,7 @@ describe(`HAProxy ${haproxyVersion}: control of one HAProxy`, () => {
     await lab.control.setIntent('mtx2', { kind: 'drain', deadlineMs: 1500, ...by });
     await shows('mtx1 ready 1, mtx2 drain 1, mtx3 ready 1');
     await shows('mtx1 ready 1, mtx2 maint 1, mtx3 ready 1');
-    await until('the view', () => server('mtx2').wanted === 'maint');
+    await until('the view', () => server('mtx2').nodes[0]?.administrative === 'maint');
     expect(server('mtx2').because).toBe('the deadline of the drain has passed; ada: update');
     expect(lab.events.at(-1)).toMatchObject({ type: 'server.intent', evidence: 'agent', data: { kind: 'maint' } });
   });
