@@ -3,7 +3,18 @@ import { createApp, templateOf } from '../../../src/http/app';
 import { createHttpStats } from '../../../src/http/http-stats';
 import { createOpenApi } from '../../../src/http/openapi';
 import { problemTitles } from '../../../src/http/problem';
-import { type HttpLab, holder, located, type Reply, serverView, startHttpLab, stream } from './lab';
+import { createFakeEvents, event } from './fake-events';
+import { createFakeOperations } from './fake-operations';
+import {
+  type HttpLab,
+  holder,
+  located,
+  type Reply,
+  type RequestOptions,
+  serverView,
+  startHttpLab,
+  stream,
+} from './lab';
 
 interface Content {
   readonly content: Readonly<Record<string, { readonly schema: object }>>;
@@ -26,10 +37,12 @@ interface Document {
 }
 
 let lab: HttpLab;
+const operations = createFakeOperations();
+const events = createFakeEvents();
 let document: Document;
 
 beforeAll(async () => {
-  lab = await startHttpLab();
+  lab = await startHttpLab({ operations, events, token: 'correct-horse-battery' });
   document = (await lab.request('/openapi.json')).json as Document;
 });
 afterAll(() => lab.server.stop());
@@ -130,7 +143,10 @@ it('every problem is described where its type points', () => {
   expect(Object.keys(document.components.responses).sort()).toEqual(Object.keys(problemTitles).sort());
 });
 
-const answers: { path: string; target: string; arrange?: () => void }[] = [
+const bearer = ['Authorization: Bearer correct-horse-battery'];
+const post = (body: unknown): RequestOptions => ({ method: 'POST', headers: bearer, body });
+
+const answers: { path: string; target: string; arrange?: () => void; options?: RequestOptions; method?: Method }[] = [
   { path: '/v1/route', target: '/v1/route?stream=a&session=s' },
   {
     path: '/v1/route',
@@ -149,6 +165,78 @@ const answers: { path: string; target: string; arrange?: () => void }[] = [
   { path: '/v1/streams/{name}/why', target: '/v1/streams/live/a/why?session=s' },
   { path: '/v1/streams/{name}/why', target: '/v1/streams/a%3Bb/why' },
   { path: '/v1/servers', target: '/v1/servers' },
+  ...['drain', 'maint', 'ready'].flatMap((kind) => {
+    const [path, method] = [`/v1/servers/{name}/${kind}`, 'post' as const];
+    const target = `/v1/servers/mtx1/${kind}`;
+    return [
+      {
+        path,
+        target,
+        method,
+        options: post({ reason: 'x', operator: 'bob', ...(kind === 'drain' && { deadline: '30m' }) }),
+      },
+      { path, target, method, options: post({ surprise: 1 }) },
+      { path, target, method, options: { method: 'POST', body: {} } },
+      { path, target, method, options: { ...post({}), headers: [...bearer, 'Origin: http://evil'] } },
+      { path, target, method, options: { ...post('x'), headers: [...bearer, 'Content-Type: text/plain'] } },
+      { path, target, method, options: post({ reason: 'x'.repeat(20_000) }) },
+      ...(['no-such-server', 'no-haproxy', 'store-failed', 'bad-request'] as const).map((refusal) => ({
+        path,
+        target: `${target}?${refusal}`,
+        method,
+        options: post({}),
+        arrange: () => {
+          operations.refusal = { kind: refusal };
+        },
+      })),
+    ];
+  }),
+  ...[
+    post({ server: 'mtx1' }),
+    post({ server: null }),
+    post({}),
+    { method: 'DELETE', headers: bearer },
+    { ...post({ reason: 'x' }), method: 'DELETE' },
+  ].flatMap((options) => {
+    const [path, method] = ['/v1/streams/{name}/move', options.method?.toLowerCase() as Method];
+    return [
+      { path, target: '/v1/streams/live/a/move', options, method },
+      { path, target: '/v1/streams/a;b/move', options, method },
+      ...(['no-such-stream', 'no-such-server', 'not-a-holder', 'no-haproxy'] as const)
+        .filter((refusal) => method === 'post' || refusal === 'no-such-stream')
+        .map((refusal) => ({
+          path,
+          target: `/v1/streams/live/a/move?${refusal}`,
+          options,
+          method,
+          arrange: () => {
+            operations.refusal = { kind: refusal };
+          },
+        })),
+    ];
+  }),
+  { path: '/v1/moves', target: '/v1/moves' },
+  { path: '/v1/events', target: '/v1/events' },
+  { path: '/v1/events', target: '/v1/events?limit=0' },
+  {
+    path: '/v1/hooks/mediamtx',
+    target: '/v1/hooks/mediamtx',
+    method: 'post',
+    options: post({ stream: 'a', event: 'ready' }),
+  },
+  {
+    path: '/v1/hooks/mediamtx',
+    target: '/v1/hooks/mediamtx',
+    method: 'post',
+    options: post({ action: 'read', path: 'a' }),
+  },
+  { path: '/v1/hooks/mediamtx', target: '/v1/hooks/mediamtx', method: 'post', options: post({ stream: 'a' }) },
+  {
+    path: '/v1/hooks/mediamtx',
+    target: '/v1/hooks/mediamtx?server=x',
+    method: 'post',
+    options: post({ stream: 'a', event: 'ready' }),
+  },
   { path: '/healthz', target: '/healthz' },
   { path: '/readyz', target: '/readyz' },
   {
@@ -166,6 +254,15 @@ describe('real answers', () => {
   beforeEach(() => {
     lab.router.decide = () => located;
     lab.directory.evidence = true;
+    operations.refusal = undefined;
+    operations.inForce = [
+      { stream: 'live/a', server: 'mtx1', reason: '', operator: 'bob', since: '2026-11-21T10:00:00Z' },
+    ];
+    operations.held = [
+      { node: 'lb1', lastServer: undefined, route: 'mtx1', sessions: { mtx1: 3 }, error: undefined },
+      { node: 'lb2', lastServer: undefined, route: undefined, sessions: {}, error: 'no socket' },
+    ];
+    events.kept = [event(1, { stream: 'live/a' }), { ...event(2), subject: 'live/a' }];
     lab.directory.servers = [
       serverView('mtx1'),
       serverView('mtx2', {
@@ -182,18 +279,44 @@ describe('real answers', () => {
     lab.directory.streams = [stream('live/a', [holder('mtx1'), holder('mtx2', unknown)]), stream('live/b')];
   });
 
-  it.each(answers)('$path describes what $target answers', async ({ path, target, arrange }) => {
-    arrange?.();
-    const reply = await lab.request(target);
-    expect(deviations(path, reply)).toBe('');
+  it.each(answers)(
+    '$path describes what $target answers',
+    async ({ path, target, arrange, options, method = 'get' }) => {
+      arrange?.();
+      const reply = await lab.request(target, options);
+      expect(deviations(path, reply, method)).toBe('');
+    },
+  );
+
+  it('describes what is answered without control and events', async () => {
+    const bare = await startHttpLab({ token: 'correct-horse-battery' });
+    bare.directory.servers = [serverView('mtx1')];
+    const check = async (path: string, target: string, options?: RequestOptions) =>
+      expect(deviations(path, await bare.request(target, options), options === undefined ? 'get' : 'post')).toBe('');
+    await check('/v1/servers', '/v1/servers');
+    await check('/v1/moves', '/v1/moves');
+    await check('/v1/events', '/v1/events');
+    await check('/v1/streams/{name}/why', '/v1/streams/a/why');
+    await check('/v1/servers/{name}/drain', '/v1/servers/mtx1/drain', post({}));
+    await bare.server.stop();
   });
 
   it.each([...new Set(answers.map(({ path }) => path))])('%s describes 405 and 414', async (path) => {
     const target = path.replace('{name}', 'a');
-    expect(deviations(path, await lab.request(target, { method: 'DELETE' }))).toBe('');
-    const long = await lab.request(`${target}?${'x'.repeat(9000)}`);
-    expect(long.status).toBe(414);
-    expect(deviations(path, long)).toBe('');
+    for (const method of Object.keys(document.paths[path] ?? {}) as Method[]) {
+      expect(deviations(path, await lab.request(target, { method: 'PATCH' }), method)).toBe('');
+      const long = await lab.request(`${target}?${'x'.repeat(9000)}`, { method: method.toUpperCase() });
+      expect(long.status).toBe(414);
+      expect(deviations(path, long, method)).toBe('');
+    }
+  });
+
+  it('every path and every method is among them', () => {
+    const tried = new Set(answers.map(({ path, method = 'get' }) => `${method} ${path}`));
+    const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    expect([...tried].sort()).toEqual(described.sort());
   });
 
   it('a field that is missing, new or of another type would be seen', async () => {
