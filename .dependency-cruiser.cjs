@@ -3,7 +3,7 @@
  * Codecs and parsers import nothing of the project.
  */
 /** What every folder may use. */
-const ground = ['log', 'time-histogram'];
+const ground = ['log', 'stream-pattern', 'time-histogram'];
 const only = (folder, allowed) => ({
   name: `${folder}-imports`,
   severity: 'error',
@@ -33,7 +33,7 @@ module.exports = {
       to: {},
     },
     only('spoe', ['router']),
-    only('http', ['router', 'directory', 'metrics', 'control/(views|intent)', 'events', 'config/duration']),
+    only('http', ['router', 'directory', 'metrics', 'control/(views|intent)', 'events', 'config/duration', 'history']),
     only('router', ['directory']),
     only('directory', ['mediamtx']),
     only('mediamtx', []),

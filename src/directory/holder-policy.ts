@@ -1,3 +1,5 @@
+import { streamPattern } from '../stream-pattern';
+
 /** `newest`: the newest publisher has the stream. `spread`: every holder is a replica, sessions are spread over them. */
 export type HolderPolicy = 'newest' | 'spread';
 
@@ -9,14 +11,7 @@ export interface HolderRule {
 
 /** The policy of the first rule that matches a stream's name; `newest` without one. */
 export function createHolderPolicy(rules: readonly HolderRule[]): (stream: string) => HolderPolicy {
-  const compiled = rules.map((rule) => ({ pattern: globToRegExp(rule.match), policy: rule.policy }));
+  const compiled = rules.map((rule) => ({ pattern: streamPattern(rule.match), policy: rule.policy }));
   if (compiled.length === 0) return () => 'newest';
   return (stream) => compiled.find(({ pattern }) => pattern.test(stream))?.policy ?? 'newest';
-}
-
-function globToRegExp(glob: string): RegExp {
-  const source = glob.replace(/\*\*|\*|[\\^$.|?+()[\]{}/-]/g, (part) =>
-    part === '**' ? '.*' : part === '*' ? '[^/]*' : `\\${part}`,
-  );
-  return new RegExp(`^${source}$`);
 }

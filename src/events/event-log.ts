@@ -42,6 +42,8 @@ export interface EventLogStats {
   failures: number;
   /** Events in the log. */
   readonly kept: number;
+  /** Everything up to this id has been removed by this process, for its age or because there was too much; undefined: nothing. */
+  readonly cutThrough: string | undefined;
 }
 
 /** What happened, in order, kept in the store. */
@@ -98,6 +100,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   let keptWaiters: KeptWaiter[] = [];
   let lastId: string | undefined;
   let kept = 0;
+  let cutThrough: string | undefined;
   let opened = false;
   let stopped: Promise<void> | undefined;
   let writing: Promise<void> | undefined;
@@ -113,6 +116,9 @@ export function createEventLog(options: EventLogOptions): EventLog {
     failures: 0,
     get kept() {
       return kept;
+    },
+    get cutThrough() {
+      return cutThrough;
     },
   };
 
@@ -207,13 +213,18 @@ export function createEventLog(options: EventLogOptions): EventLog {
     const last = oldest.at(-1);
     if (last === undefined) return;
     await journal.cut(last[0]);
+    cutThrough = last[0];
     kept = await journal.count();
   }
 
   async function cutByAge(): Promise<void> {
     try {
       await open();
-      await journal.cut(idBefore(now() - keep.ageMs));
+      const before = idBefore(now() - keep.ageMs);
+      const [oldest] = await journal.read({ before, newestFirst: true, limit: 1 });
+      if (oldest === undefined) return;
+      await journal.cut(oldest[0]);
+      cutThrough = oldest[0];
       kept = await journal.count();
     } catch (error) {
       log.warn({ error: String(error) }, 'old events cannot be removed; it is tried again');

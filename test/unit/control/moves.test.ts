@@ -76,6 +76,7 @@ function failingStore(): { store: Store; fail: boolean } {
         get: (key) => attempt(() => inner.get(key)),
         set: (key, value) => attempt(() => inner.set(key, value)),
         delete: (key) => attempt(() => inner.delete(key)),
+        write: (changes) => attempt(() => inner.write(changes)),
         entries: () => attempt(() => inner.entries()),
       };
     },

@@ -1,0 +1,489 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from '../log';
+import type { Collection, Journal, Store } from '../store';
+import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
+import { createCircuit } from './circuit';
+import { type DeliveryAttempt, type DeliveryFailure, deliveryFailures, type EventPost } from './deliver-event';
+import { createDeliveryWindow, type Delivery, type DeliveryWindow, type Progress } from './delivery-window';
+import type { StoredEvent } from './event';
+import type { EventLog } from './event-log';
+import { isRecord, readEvent } from './read-event';
+
+/** How long one waits after failures. */
+export interface DeliveryPace {
+  /** After the first failure of an event; twice as long after each further one, up to `longestMs`. Up to a quarter shorter by chance. */
+  readonly firstMs: number;
+  readonly longestMs: number;
+  /** Failures in a row after which nothing is sent for a while. */
+  readonly circuitFailures: number;
+  readonly circuitFirstMs: number;
+  readonly circuitLongestMs: number;
+}
+
+export const standardPace: DeliveryPace = {
+  firstMs: 1000,
+  longestMs: 300_000,
+  circuitFailures: 5,
+  circuitFirstMs: 1000,
+  circuitLongestMs: 30_000,
+};
+
+export interface CourierOptions {
+  readonly name: string;
+  readonly post: EventPost;
+  readonly isWanted: (event: StoredEvent) => boolean;
+  /** An event that could not be delivered for so long is laid among the dead letters. */
+  readonly giveUpAfterMs: number;
+  /** Told of by what may be shown: another value than at the last start makes a receiver that said "gone" worth asking again. */
+  readonly address: string;
+  readonly store: Store;
+  readonly events: Pick<EventLog, 'list' | 'subscribe' | 'whenKept' | 'stats'>;
+  readonly log: Logger;
+  readonly pace?: DeliveryPace | undefined;
+  readonly random?: (() => number) | undefined;
+}
+
+/** Plain numbers, read by the metrics. */
+export interface CourierStats {
+  /** Attempts by how they ended. */
+  readonly attempts: Record<'ok' | DeliveryFailure, number>;
+  deadLetters: number;
+  /** Times that events were removed from the log before they were delivered. */
+  overtaken: number;
+  /** Events that wait or are under way. */
+  readonly depth: number;
+  /** Age of the oldest of them. */
+  readonly oldestAgeMs: number;
+  readonly circuit: 'closed' | 'open' | 'half-open';
+  /** The receiver said that it is gone for good (410). */
+  readonly isDisabled: boolean;
+  /** From what happened to its delivery. */
+  readonly lag: TimeHistogram;
+  /** Of the attempts. */
+  readonly time: TimeHistogram;
+}
+
+/** Brings the events of the log to one receiver: each at least once, those of one stream in order. */
+export interface Courier {
+  /** Goes on where the last one stopped; a receiver that is new gets what happens from now on. @throws Error when the store cannot be read. */
+  start(): Promise<void>;
+  /** Everything after this id (or `idBefore` of a time) again, or for the first time. A receiver that was gone is asked again. */
+  replay(after: string): Promise<void>;
+  readonly stats: CourierStats;
+  /** Waits for the attempts under way and keeps how far it got. */
+  stop(): Promise<void>;
+}
+
+/** What could not be delivered. */
+export interface DeadLetter {
+  readonly webhook: string;
+  readonly event: StoredEvent;
+  readonly attempts: number;
+  /** Why the last attempt failed. */
+  readonly reason: string;
+  /** RFC 3339. */
+  readonly time: string;
+}
+
+interface KeptProgress extends Progress {
+  /** The address that said "gone". */
+  readonly goneFrom: string | undefined;
+}
+
+const atATime = 4;
+/** An old event that is sent again gets these at least. */
+const leastAttempts = 5;
+const windowSize = 1000;
+/** An agent that ends waits so long for attempts under way; what is cut short is made again by the next one. */
+const endAfterMs = 1000;
+const pageSize = 500;
+const saveEveryMs = 500;
+const maxStreamIds = 100_000;
+const deadLettersKept = 10_000;
+const attemptBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+const lagBounds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800] as const;
+
+export function createCourier(options: CourierOptions): Courier {
+  const { name, post, isWanted, giveUpAfterMs, address, store, events, log } = options;
+  const { pace = standardPace, random = Math.random } = options;
+  const progressOf = store.collection('deliveries', readProgress);
+  const streamIds = createStreamIds(store.collection(`stream-ids-${name}`, readText), log);
+  const deadLetters = store.journal('dead-letters', readDeadLetter);
+  const newCircuit = () =>
+    createCircuit({
+      failures: pace.circuitFailures,
+      firstMs: pace.circuitFirstMs,
+      longestMs: pace.circuitLongestMs,
+      random,
+    });
+  let circuit = newCircuit();
+  let window: DeliveryWindow = createDeliveryWindow('');
+  /** Wanted events of the log that are not in the window yet. */
+  let unread = 0;
+  /** There may be more in the log than has been looked at. */
+  let isBehind = true;
+  let goneFrom: string | undefined;
+  let running = false;
+  let isFilling = false;
+  let fillAgain = false;
+  let filling = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  let saveTimer: NodeJS.Timeout | undefined;
+  let saving = Promise.resolve();
+  let hasSaveFailed = false;
+  let unsubscribe: (() => void) | undefined;
+  let trouble: string | undefined;
+  const underWay = new Set<Promise<void>>();
+
+  const stats: CourierStats = {
+    attempts: Object.fromEntries(['ok', ...deliveryFailures].map((result) => [result, 0])) as CourierStats['attempts'],
+    deadLetters: 0,
+    overtaken: 0,
+    get depth() {
+      return window.size + unread;
+    },
+    get oldestAgeMs() {
+      const { oldest } = window;
+      return oldest === undefined ? 0 : Math.max(0, Date.now() - Date.parse(oldest.time));
+    },
+    get circuit() {
+      return circuit.state;
+    },
+    get isDisabled() {
+      return goneFrom !== undefined;
+    },
+    lag: createTimeHistogram(lagBounds),
+    time: createTimeHistogram(attemptBounds),
+  };
+
+  /** Takes wanted events of the log into the window, while there is room and there are some. */
+  async function fill(): Promise<void> {
+    while (running && window.size < windowSize) {
+      const from = window;
+      const { through } = from.progress;
+      const page = await events.list({ after: through === '' ? '0' : through, limit: pageSize });
+      // A replay has begun anew meanwhile.
+      if (window !== from) continue;
+      const { cutThrough } = events.stats;
+      if (cutThrough !== undefined && through !== '' && cutThrough > through) {
+        stats.overtaken++;
+        log.error({ webhook: name }, 'events were removed from the log before they were delivered (events.keep)');
+        window.looked(cutThrough);
+      }
+      const last = page.at(-1);
+      if (last === undefined) {
+        unread = 0;
+        isBehind = false;
+        return;
+      }
+      const wanted = page.filter(isWanted);
+      for (const event of wanted) window.add(event, performance.now());
+      unread = Math.max(0, unread - wanted.length);
+      window.looked(last.id);
+      saveSoon();
+      work();
+    }
+  }
+
+  function fillSoon(): void {
+    fillAgain = true;
+    if (isFilling) return;
+    isFilling = true;
+    filling = (async () => {
+      try {
+        while (fillAgain) {
+          fillAgain = false;
+          await fill();
+        }
+      } catch (error) {
+        log.warn({ webhook: name, error: String(error) }, 'events to deliver cannot be read; it is tried again');
+        wakeAt(performance.now() + 1000);
+      } finally {
+        isFilling = false;
+      }
+    })();
+  }
+
+  /** Starts as many attempts as may be made now, and sets the timer for the next. */
+  function work(): void {
+    clearTimeout(timer);
+    if (!running || goneFrom !== undefined) return;
+    const nowMs = performance.now();
+    while (underWay.size < atATime && window.nextDueMs() !== undefined) {
+      const nextMs = window.nextDueMs() ?? nowMs;
+      if (nextMs > nowMs) {
+        wakeAt(nextMs);
+        return;
+      }
+      if (!circuit.allows(nowMs)) {
+        if (circuit.opensAgainAtMs !== undefined) wakeAt(circuit.opensAgainAtMs);
+        return;
+      }
+      const [delivery] = window.take(1, nowMs);
+      if (delivery === undefined) return;
+      const attempt = deliver(window, delivery).finally(() => {
+        underWay.delete(attempt);
+        if (window.size < windowSize / 2 && isBehind) fillSoon();
+        work();
+      });
+      underWay.add(attempt);
+    }
+  }
+
+  function wakeAt(atMs: number): void {
+    clearTimeout(timer);
+    timer = setTimeout(
+      () => {
+        if (isBehind) fillSoon();
+        work();
+      },
+      Math.max(1, atMs - performance.now()),
+    );
+  }
+
+  async function deliver(from: DeliveryWindow, delivery: Delivery): Promise<void> {
+    const { event } = delivery;
+    const stream = streamOf(event);
+    const attempt = await post.deliver(event, stream === undefined ? undefined : streamIds.get(stream));
+    observeSeconds(stats.time, attempt.tookMs / 1000);
+    stats.attempts[attempt.ok ? 'ok' : attempt.failure]++;
+    if (!attempt.ok) {
+      await fail(from, delivery, attempt);
+      return;
+    }
+    if (stream !== undefined && event.type === 'stream.started' && attempt.streamId !== undefined) {
+      await streamIds.set(stream, attempt.streamId);
+    }
+    if (stream !== undefined && event.type === 'stream.ended') await streamIds.set(stream, undefined);
+    observeSeconds(stats.lag, Math.max(0, Date.now() - Date.parse(event.time)) / 1000);
+    const wasClosed = circuit.state === 'closed';
+    circuit.succeeded();
+    if (!wasClosed && isClosed()) from.hurry(performance.now());
+    tellTrouble(undefined);
+    from.done(delivery);
+    saveSoon();
+  }
+
+  function isClosed(): boolean {
+    return circuit.state === 'closed';
+  }
+
+  async function fail(
+    from: DeliveryWindow,
+    delivery: Delivery,
+    { failure, detail, retryAfterMs }: Extract<DeliveryAttempt, { ok: false }>,
+  ): Promise<void> {
+    const nowMs = performance.now();
+    circuit.failed(nowMs, retryAfterMs);
+    if (failure === 'gone') {
+      from.failed(delivery, nowMs);
+      goneFrom = address;
+      log.error(
+        { webhook: name },
+        'the receiver says that it is gone (410); nothing is sent to it until a replay is asked for or its url changes',
+      );
+      await save();
+      return;
+    }
+    tellTrouble(failure, detail);
+    const isOld = Date.now() - Date.parse(delivery.event.time) >= giveUpAfterMs;
+    if (!isOld || delivery.attempts + 1 < leastAttempts) {
+      const waitMs = Math.min(pace.firstMs * 2 ** delivery.attempts, pace.longestMs) * (1 - random() / 4);
+      from.failed(delivery, nowMs + waitMs);
+      return;
+    }
+    if (!(await bury(delivery, detail))) {
+      from.failed(delivery, nowMs + pace.longestMs);
+      return;
+    }
+    from.done(delivery);
+    saveSoon();
+  }
+
+  /** Lays an event among the dead letters. @returns false when that could not be kept. */
+  async function bury({ event, attempts }: Delivery, reason: string): Promise<boolean> {
+    const letter: DeadLetter = { webhook: name, event, attempts: attempts + 1, reason, time: new Date().toISOString() };
+    try {
+      await deadLetters.append([[`${event.id} ${name}`, letter]]);
+      stats.deadLetters++;
+      log.error(
+        { webhook: name, event: event.id, type: event.type, reason },
+        'an event could not be delivered and is laid among the dead letters',
+      );
+      await cutDeadLetters(deadLetters);
+      return true;
+    } catch (error) {
+      log.error({ webhook: name, error: String(error) }, 'a dead letter cannot be kept');
+      return false;
+    }
+  }
+
+  // A trouble is told when it begins, when it becomes another, and when it ends; not at every attempt.
+  function tellTrouble(failure: DeliveryFailure | undefined, detail?: string): void {
+    if (failure === trouble || !running) return;
+    if (failure === undefined) log.info({ webhook: name }, 'events are delivered again');
+    else log.warn({ webhook: name, failure, detail }, 'events cannot be delivered; it is tried again');
+    trouble = failure;
+  }
+
+  function saveSoon(): void {
+    saveTimer ??= setTimeout(() => {
+      saveTimer = undefined;
+      saving = saving.then(save);
+    }, saveEveryMs);
+  }
+
+  async function save(): Promise<void> {
+    try {
+      await progressOf.set(name, { ...window.progress, goneFrom });
+      hasSaveFailed = false;
+    } catch (error) {
+      if (!hasSaveFailed) {
+        log.warn(
+          { webhook: name, error: String(error) },
+          'what was delivered cannot be kept: some events may come twice',
+        );
+      }
+      hasSaveFailed = true;
+      if (running) saveSoon();
+    }
+  }
+
+  /** Puts back into a window what was on its way when the last process ended. */
+  async function restore({ through, undone }: Progress): Promise<DeliveryWindow> {
+    const restored = createDeliveryWindow(through);
+    const ids = new Set(undone);
+    const first = undone[0];
+    // A text just below the first id.
+    let after = first === undefined ? through : first.slice(0, -1);
+    while (ids.size > 0) {
+      const page = await events.list({ after, limit: pageSize });
+      for (const event of page) {
+        if (event.id > through) return restored;
+        if (ids.delete(event.id) && isWanted(event)) restored.add(event, performance.now());
+      }
+      const last = page.at(-1);
+      if (last === undefined) return restored;
+      after = last.id;
+    }
+    return restored;
+  }
+
+  /** How many wanted events the log has after the window. */
+  async function countUnread(): Promise<void> {
+    const from = window;
+    let after = from.progress.through;
+    let count = 0;
+    for (;;) {
+      const page = await events.list({ after: after === '' ? '0' : after, limit: 1000 });
+      const last = page.at(-1);
+      if (last === undefined) break;
+      count += page.filter(isWanted).length;
+      after = last.id;
+    }
+    if (window === from) unread = count;
+  }
+
+  return {
+    stats,
+    async start() {
+      const kept = await progressOf.get(name);
+      await streamIds.load();
+      if (kept === undefined) window = createDeliveryWindow((await events.whenKept()) ?? '');
+      else {
+        window = await restore(kept);
+        goneFrom = kept.goneFrom === address ? address : undefined;
+      }
+      await countUnread();
+      running = true;
+      unsubscribe = events.subscribe((event) => {
+        if (!isWanted(event)) return;
+        unread++;
+        isBehind = true;
+        if (window.size < windowSize) fillSoon();
+      });
+      saveSoon();
+      fillSoon();
+      work();
+    },
+    async replay(after) {
+      goneFrom = undefined;
+      window = createDeliveryWindow(after);
+      isBehind = true;
+      await countUnread();
+      await save();
+      circuit = newCircuit();
+      fillSoon();
+      work();
+    },
+    async stop() {
+      running = false;
+      unsubscribe?.();
+      clearTimeout(timer);
+      await filling;
+      const ending = new AbortController();
+      await Promise.race([Promise.all(underWay), pause(endAfterMs, undefined, ending).catch(() => undefined)]);
+      ending.abort();
+      await post.close();
+      await Promise.all(underWay);
+      clearTimeout(timer);
+      clearTimeout(saveTimer);
+      await saving;
+      if (unsubscribe !== undefined) await save();
+    },
+  };
+}
+
+/** What the receiver calls the streams. */
+function createStreamIds(collection: Collection<string>, log: Logger) {
+  const ids = new Map<string, string>();
+  return {
+    async load(): Promise<void> {
+      for (const [stream, id] of await collection.entries()) ids.set(stream, id);
+    },
+    get: (stream: string): string | undefined => ids.get(stream),
+    async set(stream: string, id: string | undefined): Promise<void> {
+      if (ids.get(stream) === id || (id !== undefined && ids.size >= maxStreamIds && !ids.has(stream))) return;
+      if (id === undefined) ids.delete(stream);
+      else ids.set(stream, id);
+      try {
+        await collection.write([[stream, id]]);
+      } catch (error) {
+        log.warn({ error: String(error) }, "a receiver's stream_id cannot be kept beyond this process");
+      }
+    },
+  };
+}
+
+async function cutDeadLetters(journal: Journal<DeadLetter>): Promise<void> {
+  const excess = (await journal.count()) - deadLettersKept;
+  if (excess <= 0) return;
+  const last = (await journal.read({ limit: Math.min(excess, 1000) })).at(-1);
+  if (last !== undefined) await journal.cut(last[0]);
+}
+
+function streamOf({ data }: StoredEvent): string | undefined {
+  return typeof data['stream'] === 'string' ? data['stream'] : undefined;
+}
+
+function readText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function readProgress(value: unknown): KeptProgress | undefined {
+  if (!isRecord(value)) return undefined;
+  const { through, undone, goneFrom } = value;
+  if (typeof through !== 'string' || !Array.isArray(undone)) return undefined;
+  if (!undone.every((id): id is string => typeof id === 'string')) return undefined;
+  return { through, undone, goneFrom: typeof goneFrom === 'string' ? goneFrom : undefined };
+}
+
+/** Checks a kept dead letter. */
+export function readDeadLetter(value: unknown): DeadLetter | undefined {
+  if (!isRecord(value)) return undefined;
+  const { webhook, attempts, reason, time } = value;
+  const event = readEvent(value['event']);
+  if (event === undefined || typeof webhook !== 'string' || typeof attempts !== 'number') return undefined;
+  if (typeof reason !== 'string' || typeof time !== 'string') return undefined;
+  return { webhook, event, attempts, reason, time };
+}

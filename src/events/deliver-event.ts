@@ -1,0 +1,149 @@
+import { Agent, type Dispatcher } from 'undici';
+import type { StoredEvent } from './event';
+import { signWebhook } from './webhook-signature';
+
+/** Where one receiver listens, and what it is to know us by. */
+export interface Receiver {
+  readonly url: string;
+  /** Sent as `Authorization: Bearer`. */
+  readonly token?: string | undefined;
+  /** `whsec_…`: then every attempt is signed. */
+  readonly secret?: string | undefined;
+  /** Of one attempt, from connecting to the last byte of the answer. */
+  readonly timeoutMs: number;
+}
+
+export const deliveryFailures = ['gone', 'bad_status', 'timeout', 'tls', 'unreachable'] as const;
+export type DeliveryFailure = (typeof deliveryFailures)[number];
+
+/** How one attempt ended. */
+export type DeliveryAttempt =
+  | {
+      readonly ok: true;
+      /** What the receiver calls the stream from now on, if it said so. */
+      readonly streamId: string | undefined;
+      readonly tookMs: number;
+    }
+  | {
+      readonly ok: false;
+      readonly failure: DeliveryFailure;
+      /** In a sentence; without the URL, which may hold secrets. */
+      readonly detail: string;
+      readonly retryAfterMs: number | undefined;
+      readonly tookMs: number;
+    };
+
+/** Takes events to one receiver over kept connections. */
+export interface EventPost {
+  /** One attempt; never throws. `streamId` is what the receiver called the stream. */
+  deliver(event: StoredEvent, streamId: string | undefined): Promise<DeliveryAttempt>;
+  close(): Promise<void>;
+}
+
+const maxAnswerBytes = 64 * 1024;
+const maxStreamIdLength = 256;
+
+/** @param nowMs Unix time, which is signed. */
+export function createEventPost(receiver: Receiver, nowMs: () => number = Date.now): EventPost {
+  const { timeoutMs, token, secret } = receiver;
+  const url = new URL(receiver.url);
+  // Redirects are not followed: what is signed for one receiver is not shown to another.
+  const agent = new Agent({ connections: 8, pipelining: 1, connect: { timeout: timeoutMs }, keepAliveTimeout: 30_000 });
+  const headers: Record<string, string> = {
+    'content-type': 'application/cloudevents+json; charset=utf-8',
+    accept: 'application/json',
+    'user-agent': 'mtxpilot',
+  };
+  if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+
+  async function attempt(event: StoredEvent, streamId: string | undefined, signal: AbortSignal): Promise<Reply> {
+    const told = streamId === undefined ? event : { ...event, data: { ...event.data, stream_id: streamId } };
+    const body = JSON.stringify(told);
+    const timestampSeconds = Math.floor(nowMs() / 1000);
+    const signed = secret === undefined ? {} : signWebhook(secret, { id: event.id, timestampSeconds, body });
+    const answer = await agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: 'POST',
+      headers: { ...headers, ...signed },
+      body,
+      signal,
+    });
+    const text = await readStart(answer.body);
+    return { status: answer.statusCode, retryAfter: answer.headers['retry-after'], text };
+  }
+
+  return {
+    async deliver(event, streamId) {
+      const startedMs = performance.now();
+      const tookMs = (): number => performance.now() - startedMs;
+      const deadline = new AbortController();
+      const timer = setTimeout(() => deadline.abort(), timeoutMs);
+      try {
+        const { status, retryAfter, text } = await attempt(event, streamId, deadline.signal);
+        if (status >= 200 && status < 300) return { ok: true, streamId: streamIdOf(text), tookMs: tookMs() };
+        const failure = status === 410 ? 'gone' : 'bad_status';
+        const retryAfterMs = retryAfterMsOf(retryAfter, nowMs());
+        return { ok: false, failure, detail: `it answers ${status}`, retryAfterMs, tookMs: tookMs() };
+      } catch (error) {
+        const [failure, detail] = deadline.signal.aborted
+          ? (['timeout', `no complete answer within ${timeoutMs} ms`] as const)
+          : whyNot(error);
+        return { ok: false, failure, detail, retryAfterMs: undefined, tookMs: tookMs() };
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+interface Reply {
+  readonly status: number;
+  readonly retryAfter: string | string[] | undefined;
+  /** Undefined when it is longer than anything that is looked for in it. */
+  readonly text: string | undefined;
+}
+
+/** Reads to the end, so that an answer that is cut short is none; keeps no more than could be useful. */
+async function readStart(body: Dispatcher.ResponseData['body']): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= maxAnswerBytes) chunks.push(chunk);
+    // Who sends without an end has taken the event; the connection is given up.
+    else if (length > 16 * maxAnswerBytes) break;
+  }
+  return length <= maxAnswerBytes ? Buffer.concat(chunks).toString('utf8') : undefined;
+}
+
+function streamIdOf(text: string | undefined): string | undefined {
+  if (text === undefined || !text.startsWith('{')) return undefined;
+  try {
+    const answer = JSON.parse(text) as { stream_id?: unknown };
+    const id = typeof answer.stream_id === 'number' ? String(answer.stream_id) : answer.stream_id;
+    return typeof id === 'string' && id !== '' && id.length <= maxStreamIdLength ? id : undefined;
+  } catch {
+    // An answer that is no JSON is as good as any other.
+    return undefined;
+  }
+}
+
+/** RFC 9110, 10.2.3: seconds or a date. */
+function retryAfterMsOf(value: string | string[] | undefined, nowMs: number): number | undefined {
+  if (typeof value !== 'string') return undefined;
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
+  const dateMs = Date.parse(value);
+  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+}
+
+function whyNot(error: unknown): readonly [DeliveryFailure, string] {
+  const { code, message } = (typeof error === 'object' && error !== null ? error : {}) as {
+    code?: unknown;
+    message?: unknown;
+  };
+  const reason = typeof code === 'string' ? code : String(message ?? error);
+  const isTls = /^ERR_TLS|^ERR_SSL|CERT|^EPROTO|SELF_SIGNED|UNABLE_TO_/.test(reason);
+  return isTls ? ['tls', `its certificate or TLS is not accepted: ${reason}`] : ['unreachable', reason];
+}
