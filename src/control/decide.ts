@@ -90,7 +90,7 @@ export function decide(
     ];
     const isSettled = found.length === 0 && wish.by === 'intent' && !obeyed.isExternal;
     servers.set(name, isSettled ? { ...obeyed, intentId: wish.intentId } : obeyed);
-    commands.push(...found, ...clearCommands(found, seen, wish, state, facts.sessions));
+    commands.push(...found, ...clearCommands(found, obeyed, seen, wish, state, facts.sessions));
   }
   return { commands, memory: { ...memory, servers }, lookAgain };
 }
@@ -98,15 +98,14 @@ export function decide(
 /** What to remember after a command: what it set, or that nobody knows how it ended. */
 export function afterCommand(memory: NodeMemory, command: Command, isDone: boolean): NodeMemory {
   const known = memory.servers.get(command.server);
-  if (known === undefined || command.kind === 'clear-entries') return memory;
+  if (known === undefined) return memory;
   const servers = new Map(memory.servers);
   servers.set(command.server, isDone ? afterSuccess(known, command) : afterFailure(known, command));
   return { ...memory, servers };
 }
 
-type StateOrWeight = Exclude<Command, { kind: 'clear-entries' }>;
-
-function afterSuccess(known: ServerMemory, command: StateOrWeight): ServerMemory {
+function afterSuccess(known: ServerMemory, command: Command): ServerMemory {
+  if (command.kind === 'clear-entries') return { ...known, isToBeCleared: false };
   if (command.kind === 'set-weight') {
     const { weight, isConfigured } = command;
     return { ...known, weight, ownWeight: isConfigured ? undefined : weight };
@@ -116,7 +115,8 @@ function afterSuccess(known: ServerMemory, command: StateOrWeight): ServerMemory
 }
 
 /** It may have been carried out although no good answer came: if it was, it was our doing. */
-function afterFailure(known: ServerMemory, command: StateOrWeight): ServerMemory {
+function afterFailure(known: ServerMemory, command: Command): ServerMemory {
+  if (command.kind === 'clear-entries') return known;
   if (command.kind === 'set-weight') {
     return { ...known, weight: undefined, ownWeight: command.isConfigured ? known.weight : command.weight };
   }
@@ -153,6 +153,7 @@ function firstSight(memory: NodeMemory, name: string, seen: Seen): ServerMemory 
     intentId: undefined,
     isExternal: seen.state !== 'ready' && own === undefined,
     isWeightExternal: seen.weight !== seen.configured && !isOwnWeight,
+    isToBeCleared: false,
     doubtSinceMs: undefined,
   };
 }
@@ -200,10 +201,12 @@ function obey(known: ServerMemory, seen: Seen, wish: Wish): ServerMemory {
   const isWeightExternal = known.isWeightExternal && !isReadyAgain && seen.weight !== seen.configured;
   const isIntentDone = wish.by === 'intent' && seen.state === wish.state && seen.state !== 'ready';
   const own: OwnState | undefined = isIntentDone ? { state: seen.state, by: 'intent' } : known.own;
+  const isToBeCleared = wish.by === 'intent' && wish.state === 'maint' && (isNewIntent || known.isToBeCleared);
   return {
     ...known,
     isExternal,
     isWeightExternal,
+    isToBeCleared,
     own: seen.state === 'ready' && wish.state === undefined ? undefined : own,
   };
 }
@@ -245,9 +248,10 @@ function weightCommands(
     : [];
 }
 
-/** On entering maint, and again while entries are left: an answer that was on its way stores one more. */
+/** On entering maint, until it was done; and again while entries are left: an answer that was on its way stores one more. */
 function clearCommands(
   found: readonly Command[],
+  known: ServerMemory,
   seen: Seen,
   wish: Wish,
   { serverName, serverId }: ServerState,
@@ -255,7 +259,7 @@ function clearCommands(
 ): Command[] {
   if (wish.by !== 'intent' || wish.state !== 'maint') return [];
   const isEntering = found.some((command) => command.kind === 'set-state' && command.state === 'maint');
-  const isLeft = seen.state === 'maint' && (sessions?.get(serverId) ?? 0) > 0;
+  const isLeft = seen.state === 'maint' && (known.isToBeCleared || (sessions?.get(serverId) ?? 0) > 0);
   if (!isEntering && !isLeft) return [];
   return [{ kind: 'clear-entries', server: serverName, serverId, reason: wish.reason, because: wish.because }];
 }

@@ -26,6 +26,8 @@ export interface ServerMemory {
   /** Somebody else set the state, and it is left alone. */
   readonly isExternal: boolean;
   readonly isWeightExternal: boolean;
+  /** It went into maintenance, and what points there has not been forgotten yet. */
+  readonly isToBeCleared: boolean;
   /** Seen to differ from what was expected, and to be believed when it still does at another look. Never kept. */
   readonly doubtSinceMs: number | undefined;
 }
@@ -59,8 +61,9 @@ export interface KeptNodeMemory {
 
 export function keepNodeMemory({ process, servers }: NodeMemory): KeptNodeMemory | undefined {
   if (process === undefined) return undefined;
-  const kept = [...servers].map(([name, { state, weight, own, ownWeight, intentId, isExternal, isWeightExternal }]) => {
-    return [name, { state, weight, own, ownWeight, intentId, isExternal, isWeightExternal }] as const;
+  const kept = [...servers].map(([name, memory]) => {
+    const { state, weight, own, ownWeight, intentId, isExternal, isWeightExternal, isToBeCleared } = memory;
+    return [name, { state, weight, own, ownWeight, intentId, isExternal, isWeightExternal, isToBeCleared }] as const;
   });
   return { process, servers: Object.fromEntries(kept) };
 }
@@ -95,6 +98,7 @@ function readServerMemory(value: unknown): Omit<ServerMemory, 'doubtSinceMs'> | 
     intentId: typeof value['intentId'] === 'string' ? value['intentId'] : undefined,
     isExternal: value['isExternal'] === true,
     isWeightExternal: value['isWeightExternal'] === true,
+    isToBeCleared: value['isToBeCleared'] === true,
   };
 }
 

@@ -298,6 +298,22 @@ describe('maint', () => {
     expect([first.did, left.did, none.did]).toEqual(['maint (intent), clear 1', 'clear 1', '']);
   });
 
+  it('clears until it is done, once', () => {
+    const entered = decide(emptyNodeMemory, facts(server('ready'), intent('maint')), 0);
+    const [set, clear] = entered.commands;
+    if (set === undefined || clear === undefined) throw new Error('two commands are needed');
+    const half = afterCommand(afterCommand(entered.memory, set, true), clear, false);
+    const again = look(half, facts(server('maint'), intent('maint')), 1000);
+    expect([again.did, look(again.memory, facts(server('maint'), intent('maint')), 2000).did]).toEqual(['clear 1', '']);
+  });
+
+  it('of a server that a hand had set to maint clears too', () => {
+    const byHand = look(emptyNodeMemory, facts(server('maint'), nobody), 0);
+    const ordered = look(byHand.memory, facts(server('maint'), intent('maint')), 1000);
+    const after = look(ordered.memory, facts(server('maint'), intent('maint')), 2000);
+    expect([byHand.isExternal, ordered.did, after.did, after.isExternal]).toEqual([true, 'clear 1', '', false]);
+  });
+
   it('set by hand clears nothing', () => {
     const shown = facts(server('maint'), nobody, { sessions: new Map([[1, 2]]) });
     expect(look(emptyNodeMemory, shown, 0)).toMatchObject({ did: '', isExternal: true });
