@@ -57,7 +57,7 @@ module.exports = {
     confined('prom-client', ['metrics']),
     confined('undici', ['mediamtx/', 'cli/', 'demo/', 'events/deliver']),
     confined('classic-level', ['store/']),
-    confined('net', ['spoe/server', 'peers/server', 'runtime/client', 'sim/', 'demo/']),
+    confined('net', ['spoe/server', 'peers/server', 'runtime/client', 'sim/', 'demo/', 'check/trusted-proxy']),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

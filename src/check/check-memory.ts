@@ -1,3 +1,4 @@
+import { formatDuration } from '../config';
 import { type ConfigContext, masterRequest, type Rule, valueAfter } from './config-context';
 import { type Finding, right, wrong } from './finding';
 import { parseHaproxySize, parseHaproxyTime } from './haproxy-time';
@@ -61,7 +62,7 @@ const longest = { stream: 200, viewer: 200 + 1 + 64 };
 const standardLength = 32;
 
 function checkTable(context: ConfigContext, name: string, rule: Rule): Finding[] {
-  const { proxies, config } = context;
+  const { proxies, config, expected } = context;
   const owner = proxies.find((proxy) => proxy.name === name && proxy.kind !== 'frontend');
   const table = owner?.lines.findLast(({ words }) => words[0] === 'stick-table');
   if (owner === undefined || table === undefined) {
@@ -70,21 +71,25 @@ function checkTable(context: ConfigContext, name: string, rule: Rule): Finding[]
       .filter(({ kind }) => kind === 'peers')
       .flatMap(({ lines }) => lines)
       .find(({ words }) => words[0] === 'table' && name.endsWith(`/${words[1] ?? ''}`));
-    if (inPeers !== undefined) return checkShape(name, inPeers, rule);
+    if (inPeers !== undefined) return checkShape(name, inPeers, rule, expected.viewerGoneAfterMs);
     const what = `There is no table ${name}.`;
     const change = `add "backend ${name}" with a "stick-table" line`;
     return [wrong('error', 'stick.memory', what, rule, change)];
   }
-  return [...checkShape(name, table, rule), checkPeersOf(context, name, table)];
+  return [...checkShape(name, table, rule, expected.viewerGoneAfterMs), checkPeersOf(context, name, table)];
 }
 
-function checkShape(name: string, table: ConfigLine, rule: Rule): Finding[] {
+function isAboutViewers({ words }: Rule): boolean {
+  return words.some((word) => word.includes('viewer'));
+}
+
+function checkShape(name: string, table: ConfigLine, rule: Rule, goneAfterMs: number): Finding[] {
   const { words } = table;
   const type = valueAfter(words, 'type') ?? '';
   const findings: Finding[] = [];
   if (type === 'string') {
     const length = Number(valueAfter(words, 'len') ?? standardLength);
-    const needed = rule.words.some((word) => word.includes('viewer')) ? longest.viewer : longest.stream;
+    const needed = isAboutViewers(rule) ? longest.viewer : longest.stream;
     if (length < needed) {
       const severity = length < needed / 2 ? 'error' : 'warning';
       const what = `The keys of table ${name} hold ${length} characters, and they may have ${needed}.`;
@@ -100,7 +105,12 @@ function checkShape(name: string, table: ConfigLine, rule: Rule): Finding[] {
     const what = `Table ${name} takes no new entries when it is full (nopurge).`;
     findings.push(wrong('warning', 'table.size', what, table, 'remove "nopurge"'));
   }
-  if (parseHaproxyTime(valueAfter(words, 'expire') ?? '') === undefined) {
+  const expireMs = parseHaproxyTime(valueAfter(words, 'expire') ?? '');
+  if (expireMs !== undefined && expireMs <= goneAfterMs && isAboutViewers(rule)) {
+    const what = `Table ${name} forgets viewers after ${formatDuration(expireMs)}, before the agent does (viewers.goneAfter ${formatDuration(goneAfterMs)}).`;
+    findings.push(wrong('warning', 'table.expire', what, table, 'write "expire 60s", or set viewers.goneAfter'));
+  }
+  if (expireMs === undefined) {
     const what = `The entries of table ${name} do not expire.`;
     findings.push(
       wrong('warning', 'table.expire', what, table, 'add "expire 60s" (viewers) or "expire 24h" (streams)'),

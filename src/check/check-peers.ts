@@ -1,9 +1,10 @@
+import { formatAddress, parseHostPort } from '../config';
 import type { ConfigContext } from './config-context';
 import { type Finding, right, wrong } from './finding';
 import type { ConfigLine, ConfigSection } from './parse-config';
 
 /** Do the tables survive a reload, and does nobody else read them? */
-export function checkPeers({ config, hostName, backend }: ConfigContext): Finding[] {
+export function checkPeers({ config, hostName, backend, expected }: ConfigContext): Finding[] {
   const sections = config.sections.filter(({ kind }) => kind === 'peers');
   const [section] = sections;
   if (section === undefined) {
@@ -26,7 +27,30 @@ export function checkPeers({ config, hostName, backend }: ConfigContext): Findin
           `move its lines to "peers ${section.name}", and its tables too`,
         ),
   );
+  if (expected.peersListen !== null) findings.push(checkAgentPeer(sections, section, expected.peersListen));
   return findings;
+}
+
+/** The agent is a peer like any other, at the address on which it listens. */
+function checkAgentPeer(
+  sections: readonly ConfigSection[],
+  section: ConfigSection,
+  listen: { readonly host: string; readonly port: number },
+): Finding {
+  const peers = sections
+    .flatMap(({ lines }) => lines)
+    .filter(({ words }) => words[0] === 'peer' || words[0] === 'server');
+  const isEvery = listen.host === '0.0.0.0' || listen.host === '::';
+  const mine = peers.find(({ words }) => {
+    const at = parseHostPort((words[2] ?? '').replace(/^(?:ipv4|ipv6|tcp)@/, ''));
+    return at?.port === listen.port && (isEvery || at.host === listen.host);
+  });
+  const address = formatAddress(isEvery ? { host: '127.0.0.1', port: listen.port } : listen);
+  if (mine !== undefined) return right('peers.agent', `HAProxy tells the agent who watches what (${address}).`);
+  const what = `The peers section ${section.name} has no peer at ${address}, where the agent listens (peers.listen).`;
+  const named = peers.find(({ words }) => words[1] === 'mtxpilot');
+  const change = `${named === undefined ? 'add' : 'write'} "peer mtxpilot ${address}", or set peers.listen in mtxpilot.yaml`;
+  return wrong('warning', 'peers.agent', what, named ?? section, change);
 }
 
 function checkLocal(

@@ -9,14 +9,14 @@ export function checkSocket({ config, expected, backend }: ConfigContext): Findi
   const sockets = globals
     .flatMap(({ lines }) => lines)
     .filter(({ words }) => words[0] === 'stats' && words[1] === 'socket' && words[2] !== undefined);
-  const wanted = 'path' in expected.socket ? expected.socket.path : `${expected.socket.host}:${expected.socket.port}`;
-  const change = `"stats socket ${wanted} mode 660 level admin expose-fd listeners"`;
+  const wanted = expected.sockets.join(', ');
+  const change = `"stats socket ${expected.sockets[0] ?? '/run/haproxy/admin.sock'} mode 660 level admin expose-fd listeners"`;
   if (sockets.length === 0) {
     return [
       wrong('error', 'socket.admin', 'There is no "stats socket".', globals[0] ?? backend, `add ${change} to global`),
     ];
   }
-  const mine = sockets.find(({ words }) => isSame(words[2] ?? '', wanted));
+  const mine = sockets.find(({ words }) => expected.sockets.includes(plainAddress(words[2] ?? '')));
   const findings = sockets.filter(isExposed).map((line) => {
     const what = `The socket ${line.words[2] ?? ''} is open to other machines at admin level.`;
     return wrong('error', 'socket.exposed', what, line, `write ${change}`);
@@ -49,8 +49,8 @@ function levelOf({ words }: ConfigLine): string {
   return valueAfter(words, 'level') ?? 'operator';
 }
 
-function isSame(address: string, wanted: string): boolean {
-  return address.replace(/^(?:unix|ipv4|ipv6|tcp)@/, '').replace(/^\*:/, '0.0.0.0:') === wanted;
+function plainAddress(address: string): string {
+  return address.replace(/^(?:unix|ipv4|ipv6|tcp)@/, '').replace(/^\*:/, '0.0.0.0:');
 }
 
 function isExposed(line: ConfigLine): boolean {

@@ -7,11 +7,16 @@ import { frontendsOf, type Proxy, proxiesOf } from './proxy';
 export interface ExpectedOfConfig {
   /** Name of the backend with the MediaMTX servers. */
   readonly backend: string;
-  readonly socket: { readonly path: string } | { readonly host: string; readonly port: number };
+  /** Stats sockets that the agent asks, as text: a path or `host:port`. This HAProxy's is one of them. */
+  readonly sockets: readonly string[];
   readonly lookupDeadlineMs: number;
   /** Where the agent listens; null: not at all. */
   readonly spoeListen: { readonly host: string; readonly port: number } | null;
   readonly httpListen: { readonly host: string; readonly port: number };
+  /** Where the agent takes what HAProxy's tables hold; null: not at all. */
+  readonly peersListen: { readonly host: string; readonly port: number } | null;
+  /** After so long without a request a viewer is gone for the agent. */
+  readonly viewerGoneAfterMs: number;
   /** The map that the agent fills, as its settings name it; null: none. */
   readonly map: string | null;
 }

@@ -44,11 +44,14 @@ export const reasons = {
     'MediaMTX since v1.18 answers 302 for any name, and every server answers 404 for a wrong one: the table learns wrong servers, and viewers follow it.',
   'table.key': 'Longer keys are cut, so that streams or viewers with the same beginning share one entry.',
   'table.size': 'A full table forgets its oldest entries, or takes no new ones.',
-  'table.expire': 'Entries never go, so the table fills up with viewers who have left.',
+  'table.expire':
+    'Entries must outlast the pauses of a player, and go when it has left: else viewers lose their server, or the table fills up.',
   'table.peers': 'The table is empty after every reload.',
 
   'peers.local': 'HAProxy drops the section with nothing but a warning, and all tables are empty after every reload.',
   'peers.single': 'With two sections, HAProxy 3.0 and newer lose the tables of one of them at every reload.',
+  'peers.agent':
+    'Without it HAProxy does not tell the agent who watches what as it happens; the agent reads the tables again and again instead.',
   'peers.loopback':
     'The peers protocol has no passwords: whoever reaches the port reads who watches what, and moves viewers.',
 

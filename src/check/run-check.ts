@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { bracketed, mediamtxAccess, type Settings } from '../config';
+import { bracketed, formatAddress, mediamtxAccess, type Settings } from '../config';
 import { administrativeState, createRuntimeClient, type RuntimeClient, type ServerState } from '../runtime';
 import { flyCanary } from './canary';
 import { checkConfig } from './check-config';
@@ -41,23 +41,29 @@ const viewersTimeoutMs = 10_000;
 export async function runCheck(options: CheckOptions): Promise<Finding[]> {
   const { settings, depth, signal } = options;
   // With a static list of servers the agent does not ask HAProxy either.
-  const client = settings.servers.length > 0 ? undefined : createRuntimeClient({ address: settings.haproxy.socket });
-  const view = client === undefined ? undefined : await readRuntime(client, settings.haproxy.backend, signal);
+  const clients =
+    settings.servers.length > 0 ? [] : socketsOf(settings).map((address) => createRuntimeClient({ address }));
+  const { backend } = settings.haproxy;
+  const views: RuntimeView[] = [];
+  for (const one of clients) views.push(await readRuntime(one, backend, signal));
+  // The file that is checked is this machine's, and so is the first node.
+  const [view] = views;
+  const [client] = clients;
   const config = await checkFiles(options, view);
   const agentBackend = config.context?.agentBackend ?? 'mtx_agent';
   const agents = client === undefined || depth === 'start-up' ? [] : await serverStats(client, agentBackend, signal);
   const { context } = config;
-  const runtime =
-    view === undefined
-      ? []
-      : checkRuntime(view, {
-          backend: settings.haproxy.backend,
-          context,
-          files: config.files,
-          programVersion: config.programVersion,
-          agents,
-        });
-  const servers = await checkServers(serversToCheck(settings, view, context), {
+  const { files, programVersion } = config;
+  const runtime = views.flatMap((one) =>
+    one === view
+      ? checkRuntime(one, { backend, context, files, programVersion, agents })
+      : checkRuntime(one, { backend, context, files: [], programVersion: undefined, agents: [] }).map((finding) => ({
+          ...finding,
+          what: `${one.socket}: ${finding.what}`,
+        })),
+  );
+  const answering = views.find(({ servers: known }) => known !== undefined);
+  const servers = await checkServers(serversToCheck(settings, answering, context), {
     timeoutMs: settings.mediamtx.timeout,
     signal,
   });
@@ -65,6 +71,11 @@ export async function runCheck(options: CheckOptions): Promise<Finding[]> {
   if (depth === 'start-up') return findings;
   const agentsUp = client === undefined ? undefined : agents.filter(({ status }) => status.startsWith('UP')).length;
   return [...findings, ...(await checkAgent(options, context, client, agentsUp))];
+}
+
+/** Of every HAProxy that the agent steers. */
+function socketsOf({ haproxy }: Settings): Settings['haproxy']['socket'][] {
+  return haproxy.nodes.length > 0 ? haproxy.nodes.map(({ socket }) => socket) : [haproxy.socket];
 }
 
 interface CheckedFiles {
@@ -137,10 +148,13 @@ function environmentOf(env: NodeJS.ProcessEnv): Map<string, string> {
   return new Map(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
 }
 
-function expectedOf({ haproxy, lookup, spoe, http }: Settings): ExpectedOfConfig {
+function expectedOf(settings: Settings): ExpectedOfConfig {
+  const { haproxy, lookup, spoe, http, peers, viewers } = settings;
   return {
     backend: haproxy.backend,
-    socket: haproxy.socket,
+    sockets: socketsOf(settings).map(formatAddress),
+    peersListen: peers.listen,
+    viewerGoneAfterMs: viewers.goneAfter,
     lookupDeadlineMs: lookup.deadline,
     spoeListen: spoe.listen,
     httpListen: http.listen,

@@ -35,6 +35,7 @@ async function check(lab: Lab, args: readonly string[] = []) {
     `--haproxy-socket=${lab.haproxy.socket}`,
     `--http-listen=${home}:9101`,
     `--spoe-listen=${home}:9100`,
+    `--peers-listen=${home}:9102`,
   ];
   const exitCode = await runCommandLine(['check', ...settings, `--set=haproxy.bin=${haproxyBin}`, '--json', ...args], {
     stdin: new PassThrough(),
@@ -66,7 +67,7 @@ async function lab(options: LabOptions = {}, change?: Misconfiguration): Promise
   }
   const started = await startLab({
     ...options,
-    agentConfig: { peers: { listen: 'off' }, ...options.agentConfig },
+    push: true,
     haproxyEnv: { MTX_DEADLINE: '100ms' },
     ...(config === undefined ? {} : { haproxyConfig: config.file }),
   });
@@ -208,14 +209,11 @@ describe(`HAProxy ${haproxyVersion}: the file`, () => {
   it.each(misconfigurations.map((row) => [row.name, row] as const))('haproxy -c with %s', async (_, row) => {
     const config = shippedConfig(row);
     closers.push(config.remove);
-    const environment = new Map(
-      Object.entries({
-        ...process.env,
-        MTX_BRIDGE: 'spoe',
-        MTX_ADMIN_SOCKET: `${config.folder}/admin.sock`,
-        ...row.env,
-      }).filter((entry): entry is [string, string] => entry[1] !== undefined),
-    );
+    const environment = new Map([
+      ['PATH', process.env['PATH'] ?? ''],
+      ['MTX_ADMIN_SOCKET', `${config.folder}/admin.sock`],
+      ...Object.entries(row.env ?? {}),
+    ]);
     const findings = await checkWithProgram({
       bin: haproxyBin,
       files: [config.file],
@@ -276,7 +274,7 @@ describe('at the start of the agent', () => {
       spoe: `${home}:9110`,
       http: `${home}:9111`,
       haproxySocket: '',
-      config: { haproxy: { socket: running.haproxy.socket, config: config.file }, peers: { listen: 'off' } },
+      config: { haproxy: { socket: running.haproxy.socket, config: config.file } },
     });
     closers.push(() => agent.stop());
     const lines = await until('the lines of the check', () => {

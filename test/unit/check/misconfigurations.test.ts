@@ -8,7 +8,9 @@ import { misconfigurations } from '../../fixtures/check/misconfigurations';
 
 const expected: ExpectedOfConfig = {
   backend: 'mtx',
-  socket: { path: '/run/haproxy/admin.sock' },
+  sockets: ['/run/haproxy/admin.sock'],
+  peersListen: { host: '127.0.0.1', port: 9102 },
+  viewerGoneAfterMs: 10_000,
   lookupDeadlineMs: 80,
   spoeListen: { host: '127.0.0.1', port: 9100 },
   httpListen: { host: '127.0.0.1', port: 9101 },
@@ -64,6 +66,11 @@ describe('the shipped configuration', () => {
     expect(wrongs(check(config, {}, { spoeListen: { host: '0.0.0.0', port: 9100 } }))).toEqual([]);
     expect(wrongs(check(config, {}, { map: 'other.map' }))).toEqual([['routes.map', 'error']]);
     expect(wrongs(check(config, {}, { map: null }))).toEqual([]);
+    expect(wrongs(check(config, {}, { peersListen: { host: '127.0.0.1', port: 9200 } }))).toEqual([
+      ['peers.agent', 'warning'],
+    ]);
+    expect(wrongs(check(config, {}, { peersListen: null }))).toEqual([]);
+    expect(wrongs(check(config, {}, { viewerGoneAfterMs: 60_000 }))).toEqual([['table.expire', 'warning']]);
     expect(wrongs(check(config, {}, { backend: 'media' }))).toEqual([['config.backend', 'error']]);
   });
 });
