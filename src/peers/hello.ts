@@ -52,6 +52,7 @@ export function createHelloReader(): HelloReader {
         if (line.length > maxLineBytes) return -1;
         if (feed < 0) return undefined;
         offset = end + 1;
+        if (done.length === 0 && !supportedVersion.test(line)) return -1;
         done.push(line);
         line = '';
         if (done.length === lines) {
@@ -64,9 +65,12 @@ export function createHelloReader(): HelloReader {
   };
 }
 
-/** Names as HAProxy allows them for peers. Version 2.0 differs from 2.1 in nothing that the agent uses. */
-function parseHello([version = '', agentName = '', process = '']: readonly string[]): Hello | undefined {
-  if (!/^HAProxyS 2\.[01]$/.test(version) || !/^[A-Za-z0-9_.:-]+$/.test(agentName)) return undefined;
+/** 2.0 differs from 2.1 in nothing that the agent uses. */
+const supportedVersion = /^HAProxyS 2\.[01]$/;
+
+/** Names as HAProxy allows them for peers. */
+function parseHello([, agentName = '', process = '']: readonly string[]): Hello | undefined {
+  if (!/^[A-Za-z0-9_.:-]+$/.test(agentName)) return undefined;
   const match = /^([A-Za-z0-9_.:-]+) ([0-9]{1,10}) [0-9]{1,10}$/.exec(process);
   if (match?.[1] === undefined) return undefined;
   return { node: match[1], pid: Number(match[2]), agentName };

@@ -29,7 +29,7 @@ export async function startPeeredHaproxy(
 ): Promise<PeeredHaproxy> {
   const home = block.address(number);
   const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-peered-'));
-  cpSync(process.env['V_CFG'] ?? 'haproxy', folder, { recursive: true });
+  cpSync('haproxy', folder, { recursive: true });
   if (agentName !== undefined) {
     const config = readFileSync(join(folder, 'haproxy.cfg'), 'utf8');
     writeFileSync(join(folder, 'haproxy.cfg'), config.replace('peer mtxpilot ', `peer ${agentName} `));
