@@ -12,6 +12,7 @@ import { createRouter, withCanaries, withDecisionLog } from './router';
 import { createSpoeServer } from './spoe';
 import { createMemoryStore, openStore, type Store } from './store';
 import { version } from './version';
+import { watchFigures } from './watch-figures';
 import { watchStreams } from './watch-streams';
 import { watchViewers } from './watch-viewers';
 
@@ -73,8 +74,29 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     const watch = await watchViewers(settings, directory, log);
     closers.push(() => watch.stop());
 
-    const { token } = settings.http;
-    const http = createHttpServer({ router, directory, metrics, log, version, token, operations: control, events });
+    const figures = watchFigures(settings, { directory, viewers: watch.viewers }, log);
+    closers.push(() => figures.stop());
+
+    const { token, viewersUrl } = settings.http;
+    const http = createHttpServer({
+      router,
+      directory,
+      metrics,
+      log,
+      version,
+      token,
+      operations: control,
+      events,
+      dashboard: {
+        ...figures,
+        viewers: watch.viewers,
+        viewersUrl,
+        startedAt: new Date().toISOString(),
+        streamCount: () => directory.streamCount,
+        conflictCount: () => directory.conflictCount,
+      },
+    });
+    figures.addBridge({ stats: http.stats });
     closers.push(() => http.stop());
     await http.listen(settings.http.listen.host, settings.http.listen.port);
     await openAdminSocket(http, settings.http.adminSocket, process.env, log);
@@ -89,6 +111,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       closers.push(() => spoe.stop());
       await spoe.listen(settings.spoe.listen);
       metrics.addSpoe(spoe);
+      figures.addBridge(spoe);
     }
     const { adminSocket } = http;
     log.info(

@@ -82,6 +82,10 @@ export const settingsSchema = z.strictObject({
       tokenFile: secretFileKey(
         'File that holds the token (a line end at its end is dropped). In a configuration file, relative to that file.',
       ).optional(),
+      viewersUrl: apiUrlKey(
+        "Where viewers come in (HAProxy's frontend) as browsers reach it, for the dashboard's previews. Without it: port 8080 of the host that the dashboard was opened on.",
+        'plain',
+      ).optional(),
     })
     .prefault({}),
   haproxy: z

@@ -7,6 +7,7 @@ import type { Router } from '../router';
 import { createAccess } from './access';
 import { listenOnAdminSocket } from './admin-socket';
 import { createApp, type MetricsPage } from './app';
+import { createDashboard, type DashboardSource } from './dashboard';
 import { createEventStreams, type EventSource } from './event-streams';
 import { createHookReports } from './hook-reports';
 import { countAnswer, createHttpStats, type HttpStats } from './http-stats';
@@ -19,6 +20,8 @@ export interface HttpServerOptions {
   readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence' | 'confirm'>;
   readonly metrics: MetricsPage;
   readonly log: Logger;
+  /** What the page at `/` shows; left out: there is no page. */
+  readonly dashboard?: DashboardSource | undefined;
   /** What operators can ask for; left out where no HAProxy is controlled. */
   readonly operations?: Operations | undefined;
   /** What happened; left out where no events are kept. */
@@ -88,6 +91,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const { operations } = options;
   const app = createApp({ ...options, operations, events, eventStreams, hookReports, access, stats, routeAnswer });
+  const dashboard =
+    options.dashboard === undefined
+      ? undefined
+      : createDashboard({
+          ...options,
+          source: options.dashboard,
+          operations,
+          events,
+          stats,
+          hasToken: options.token !== undefined,
+        });
   const routePrefix = `${routePath}?`;
   let requestsInHand = 0;
   let stopping: (() => void) | undefined;
@@ -107,7 +121,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const pending = routeAnswer(url, res);
       // An answer given at once is in the socket's hands already, and needs no bookkeeping.
       if (pending === undefined) return;
-    } else {
+    } else if (dashboard?.serve(req, res) !== true) {
       app(req, res);
     }
     requestsInHand++;
@@ -178,6 +192,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     async stop() {
       hookReports.stop();
       eventStreams?.stop();
+      dashboard?.stop();
       // The file of the socket goes with its server.
       socketPath = undefined;
       const open = [server, adminServer].filter(({ listening }) => listening);

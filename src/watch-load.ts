@@ -1,0 +1,98 @@
+import type { Logger } from './log';
+import { type RuntimeClient, showStat, type StatLine } from './runtime';
+
+/** What HAProxy does for one server, over all its nodes. */
+export interface ServerLoad {
+  readonly requestsPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+/** What goes through HAProxy, by its own counters. */
+export interface LoadWatch {
+  /** Requests of viewers since the agent started; undefined before two good answers of any node. */
+  requests(): number | undefined;
+  /** Between the last two looks; undefined before the second. */
+  load(server: string): ServerLoad | undefined;
+  stop(): Promise<void>;
+}
+
+export interface LoadWatchOptions {
+  readonly nodes: readonly { readonly name: string; readonly client: RuntimeClient }[];
+  readonly backend: string;
+  readonly intervalMs: number;
+  readonly log: Logger;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
+}
+
+interface NodeCounters {
+  atMs: number;
+  readonly servers: Map<string, Pick<StatLine, 'totalSessions' | 'bytesOut'>>;
+  loads: Map<string, ServerLoad>;
+}
+
+/** Reads `show stat` of every node in turn, again and again. A node that does not answer keeps its last counters, without a rate. */
+export function watchLoad(options: LoadWatchOptions): LoadWatch {
+  const { nodes, backend, intervalMs, log, now = () => performance.now() } = options;
+  const byNode = new Map<string, NodeCounters>();
+  const ending = new AbortController();
+  let requests: number | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function look(node: string, client: RuntimeClient): Promise<void> {
+    const reply = await showStat(client, backend, { signal: ending.signal });
+    const before = byNode.get(node);
+    if (!reply.ok) {
+      if (!ending.signal.aborted) log.debug({ node, error: reply.error.message }, 'counters of HAProxy not read');
+      if (before !== undefined) before.loads = new Map();
+      return;
+    }
+    const atMs = now();
+    const loads = new Map<string, ServerLoad>();
+    const servers = new Map<string, Pick<StatLine, 'totalSessions' | 'bytesOut'>>();
+    for (const { server, totalSessions, bytesOut } of reply.value) {
+      servers.set(server, { totalSessions, bytesOut });
+      const last = before?.servers.get(server);
+      if (before === undefined || last === undefined) continue;
+      const seconds = (atMs - before.atMs) / 1000;
+      const more = grown(last.totalSessions, totalSessions);
+      requests = (requests ?? 0) + more;
+      loads.set(server, {
+        requestsPerSecond: more / seconds,
+        bytesPerSecond: grown(last.bytesOut, bytesOut) / seconds,
+      });
+    }
+    byNode.set(node, { atMs, servers, loads });
+  }
+
+  let round: Promise<void> = Promise.resolve();
+  const go = (): void => {
+    round = Promise.all(nodes.map(({ name, client }) => look(name, client))).then(() => {
+      if (!ending.signal.aborted) timer = setTimeout(go, intervalMs);
+    });
+  };
+  if (nodes.length > 0) go();
+
+  return {
+    requests: () => requests,
+    load(server) {
+      const loads = [...byNode.values()].flatMap((node) => node.loads.get(server) ?? []);
+      if (loads.length === 0) return undefined;
+      return {
+        requestsPerSecond: loads.reduce((sum, { requestsPerSecond }) => sum + requestsPerSecond, 0),
+        bytesPerSecond: loads.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0),
+      };
+    },
+    async stop() {
+      clearTimeout(timer);
+      ending.abort();
+      await round;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** HAProxy's counters begin at zero with each new process. */
+function grown(before: number, after: number): number {
+  return after < before ? after : after - before;
+}
