@@ -276,6 +276,36 @@ export function createMetrics(): Metrics {
     'HTTP connections closed at once, because too many were open.',
     () => http?.stats.connectionsRefused,
   );
+  counter(
+    'mtxpilot_changes_total',
+    'Changes that operators asked for. result=done: carried out; failed: not possible as asked; refused: not allowed to change anything.',
+    ['result'],
+    (set) => {
+      for (const [result, count] of Object.entries(http?.stats.changes ?? {})) set({ result }, count);
+    },
+  );
+  counter(
+    'mtxpilot_hook_reports_total',
+    "Reports of MediaMTX's hooks and authentication. result=asked: the servers were asked; ignored: not about a publisher; dropped: too many at once.",
+    ['result'],
+    (set) => {
+      if (http === undefined) return;
+      const { passedOn, ignored, dropped } = http.stats.reports;
+      set({ result: 'asked' }, passedOn);
+      set({ result: 'ignored' }, ignored);
+      set({ result: 'dropped' }, dropped);
+    },
+  );
+  level(
+    'mtxpilot_event_streams_open',
+    'Clients that follow events over HTTP now.',
+    () => http?.stats.eventStreams.open,
+  );
+  total(
+    'mtxpilot_event_streams_cut_total',
+    'Clients that followed events and were cut, because they did not read them.',
+    () => http?.stats.eventStreams.cut,
+  );
 
   // HAProxy
   total('mtxpilot_haproxy_polls_total', 'Times that HAProxy was asked for its servers.', () => observer?.stats.polls);
