@@ -7,6 +7,7 @@ import {
   type MapInfo,
   type RuntimeClient,
   type RuntimeError,
+  readMap,
   replaceMap,
   setMap,
   showMap,
@@ -304,6 +305,15 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     file = info.file;
     const listed = info.entryCount === 0 ? undefined : await showMap(client, file, { signal });
     if (listed?.ok === false) return listed.error;
+    if (listed !== undefined && listed.value.length < info.entryCount) {
+      // Another agent may have replaced the map while it was printed: then the list is short.
+      const again = await showMaps(client, { signal });
+      if (!again.ok) return again.error;
+      if (again.value.find((one) => one.file === file)?.currentVersion !== info.currentVersion) {
+        unread ??= reason;
+        return undefined;
+      }
+    }
     stats.reads++;
     have = ownEntries(listed?.value ?? []);
     surplus = info.entryCount - have.size;
@@ -450,7 +460,26 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     const info = findMap(maps.value);
     if ('reason' in info) return info;
     if (info.entryCount !== have.size + surplus) unread ??= 'count';
-    else if (now() >= nextComparisonAt) unread ??= 'comparison';
+    else if (now() >= nextComparisonAt) return compare();
+    return undefined;
+  }
+
+  /** Nothing is kept of what is read: a list of 100,000 entries would be a burden for the sake of none that differs. */
+  async function compare(): Promise<RuntimeError | undefined> {
+    const began = now();
+    let right = 0;
+    const read = await readMap(
+      client,
+      file,
+      (stream, server) => {
+        if (have.get(stream) === server) right++;
+      },
+      { signal },
+    );
+    if (!read.ok) return read.error;
+    nextComparisonAt = now() + Math.max(compareEveryMs, (now() - began) * 100);
+    // Of what is there twice both may be right.
+    if (right < have.size) unread ??= 'comparison';
     return undefined;
   }
 

@@ -12,6 +12,7 @@ export type { MapInfo } from './parse-maps';
 export type { ServerState } from './parse-servers-state';
 export type { StatLine } from './parse-stat';
 export type { TableEntry } from './parse-table-line';
+export { readMap } from './read-map';
 export { replaceMap } from './replace-map';
 export type { RuntimeError, RuntimeResult } from './result';
 export { setMap } from './set-map';

@@ -1,16 +1,6 @@
-import { badMapName } from './bad-map-name';
-import type { ExecuteOptions, RuntimeClient } from './client';
-import { noSuchThing } from './no-such-thing';
-import { refusal } from './refusal';
-import { failure, quote, type RuntimeResult, success } from './result';
-
-export interface ShowMapOptions extends ExecuteOptions {
-  /** Default 1,000,000. More is `too-large`. */
-  readonly maxEntries?: number | undefined;
-}
-
-/** `0x559b6d7f6300 live/b mtx2`; the address tells entries apart that have the same key. */
-const entryLine = /^0x[0-9a-f]{1,16} (\S+) (.+)$/;
+import type { RuntimeClient } from './client';
+import { type ReadMapOptions, readMap } from './read-map';
+import { type RuntimeResult, success } from './result';
 
 /**
  * The entries that lookups in a map see, in HAProxy's order, read as they arrive; a deadline of 10 s unless told otherwise.
@@ -22,24 +12,9 @@ const entryLine = /^0x[0-9a-f]{1,16} (\S+) (.+)$/;
 export async function showMap(
   client: RuntimeClient,
   map: string,
-  { maxEntries = 1_000_000, ...options }: ShowMapOptions = {},
+  options?: ReadMapOptions,
 ): Promise<RuntimeResult<(readonly [key: string, value: string])[]>> {
-  const bad = badMapName(map);
-  if (bad !== undefined) return bad;
   const entries: (readonly [string, string])[] = [];
-  const onLine = (line: string) => {
-    const [, key, value] = entryLine.exec(line) ?? [];
-    if (key === undefined || value === undefined) {
-      return (
-        noSuchThing(client, line, map) ??
-        refusal(line, 'show map') ??
-        failure('unexpected', `an entry of map ${map} is ${quote(line)}`)
-      );
-    }
-    if (entries.length >= maxEntries) return failure('too-large', `map ${map} has more than ${maxEntries} entries`);
-    entries.push([key, value]);
-    return undefined;
-  };
-  const read = await client.executeLines(['show', 'map', map], onLine, { timeoutMs: 10_000, ...options });
+  const read = await readMap(client, map, (key, value) => entries.push([key, value]), options);
   return read.ok ? success(entries) : read;
 }
