@@ -284,9 +284,10 @@ describe('at the start of the agent', () => {
     const isRunning = lines.findIndex(({ msg }) => msg === 'mtxpilot agent is running');
     const found = lines.filter(({ check }) => check !== undefined);
     expect(lines.findIndex(({ check }) => check !== undefined)).toBeGreaterThan(isRunning);
-    // HAProxy knows this agent as its second one.
+    // HAProxy asks this agent as its second one, and does not know it as a peer.
     expect(found.map(({ check, level }) => [check, level])).toEqual([
       ['retries.masters', 50],
+      ['peers.agent', 40],
       // HAProxy runs with the shipped file.
       ['runtime.config', 40],
       ['server.trust', 40],
