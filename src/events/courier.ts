@@ -389,8 +389,11 @@ export function createCourier(options: CourierOptions): Courier {
     async start() {
       const kept = await progressOf.get(name);
       await streamIds.load();
-      if (kept === undefined) window = createDeliveryWindow((await events.whenKept()) ?? '');
-      else {
+      if (kept === undefined) {
+        window = createDeliveryWindow((await events.whenKept()) ?? '');
+        // Else a process that ends now would begin anew after what it was to deliver.
+        await progressOf.set(name, { ...window.progress, goneFrom });
+      } else {
         window = await restore(kept);
         goneFrom = kept.goneFrom === address ? address : undefined;
       }

@@ -9,3 +9,5 @@ export {
   type ToldStream,
 } from './stream-events';
 export { createToldStreams, type ToldStreams } from './told-streams';
+export type { CourierStats, DeadLetter } from './courier';
+export { createDelivery, type Delivery, type Webhook } from './delivery';
