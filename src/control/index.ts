@@ -1,14 +1,4 @@
-export type { Control, ControlStats } from './control';
+export type { Control } from './control';
 export { createHaproxyControl, type HaproxyControl } from './haproxy-control';
 export { createObserver, type Observer } from './observe';
-export type {
-  ControlledServer,
-  ControlProblem,
-  ControlResult,
-  Intent,
-  IntentKind,
-  Move,
-  NodeServerView,
-  NodeTables,
-  Operations,
-} from './views';
+export type { RoutePush } from './push';

@@ -272,6 +272,8 @@ describe(`HAProxy ${haproxyVersion}: two HAProxys`, () => {
     expect(lab.directory.servers()[2]?.operational).toBe('UP');
 
     second.socket.breakWith(() => ({ kind: 'refuse' }));
+    const { failures = 0 } = lab.control.stats.nodes.get('lb2') ?? {};
+    await until('lb2 to be missed', () => (lab.control.stats.nodes.get('lb2')?.failures ?? 0) > failures);
     lab.changes();
     const order = await lab.control.setIntent('mtx2', { kind: 'drain', ...by });
     expect(order).toMatchObject({ ok: true, value: { wanted: 'drain', safeToStop: false } });
