@@ -44,7 +44,7 @@ module.exports = {
     only('peers', ['viewers']),
     only('viewers', ['directory', 'runtime']),
     only('sim', []),
-    only('config', []),
+    only('config', ['events/event']),
     only('check', ['config', 'runtime', 'mediamtx']),
     pure('spoe/(varint|typed-data|payload|frame|frame-reader)'),
     pure('peers/(varint|data-type|definition|dictionary|update|received-tables|message|message-reader|hello)'),

@@ -37,11 +37,17 @@ function describeIssue(issue: z.core.$ZodIssue, tree: Tree): Mistake[] {
   if (issue.code === 'invalid_key') {
     const name = quoteText(String(path.at(-1)));
     const map = path.slice(0, -1);
-    return [{ path, text: `${pathText(map)}: ${name} is not the name of a server, ${expected(map)}` }];
+    return [{ path, text: `${pathText(map)}: ${name} is not the name of a ${namesOf(map)}, ${expected(map)}` }];
   }
   const given = valueAt(tree, path);
   const verdict = given === undefined ? 'is missing' : `${shown(given, path)} is not allowed`;
   return [{ path, text: `${pathText(path)}: ${verdict}, ${expected(path)}` }];
+}
+
+/** What the names in a map are names of. */
+function namesOf(map: Path): string {
+  const schema = schemaAt(map);
+  return (schema === undefined ? undefined : metaOf(schema)?.namesOf) ?? 'section';
 }
 
 /** What was given, without what is nobody's business in a log. */
@@ -67,23 +73,27 @@ function prototypeKeys(tree: Tree): Mistake[] {
     .filter(({ path }) => Object.keys(valueAt(tree, path) ?? {}).includes('__proto__'))
     .map(({ path, key }) => ({
       path: [...path, '__proto__'],
-      text: `${key}: "__proto__" is not the name of a server`,
+      text: `${key}: "__proto__" is not the name of a ${namesOf(path)}`,
     }));
 }
 
 /** In one source, a secret and the file that holds it contradict each other. */
 function twiceGivenSecrets(tree: Tree): Mistake[] {
-  const overrides = valueAt(tree, ['mediamtx', 'servers']);
-  const names = typeof overrides === 'object' && overrides !== null ? Object.keys(overrides) : [];
-  const paths = [
-    ...settingKeys.map(({ path }) => path),
-    ...names.map((name) => ['mediamtx', 'servers', name, 'passwordFile']),
-  ];
+  const paths = settingKeys.flatMap(({ path, meta }) => (meta.type === 'map' ? pathsInside(tree, path) : [path]));
   return paths.flatMap((path) => {
     const secret = secretOfFile(path);
     if (secret === undefined || valueAt(tree, path) === undefined || valueAt(tree, secret) === undefined) return [];
     return [{ path, text: `${pathText(path)}: there is a ${secret.at(-1) ?? ''} too, give one of the two` }];
   });
+}
+
+/** The keys of every section of a map. */
+function pathsInside(tree: Tree, map: readonly string[]): (readonly string[])[] {
+  const sections = valueAt(tree, map);
+  if (typeof sections !== 'object' || sections === null) return [];
+  return Object.entries(sections).flatMap(([name, section]: [string, unknown]) =>
+    typeof section === 'object' && section !== null ? Object.keys(section).map((key) => [...map, name, key]) : [],
+  );
 }
 
 /**

@@ -24,6 +24,8 @@ export interface KeyMeta<T = unknown> {
   readonly description: string;
   /** Completes "expected …". */
   readonly allowed: string;
+  /** Of a map: what its names are the names of, e.g. `server`. */
+  readonly namesOf?: string | undefined;
   /** The value as the configuration file has it. */
   write(value: T): unknown;
 }
@@ -138,6 +140,21 @@ export function yesNoKey(description: string) {
   return describe(schema, { type: 'choice', description, allowed: 'true or false', write: unchanged });
 }
 
+/** Some of the choices, in a list. */
+export function choicesKey<const T extends readonly string[]>(description: string, choices: T) {
+  const schema = readBy((given): T[number][] | undefined =>
+    Array.isArray(given) && given.length <= choices.length && given.every((one) => choices.includes(one as string))
+      ? (given as T[number][])
+      : undefined,
+  );
+  return describe(schema, {
+    type: 'list',
+    description,
+    allowed: `a list of some of ${choices.join(', ')}`,
+    write: unchanged,
+  });
+}
+
 /** A name as HAProxy allows it for backends and servers. */
 export function haproxyNameKey(description: string) {
   const allowed = 'a name as in haproxy.cfg: letters, digits and _ . : -, at most 255';
@@ -239,6 +256,28 @@ export function apiUrlKey(description: string, kind: 'template' | 'plain') {
   return describe(schema, { type: 'URL', description, allowed, write: unchanged });
 }
 
+/** Where a receiver of webhooks listens. */
+export function webhookUrlKey(description: string) {
+  const allowed = 'an http:// or https:// URL without user, password and fragment, at most 2048 characters';
+  const schema = z.string().refine((text) => {
+    if (!/^https?:\/\/[\x21-\x7e]{1,2040}$/.test(text) || text.includes('#') || !URL.canParse(text)) return false;
+    const { username, password } = new URL(text);
+    return username === '' && password === '';
+  });
+  return describe(schema, { type: 'URL', description, allowed, write: unchanged });
+}
+
+/** A secret as Standard Webhooks has it. */
+export function webhookSecretKey(description: string) {
+  const allowed = 'whsec_ and 24 to 64 bytes in base 64 (echo whsec_$(head -c 32 /dev/urandom | base64))';
+  const schema = z.string().refine((text) => {
+    const encoded = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
+    const bytes = encoded === undefined ? 0 : Buffer.from(encoded, 'base64').length;
+    return bytes >= 24 && bytes <= 64;
+  });
+  return describe(schema, { type: 'secret', description, allowed, write: () => hiddenSecret });
+}
+
 function isBaseUrl(text: string): boolean {
   if (!/^https?:\/\/[\x21-\x7e]+$/.test(text) || /[{}?#\\]/.test(text) || !URL.canParse(text)) return false;
   const { username, password } = new URL(text);
@@ -276,13 +315,35 @@ export function listKey<S extends z.ZodObject>(description: string, element: S, 
   });
 }
 
-/** A map of sections by name; a name is checked like a server's. */
-export function mapKey<S extends z.ZodObject>(description: string, element: S) {
-  const schema = z.record(z.string().regex(/^[A-Za-z0-9_.:-]{1,255}$/), element);
+/** A map of sections by the names of servers. */
+export function serverMapKey<S extends z.ZodObject>(description: string, element: S) {
+  return mapKey(description, element, {
+    namesOf: 'server',
+    pattern: /^[A-Za-z0-9_.:-]{1,255}$/,
+    allowed: "servers' names as in haproxy.cfg",
+  });
+}
+
+/** A map of sections by names that are chosen here: letters, digits and `-`, at most 40. */
+export function namedMapKey<S extends z.ZodObject>(description: string, element: S, namesOf: string) {
+  return mapKey(description, element, {
+    namesOf,
+    pattern: /^[A-Za-z0-9-]{1,40}$/,
+    allowed: 'names (letters, digits and -, at most 40)',
+  });
+}
+
+function mapKey<S extends z.ZodObject>(
+  description: string,
+  element: S,
+  { namesOf, pattern, allowed }: { readonly namesOf: string; readonly pattern: RegExp; readonly allowed: string },
+) {
+  const schema = z.record(z.string().regex(pattern), element);
   return describe(schema, {
     type: 'map',
     description,
-    allowed: `a map of servers' names as in haproxy.cfg, each with some of the keys ${Object.keys(element.shape).join(', ')}`,
+    allowed: `a map of ${allowed}, each with some of the keys ${Object.keys(element.shape).join(', ')}`,
+    namesOf,
     write: (sections: Readonly<Record<string, Record<string, unknown>>>) =>
       Object.fromEntries(Object.entries(sections).map(([name, section]) => [name, writeSection(element, section)])),
   });

@@ -17,10 +17,19 @@ export function writtenSettings(settings: Settings): Tree {
       continue;
     putAt(written, path, meta.write(value));
   }
-  for (const override of Object.values(valueAt(written, ['mediamtx', 'servers']) ?? {}) as Tree[]) {
-    if ('passwordFile' in override) delete override['password'];
+  for (const { path, meta } of settingKeys) {
+    if (meta.type === 'map') putAt(written, path, withoutReadSecrets(valueAt(written, path)));
   }
   return written;
+}
+
+/** The sections of a map without the secrets whose files they name. */
+function withoutReadSecrets(sections: unknown): unknown {
+  const kept = Object.entries(sections ?? {}).map(([name, section]: [string, Tree]) => [
+    name,
+    Object.fromEntries(Object.entries(section).filter(([key]) => !(`${key}File` in section))),
+  ]);
+  return Object.fromEntries(kept) as unknown;
 }
 
 /**

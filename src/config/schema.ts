@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { eventTypes } from '../events/event';
 import {
   apiUrlKey,
   choiceKey,
+  choicesKey,
   durationKey,
   filePathKey,
   folderKey,
@@ -9,16 +11,19 @@ import {
   hostPortKey,
   listenKey,
   listKey,
-  mapKey,
+  namedMapKey,
   numberKey,
   optionalListenKey,
   optionalMapFileKey,
   ownSocketKey,
   secretFileKey,
   secretKey,
+  serverMapKey,
   socketKey,
   streamPatternKey,
   usernameKey,
+  webhookSecretKey,
+  webhookUrlKey,
   yesNoKey,
 } from './keys';
 
@@ -41,6 +46,24 @@ const serverOverride = z.strictObject({
 const haproxyNode = z.strictObject({
   name: haproxyNameKey('What this HAProxy is called in logs, metrics and answers.'),
   socket: socketKey('Its `stats socket`, with `level admin`.'),
+});
+
+const webhook = z.strictObject({
+  url: webhookUrlKey('Where each event is POSTed, as CloudEvents 1.0 in JSON. Every answer 2xx is a yes.'),
+  types: choicesKey('Only events of these types. Without it: all.', eventTypes).default([]),
+  streams: streamPatternKey('Only events of streams whose names fit, as in `holders`.').optional(),
+  token: secretKey('Sent as `Authorization: Bearer`.').optional(),
+  tokenFile: secretFileKey('File that holds the token.').optional(),
+  secret: webhookSecretKey(
+    'Signs every event by the rules of Standard Webhooks, so that the receiver knows who sent it.',
+  ).optional(),
+  secretFile: secretFileKey('File that holds this secret.').optional(),
+  timeout: durationKey('Deadline of one attempt.', 100, minuteMs).default(10_000),
+  giveUpAfter: durationKey(
+    'Age at which an event that could not be delivered is laid among the dead letters.',
+    minuteMs,
+    30 * 24 * hourMs,
+  ).default(24 * hourMs),
 });
 
 const holderRule = z.strictObject({
@@ -149,7 +172,7 @@ export const settingsSchema = z.strictObject({
         'File that holds the password (a line end at its end is dropped). In a configuration file, relative to that file.',
       ).optional(),
       timeout: durationKey('Deadline of one call to a Control API.', 10, minuteMs).default(1000),
-      servers: mapKey('What differs for single servers, by name.', serverOverride).default({}),
+      servers: serverMapKey('What differs for single servers, by name.', serverOverride).default({}),
     })
     .prefault({}),
   directory: z
@@ -215,6 +238,7 @@ export const settingsSchema = z.strictObject({
           age: durationKey('How long events are kept.', minuteMs, 365 * 24 * hourMs).default(7 * 24 * hourMs),
         })
         .prefault({}),
+      webhooks: namedMapKey('Who is told of events, by a name for logs and metrics.', webhook, 'webhook').default({}),
     })
     .prefault({}),
   holders: listKey(

@@ -49,6 +49,7 @@ describe('without any configuration', () => {
       lookup: { deadline: 80, ttl: 2000, missTtl: 500, budget: 100 },
       peers: { listen: { host: '127.0.0.1', port: 9102 }, siblings: false },
       viewers: { goneAfter: 10_000, addresses: false },
+      events: { endGrace: 3000, keep: { count: 100_000, age: 7 * 24 * 3_600_000 }, webhooks: {} },
       holders: [],
       log: { level: 'info' },
     });
@@ -176,7 +177,7 @@ describe('mistakes in a file', () => {
     ['lokup: {}', 'F:1: lokup: unknown key, did you mean lookup?'],
     [
       'listen: x',
-      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
+      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
     ],
     ['log: {"a\\u001b[2J": 1}', 'F:1: "a\\u001b[2J": unknown key, in log there are level'],
     ['log: loud', 'F:1: log: "loud" is not allowed, expected a section with the keys level'],
@@ -276,8 +277,28 @@ describe('mistakes in a file', () => {
       'F:1: mediamtx.servers: "__proto__" is not the name of a server',
     ],
     [
+      'events: {webhooks: {"a b": {url: "http://x"}}}',
+      'F:1: events.webhooks: "a b" is not the name of a webhook, expected a map of names (letters, digits and -, at most 40), each with some of the keys url, types, streams, token, tokenFile, secret, secretFile, timeout, giveUpAfter',
+    ],
+    [
+      'events:\n  webhooks:\n    a: {types: [stream.start]}\n    b: {url: "ftp://x"}\n    c: {url: "http://u:geheim@x"}',
+      [
+        'F:3: events.webhooks.a.url: is missing, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
+        "F:3: events.webhooks.a.types: [ 'stream.start' ] is not allowed, expected a list of some of stream.started, stream.ended, stream.moved, stream.conflict, stream.watched, stream.unwatched, viewer.joined, viewer.left, server.up, server.down, server.suspect, server.intent, haproxy.reloaded, agent.started",
+        'F:4: events.webhooks.b.url: "ftp://x" is not allowed, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
+        'F:5: events.webhooks.c.url: "http://(hidden)@x" is not allowed, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
+      ],
+    ],
+    [
+      'events:\n  webhooks:\n    a:\n      url: http://x\n      secret: whsec_c2hvcnQ=\n    b: {url: "http://x", token: a, tokenFile: f}',
+      [
+        'F:5: events.webhooks.a.secret: this text is not allowed, expected whsec_ and 24 to 64 bytes in base 64 (echo whsec_$(head -c 32 /dev/urandom | base64))',
+        'F:6: events.webhooks.b.tokenFile: there is a token too, give one of the two',
+      ],
+    ],
+    [
       '__proto__: {level: debug}',
-      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
+      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
     ],
     [
       'spoe:\n  listen: 127.0.0.1:9101',
@@ -294,7 +315,7 @@ describe('mistakes in a file', () => {
     ['viewers: {addresses: yes}', 'F:1: viewers.addresses: "yes" is not allowed, expected true or false'],
     [
       '- a',
-      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
+      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
     ],
     ['log: {level: info}\nlog: {level: warn}', 'F:2:1: not valid YAML: Map keys must be unique'],
     ['log:\n\tlevel: info', 'F:2:1: not valid YAML: Tabs are not allowed as indentation'],
@@ -379,12 +400,12 @@ describe('mistakes elsewhere', () => {
     ],
     [
       '__proto__.x',
-      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
+      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
     ],
     ['mediamtx.servers.__proto__.api', '--set: mediamtx.servers: "__proto__" is not the name of a server'],
     [
       '',
-      '--set: "": unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, holders, log',
+      '--set: "": unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
     ],
   ])('--set %s', (key, expected) => {
     expect(load(undefined, {}, [flag(key, 'http://x')]).errors).toEqual([expected]);

@@ -34,6 +34,9 @@ mediamtx:
   timeout: 1500ms
   servers:
     mtx.1: {api: "http://x", username: v, password: streng}
+events:
+  webhooks:
+    billing: {url: "https://b.example/mtx?k=1", types: [stream.started, stream.ended], streams: "live/*", token: streng}
 holders:
   - {match: "a/**", policy: spread}
 `;
@@ -90,7 +93,23 @@ peers:
 viewers:
   goneAfter: 10s
   addresses: false
-# from ./mtxpilot.yaml:11
+events:
+  endGrace: 3s
+  keep:
+    count: 100000
+    age: 168h
+  webhooks:
+    billing:
+      url: https://b.example/mtx?k=1 # from ./mtxpilot.yaml:13
+      # from ./mtxpilot.yaml:13
+      types:
+        - stream.started
+        - stream.ended
+      streams: live/* # from ./mtxpilot.yaml:13
+      token: (hidden) # from ./mtxpilot.yaml:13
+      timeout: 10s
+      giveUpAfter: 24h
+# from ./mtxpilot.yaml:14
 holders:
   - match: a/**
     policy: spread
@@ -100,7 +119,7 @@ log:
   });
 
   it('prints what can be read back to the same settings', () => {
-    const first = load(everything.replace(/ *,? ?password: \w+/g, ''));
+    const first = load(everything.replace(/ *,? ?(password|token): \w+/g, ''));
     const second = load(printSettings(first.settings, first.origins));
     expect(second.settings).toEqual(first.settings);
   });
@@ -112,6 +131,9 @@ log:
     );
     expect(settings.mediamtx.password).toBe('geheim');
     expect(printSettings(settings, origins)).not.toMatch(/geheim|hidden/);
+    const hook = load('events: {webhooks: {a: {url: "http://x", tokenFile: password}}}');
+    expect(hook.settings.events.webhooks['a']?.token).toBe('geheim');
+    expect(printSettings(hook.settings, hook.origins)).not.toMatch(/geheim|hidden/);
     expect(writtenSettings(settings)['mediamtx']).toMatchObject({
       passwordFile: 'password',
       servers: { mtx1: { passwordFile: 'password' } },
