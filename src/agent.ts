@@ -69,6 +69,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     if (control !== undefined) {
       closers.push(() => control.stop());
       metrics.addControl(control);
+      metrics.addRoutePushes(control.pushes);
     }
 
     const watch = await watchViewers(settings, directory, log);

@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Control, Observer } from './control';
+import type { RoutePush } from './control/push';
 import type { Directory, ServerView } from './directory';
 import type { HttpServer } from './http';
 import type { DecisionStats } from './router/decision-stats';
@@ -20,6 +21,8 @@ export interface Metrics {
   addObserver(source: Pick<Observer, 'stats'>): void;
   /** In place of an observer: it has several. */
   addControl(source: Pick<Control, 'stats'>): void;
+  /** One for each HAProxy. */
+  addRoutePushes(sources: readonly Pick<RoutePush, 'stats' | 'view'>[]): void;
   /** The page for Prometheus (text format 0.0.4). Without a source its metrics are 0, or have no samples. */
   render(): Promise<{ contentType: string; body: string }>;
 }
@@ -40,6 +43,7 @@ export function createMetrics(): Metrics {
   let directory: DirectorySource | undefined;
   let observer: { readonly stats: Readonly<Observer['stats']> } | undefined;
   let control: Pick<Control, 'stats'> | undefined;
+  let pushes: readonly Pick<RoutePush, 'stats' | 'view'>[] = [];
 
   const counter = (name: string, help: string, labelNames: string[], read: Read): void => {
     new Counter({
@@ -363,6 +367,61 @@ export function createMetrics(): Metrics {
     () => control?.stats.external,
   );
 
+  // Routes
+  const byNode = (read: (push: Pick<RoutePush, 'stats' | 'view'>) => number): Read => {
+    return (set) => {
+      for (const push of pushes) set({ node: push.view().node }, read(push));
+    };
+  };
+  gauge(
+    'mtxpilot_routes',
+    'Entries of routes.map in HAProxy.',
+    ['node'],
+    byNode((push) => push.view().entries),
+  );
+  gauge(
+    'mtxpilot_routes_waiting',
+    'Changes of routes.map that wait to be sent, or are under way.',
+    ['node'],
+    byNode((push) => push.view().waiting),
+  );
+  gauge(
+    'mtxpilot_routes_refused',
+    '1 while HAProxy has no routes.map, cannot be reached or refuses what is sent: it asks the agent instead, and it is tried again.',
+    ['node'],
+    byNode((push) => (push.view().state === 'refused' ? 1 : 0)),
+  );
+  counter(
+    'mtxpilot_route_changes_total',
+    'Entries of routes.map that were sent. change=added, changed, removed; repaired: of these, because they were not as they had been left.',
+    ['node', 'change'],
+    (set) => {
+      for (const { stats, view } of pushes) {
+        const { added, changed, removed, repaired } = stats;
+        for (const [change, count] of Object.entries({ added, changed, removed, repaired }))
+          set({ node: view().node, change }, count);
+      }
+    },
+  );
+  counter(
+    'mtxpilot_route_map_operations_total',
+    'What was done with routes.map as a whole. operation=replace: all entries at once; read: read back; overflow: more changes at once than are kept, so all were compared; failure: a command had no good answer.',
+    ['node', 'operation'],
+    (set) => {
+      for (const { stats, view } of pushes) {
+        const { replacements: replace, reads: read, overflows: overflow, failures: failure } = stats;
+        for (const [operation, count] of Object.entries({ replace, read, overflow, failure }))
+          set({ node: view().node, operation }, count);
+      }
+    },
+  );
+  counter(
+    'mtxpilot_route_memories_cleared_total',
+    'Entries of the table streams that were cleared because their stream had moved.',
+    ['node'],
+    byNode(({ stats }) => stats.cleared),
+  );
+
   const histograms = (): string[] => [
     histogramText(
       'mtxpilot_decision_duration_seconds',
@@ -392,6 +451,9 @@ export function createMetrics(): Metrics {
     },
     addObserver: (source) => {
       observer = source;
+    },
+    addRoutePushes: (sources) => {
+      pushes = sources;
     },
     addControl: (source) => {
       control = source;

@@ -288,6 +288,41 @@ describe('the sources', () => {
     expect(sample('mtxpilot_haproxy_fleet_changes_total')).toBe(3);
   });
 
+  it('routes, by HAProxy', async () => {
+    const metrics = createMetrics();
+    const stats = {
+      added: 5,
+      changed: 2,
+      removed: 1,
+      replacements: 3,
+      reads: 4,
+      repaired: 6,
+      failures: 7,
+      overflows: 8,
+      cleared: 9,
+    };
+    const view = { map: 'routes.map', file: 'routes.map', entries: 12, waiting: 3, error: undefined };
+    metrics.addRoutePushes([
+      { stats, view: () => ({ ...view, node: 'edge-1', state: 'right' }) },
+      { stats, view: () => ({ ...view, node: 'edge-2', state: 'refused', entries: 0 }) },
+    ]);
+    const sample = await render(metrics);
+    expect(sample('mtxpilot_routes{node="edge-1"}')).toBe(12);
+    expect(sample('mtxpilot_routes{node="edge-2"}')).toBe(0);
+    expect(sample('mtxpilot_routes_waiting{node="edge-1"}')).toBe(3);
+    expect(sample('mtxpilot_routes_refused{node="edge-1"}')).toBe(0);
+    expect(sample('mtxpilot_routes_refused{node="edge-2"}')).toBe(1);
+    const changes = ['added', 'changed', 'removed', 'repaired'].map((change) =>
+      sample(`mtxpilot_route_changes_total{node="edge-1",change="${change}"}`),
+    );
+    expect(changes).toEqual([5, 2, 1, 6]);
+    const operations = ['replace', 'read', 'overflow', 'failure'].map((operation) =>
+      sample(`mtxpilot_route_map_operations_total{node="edge-1",operation="${operation}"}`),
+    );
+    expect(operations).toEqual([3, 4, 8, 7]);
+    expect(sample('mtxpilot_route_memories_cleared_total{node="edge-1"}')).toBe(9);
+  });
+
   it('a blocked event loop shows as lag, once', async () => {
     const metrics = createMetrics();
     const lag = async () => (await render(metrics))('mtxpilot_event_loop_lag_max_seconds') ?? 0;
