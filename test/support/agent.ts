@@ -9,6 +9,8 @@ import { GiveUp, until } from './until';
 export interface Agent {
   readonly child: Child;
   readonly url: string;
+  /** Its admin socket, in a folder of its own. */
+  readonly adminSocket: string;
   /** GET of a JSON path of its API. */
   get(path: string): Promise<{ status: number; body: unknown; headers: Headers }>;
   /** The sum of a metric's samples whose labels contain `labels`. */
@@ -33,11 +35,12 @@ export async function startAgent(options: AgentOptions, waitFor: 'evidence' | 'p
   const { spoe, http, haproxy, peers, ...others } = options.config ?? {};
   // Beside the HTTP address: the default one would be shared by all tests on the machine.
   const peersListen = options.http.replace(/\d+$/, (port) => String(Number(port) + 1));
+  const adminSocket = join(folder, 'admin.sock');
   writeFileSync(
     file,
     stringify({
       spoe: Object.assign({ listen: options.spoe }, spoe),
-      http: Object.assign({ listen: options.http }, http),
+      http: Object.assign({ listen: options.http, adminSocket }, http),
       haproxy: Object.assign(
         { socket: options.haproxySocket, map: options.push === true ? 'routes.map' : 'off' },
         haproxy,
@@ -51,6 +54,7 @@ export async function startAgent(options: AgentOptions, waitFor: 'evidence' | 'p
   const agent: Agent = {
     child,
     url,
+    adminSocket,
     async get(path) {
       const response = await fetch(url + path);
       return { status: response.status, body: await response.json(), headers: response.headers };
