@@ -4,7 +4,7 @@ import { startUpCheck } from './check';
 import { mediamtxAccess, type Settings } from './config';
 import { createHaproxyControl, type HaproxyControl } from './control';
 import { createDirectory, type Directory, type FleetServer } from './directory';
-import { createEventLog, type Emit } from './events';
+import { createDelivery, createEventLog, type Emit, type Webhook } from './events';
 import { createHttpServer, openAdminSocket } from './http';
 import type { Logger } from './log';
 import { createMetrics } from './metrics';
@@ -63,8 +63,12 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     const { count, age: ageMs } = settings.events.keep;
     const events = createEventLog({ store, source: `/mtxpilot/${hostname()}`, log, keep: { count, ageMs } });
     closers.push(() => events.stop());
+    const delivery = createDelivery({ webhooks: webhooksOf(settings), store, events, log });
+    closers.push(() => delivery.stop());
+    await delivery.start();
     const streams = await watchStreams(settings, directory, { store, events }, log);
     closers.push(() => streams.stop());
+    metrics.addEvents({ log: events.stats, streams: streams.stats, webhooks: delivery.stats });
     const control = await controlFleet(settings, directory, store, events.emit, log);
     if (control !== undefined) {
       closers.push(() => control.stop());
@@ -126,6 +130,15 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     await stop();
     throw error;
   }
+}
+
+function webhooksOf({ events }: Settings): ReadonlyMap<string, Webhook> {
+  return new Map(
+    Object.entries(events.webhooks).map(([name, { timeout: timeoutMs, giveUpAfter: giveUpAfterMs, ...webhook }]) => [
+      name,
+      { ...webhook, timeoutMs, giveUpAfterMs },
+    ]),
+  );
 }
 
 /** The store of the configured folder; without one a store that forgets with the process. */

@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Control, Observer } from './control';
 import type { RoutePush } from './control/push';
 import type { Directory, ServerView } from './directory';
+import type { CourierStats, EventLogStats, StreamEvents } from './events';
 import type { HttpServer } from './http';
 import type { DecisionStats } from './router/decision-stats';
 import type { SpoeServer } from './spoe';
@@ -23,11 +24,19 @@ export interface Metrics {
   addControl(source: Pick<Control, 'stats'>): void;
   /** One for each HAProxy. */
   addRoutePushes(sources: readonly Pick<RoutePush, 'stats' | 'view'>[]): void;
+  addEvents(source: EventSource): void;
   /** The page for Prometheus (text format 0.0.4). Without a source its metrics are 0, or have no samples. */
   render(): Promise<{ contentType: string; body: string }>;
 }
 
 type DirectorySource = Pick<Directory, 'stats' | 'servers' | 'streamCount' | 'conflictCount' | 'lookupsKept'>;
+
+interface EventSource {
+  readonly log: EventLogStats;
+  readonly streams: StreamEvents['stats'];
+  /** By name, of which the configuration has some. */
+  readonly webhooks: ReadonlyMap<string, CourierStats>;
+}
 
 /** Values of labels. Never the name of a stream or a viewer: those are not bounded. Servers are bounded by the fleet. */
 type Labels = Readonly<Record<string, string | number>>;
@@ -44,6 +53,8 @@ export function createMetrics(): Metrics {
   let observer: { readonly stats: Readonly<Observer['stats']> } | undefined;
   let control: Pick<Control, 'stats'> | undefined;
   let pushes: readonly Pick<RoutePush, 'stats' | 'view'>[] = [];
+
+  let events: EventSource | undefined;
 
   const counter = (name: string, help: string, labelNames: string[], read: Read): void => {
     new Counter({
@@ -422,6 +433,75 @@ export function createMetrics(): Metrics {
     byNode(({ stats }) => stats.cleared),
   );
 
+  // Events
+  counter('mtxpilot_events_total', 'Events that happened, by type.', ['type'], (set) => {
+    for (const [type, count] of Object.entries(events?.log.byType ?? {})) set({ type }, count);
+  });
+  level('mtxpilot_events_waiting', 'Events that are not in the store yet.', () => events?.log.waiting);
+  total(
+    'mtxpilot_events_lost_total',
+    'Events that are in no log: too many waited for a store that failed, or they were too large.',
+    () => events?.log.dropped,
+  );
+  total(
+    'mtxpilot_event_log_failures_total',
+    'Times that the store could not keep events; it is tried again.',
+    () => events?.log.failures,
+  );
+  level('mtxpilot_event_log_events', 'Events that are kept.', () => events?.log.kept);
+  level(
+    'mtxpilot_stream_events_pending',
+    'Streams of which something is told unless it passes (events.endGrace), or when there is time.',
+    () => events?.streams.pending,
+  );
+
+  // Webhooks
+  const byWebhook = (read: (stats: CourierStats) => number): Read => {
+    return (set) => {
+      for (const [webhook, stats] of events?.webhooks ?? []) set({ webhook }, read(stats));
+    };
+  };
+  counter(
+    'mtxpilot_deliveries_total',
+    'Attempts to deliver an event. result=ok: the receiver took it; gone (410), bad_status, timeout, tls, unreachable: it is tried again.',
+    ['webhook', 'result'],
+    (set) => {
+      for (const [webhook, { attempts }] of events?.webhooks ?? []) {
+        for (const [result, count] of Object.entries(attempts)) set({ webhook, result }, count);
+      }
+    },
+  );
+  gauge(
+    'mtxpilot_outbox_events',
+    'Events that a receiver has yet to get.',
+    ['webhook'],
+    byWebhook(({ depth }) => depth),
+  );
+  gauge(
+    'mtxpilot_outbox_age_seconds',
+    'Age of the oldest event that a receiver has yet to get.',
+    ['webhook'],
+    byWebhook(({ oldestAgeMs }) => oldestAgeMs / 1000),
+  );
+  gauge(
+    'mtxpilot_webhook_open',
+    '1 while nothing is sent to a receiver: it failed several times in a row, or said that it is gone.',
+    ['webhook'],
+    byWebhook(({ circuit, isDisabled }) => (isDisabled || circuit !== 'closed' ? 1 : 0)),
+  );
+  counter(
+    'mtxpilot_dead_letters_total',
+    'Events that were given up after events.webhooks.NAME.giveUpAfter and laid among the dead letters.',
+    ['webhook'],
+    byWebhook(({ deadLetters }) => deadLetters),
+  );
+  counter(
+    'mtxpilot_outbox_overtaken_total',
+    'Times that events were removed from the log (events.keep) before a receiver had got them.',
+    ['webhook'],
+    byWebhook(({ overtaken }) => overtaken),
+  );
+
   const histograms = (): string[] => [
     histogramText(
       'mtxpilot_decision_duration_seconds',
@@ -434,6 +514,18 @@ export function createMetrics(): Metrics {
       'Time of calls to the Control APIs, failed ones included.',
       'server',
       [...(directory?.stats.apiCalls ?? [])].map(([server, { time }]) => [server, time] as const),
+    ),
+    histogramText(
+      'mtxpilot_delivery_duration_seconds',
+      'Time of attempts to deliver an event, failed ones included.',
+      'webhook',
+      [...(events?.webhooks ?? [])].map(([webhook, { time }]) => [webhook, time] as const),
+    ),
+    histogramText(
+      'mtxpilot_event_lag_seconds',
+      'Time from an event to its delivery.',
+      'webhook',
+      [...(events?.webhooks ?? [])].map(([webhook, { lag }]) => [webhook, lag] as const),
     ),
   ];
 
@@ -451,6 +543,9 @@ export function createMetrics(): Metrics {
     },
     addObserver: (source) => {
       observer = source;
+    },
+    addEvents: (source) => {
+      events = source;
     },
     addRoutePushes: (sources) => {
       pushes = sources;

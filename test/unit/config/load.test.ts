@@ -284,7 +284,7 @@ describe('mistakes in a file', () => {
       'events:\n  webhooks:\n    a: {types: [stream.start]}\n    b: {url: "ftp://x"}\n    c: {url: "http://u:geheim@x"}',
       [
         'F:3: events.webhooks.a.url: is missing, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
-        "F:3: events.webhooks.a.types: [ 'stream.start' ] is not allowed, expected a list of some of stream.started, stream.ended, stream.moved, stream.conflict, stream.watched, stream.unwatched, viewer.joined, viewer.left, server.up, server.down, server.suspect, server.intent, haproxy.reloaded, agent.started",
+        "F:3: events.webhooks.a.types: a list is not allowed, expected a list of some of stream.started, stream.ended, stream.moved, stream.conflict, stream.watched, stream.unwatched, viewer.joined, viewer.left, server.up, server.down, server.suspect, server.intent, haproxy.reloaded, agent.started",
         'F:4: events.webhooks.b.url: "ftp://x" is not allowed, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
         'F:5: events.webhooks.c.url: "http://(hidden)@x" is not allowed, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
       ],
