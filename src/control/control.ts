@@ -34,6 +34,8 @@ export interface ControlOptions {
   readonly weights: 'config' | 'auto';
   /** Pause between two looks at a HAProxy. Default 1000. */
   readonly intervalMs?: number;
+  /** A session that asked for nothing for so long is not counted as a viewer. Default 10,000. */
+  readonly goneAfterMs?: number;
   readonly log: Logger;
 }
 
@@ -83,6 +85,7 @@ export function createControl(options: ControlOptions): Control {
       backend: options.backend,
       apiUrlFor: options.apiUrlFor,
       intervalMs: options.intervalMs ?? 1000,
+      goneAfterMs: options.goneAfterMs ?? 10_000,
       think,
       onProcess: (haproxy, before) => onProcess(node.name, haproxy, before),
       onAction: (command, error) => onAction(node.name, command, error),

@@ -23,6 +23,8 @@ export interface NodeOptions {
   readonly node: HaproxyNode;
   readonly backend: string;
   readonly apiUrlFor: ApiUrlFor;
+  /** A session that asked for nothing for so long is nobody's any more. */
+  readonly goneAfterMs: number;
   readonly intervalMs: number;
   /** What is wanted now, made from what all nodes were last seen to have. */
   readonly think: () => { readonly wishes: ReadonlyMap<string, Wish>; readonly weights: ReadonlyMap<string, number> };
@@ -68,10 +70,16 @@ const firstBackOffMs = 1000;
 const longestBackOffMs = 15_000;
 
 export function createNode(options: NodeOptions): ControlNode {
-  const { node, backend, log } = options;
+  const { node, backend, goneAfterMs, log } = options;
   const { client, bulk = client } = node;
   const stopping = new AbortController();
-  const sessions = createSessionCounts({ client: bulk, signal: stopping.signal, log, now: () => performance.now() });
+  const sessions = createSessionCounts({
+    client: bulk,
+    signal: stopping.signal,
+    log,
+    goneAfterMs,
+    now: () => performance.now(),
+  });
   const commands: NodeStats['commands'] = {
     'set-state': { done: 0, failed: 0 },
     'set-weight': { done: 0, failed: 0 },

@@ -2,7 +2,10 @@ import type { Logger } from '../log';
 import { countByServer, type RuntimeClient } from '../runtime';
 import { sessionsTable } from './apply';
 
-/** How many viewers each server of one HAProxy has, by its table `sessions`. */
+/**
+ * How many viewers each server of one HAProxy has, by its table `sessions`. Who has asked for nothing for `goneAfterMs` is gone, though HAProxy still
+ * remembers where he belongs.
+ */
 export interface SessionCounts {
   /** By server id, when counted lately; undefined while it is not known. */
   latest(): ReadonlyMap<number, number> | undefined;
@@ -21,10 +24,13 @@ export function createSessionCounts(options: {
   readonly client: RuntimeClient;
   readonly signal: AbortSignal;
   readonly log: Logger;
+  readonly goneAfterMs: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }): SessionCounts {
-  const { client, signal, log, now } = options;
+  const { client, signal, log, goneAfterMs, now } = options;
+  /** The table's `expire`, as far as its entries have told. */
+  let expireMs = 0;
   let counted:
     | { readonly counts: ReadonlyMap<number, number>; readonly at: number; readonly tookMs: number }
     | undefined;
@@ -36,7 +42,7 @@ export function createSessionCounts(options: {
   async function count(): Promise<void> {
     const startedAt = now();
     const startedRound = round;
-    const read = await countByServer(client, sessionsTable, { signal });
+    const read = await countByServer(client, sessionsTable, { signal, leastExpiresInMs: expireMs - goneAfterMs });
     const tookMs = now() - startedAt;
     dueAt = now() + Math.max(periodMs, tookMs * rest);
     if (signal.aborted) return;
@@ -50,7 +56,8 @@ export function createSessionCounts(options: {
       return;
     }
     trouble = undefined;
-    if (startedRound === round) counted = { counts: read.value, at: startedAt, tookMs };
+    expireMs = Math.max(expireMs, read.value.longestExpiresInMs);
+    if (startedRound === round) counted = { counts: read.value.byServer, at: startedAt, tookMs };
   }
 
   return {
@@ -68,6 +75,8 @@ export function createSessionCounts(options: {
     forget() {
       round++;
       counted = undefined;
+      // Another process may have another configuration.
+      expireMs = 0;
       dueAt = Number.NEGATIVE_INFINITY;
     },
   };

@@ -39,24 +39,42 @@ describe.each(versions)('recorded from HAProxy %s', (version) => {
       ok: true,
       value: [{ key: '127.0.0.1', expiresInMs: expect.any(Number), serverId: undefined, serverKey: undefined }],
     });
-    expect(await countByServer(haproxy.client, 'tracked')).toEqual({ ok: true, value: new Map([[0, 1]]) });
+    expect(await countByServer(haproxy.client, 'tracked')).toMatchObject({
+      ok: true,
+      value: { byServer: new Map([[0, 1]]) },
+    });
   });
 
   it('show table of an empty one', async () => {
     haproxy.reply = recorded(version, 'show-table-empty');
     expect(await showTable(haproxy.client, 'empty')).toEqual({ ok: true, value: [] });
-    expect(await countByServer(haproxy.client, 'empty')).toEqual({ ok: true, value: new Map() });
+    expect(await countByServer(haproxy.client, 'empty')).toEqual({
+      ok: true,
+      value: { byServer: new Map(), longestExpiresInMs: 0 },
+    });
   });
 
   it('countByServer', async () => {
     haproxy.reply = recorded(version, 'show-table');
     const counts = await countByServer(haproxy.client, 'sessions');
-    expect(counts.ok && [...counts.value].sort()).toEqual([
+    expect(counts.ok && [...counts.value.byServer].sort()).toEqual([
       [0, 1],
       [1, 2],
       [2, 3],
       [4, 1],
     ]);
+  });
+
+  it('countByServer leaves out whom nobody has used for a while', async () => {
+    haproxy.reply = recorded(version, 'show-table');
+    const entries = await showTable(haproxy.client, 'sessions');
+    const times = entries.ok ? entries.value.map(({ expiresInMs }) => expiresInMs).sort((a, b) => a - b) : [];
+    const leastExpiresInMs = times[3] ?? 0;
+    const counts = await countByServer(haproxy.client, 'sessions', { leastExpiresInMs });
+    expect(counts).toMatchObject({ ok: true, value: { longestExpiresInMs: times.at(-1) } });
+    const counted = counts.ok ? [...counts.value.byServer.values()].reduce((sum, count) => sum + count, 0) : 0;
+    expect(counted).toBe(times.filter((time) => time >= leastExpiresInMs).length);
+    expect(counted).toBeLessThan(times.length);
   });
 
   it('show table of one key', async () => {
