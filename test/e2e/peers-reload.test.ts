@@ -228,7 +228,7 @@ describe(`HAProxy ${haproxyVersion} is reloaded while the agent is`, () => {
     await lab.addSessions(keys);
     for (const message of ['\n\u0082\u00ff\u00ff', '\u00ff\u00ff', '\n\u0080\u0003abc', '\u0000\u0000'.repeat(1000)]) {
       const liar = connect(9102, block.address(1));
-      closers.push(async () => void liar.destroy());
+      closers.push(() => Promise.resolve(void liar.destroy()));
       liar.on('error', () => liar.destroy());
       liar.write(`HAProxyS 2.1\nmtxpilot\nhaproxy 4711 1\n${message}`, 'latin1');
       await until('an answer, or an end', () => liar.bytesRead > 0 || liar.destroyed);
