@@ -1,3 +1,3 @@
 export { countFindings, type Finding } from './finding';
-export { type CheckOptions, runCheck } from './run-check';
+export { runCheck } from './run-check';
 export { startUpCheck } from './start-up-check';
