@@ -1,6 +1,7 @@
-// Compiles src/ into dist/ and copies what is not TypeScript (pages, media clips).
+// Compiles src/ into dist/, bundles the dashboard from ui/, and copies what is not TypeScript (pages, media clips).
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs';
+import { buildSync } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
 const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
@@ -10,4 +11,19 @@ if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 for (const folder of ['sim/media', 'demo/page']) {
   if (existsSync(`src/${folder}`)) cpSync(`src/${folder}`, `dist/${folder}`, { recursive: true });
 }
+// hls.js is a file of its own, which is only fetched for a preview.
+buildSync({
+  entryPoints: ['ui/dashboard.tsx', 'ui/dashboard.css'],
+  outdir: 'dist/http/page',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  target: ['es2022', 'chrome123', 'firefox120', 'safari17.5'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  minify: true,
+  tsconfig: 'ui/tsconfig.json',
+  logLevel: 'warning',
+});
+for (const file of ['index.html', 'icon.svg']) cpSync(`ui/${file}`, `dist/http/page/${file}`);
 chmodSync('dist/cli/main.js', 0o755);

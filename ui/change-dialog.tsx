@@ -1,0 +1,261 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { AskError, ask, inPath, type IntentKind, type Now, type Server, type Stream } from './api';
+import { type Consequences, intentConsequences, moveConsequences } from './consequences';
+import { Icon } from './icon';
+import type { Operator } from './use-operator';
+
+/** What somebody is about to change. */
+export type Change =
+  | { readonly kind: IntentKind; readonly server: Server }
+  | { readonly kind: 'move'; readonly stream: Stream }
+  | { readonly kind: 'clear-move'; readonly stream: Stream }
+  | { readonly kind: 'token' };
+
+export interface ChangeDialogProps {
+  readonly change: Change;
+  readonly now: Now;
+  readonly operator: Operator;
+  readonly onClose: () => void;
+  readonly onDone: (message: string) => void;
+}
+
+const deadlines = [
+  ['', 'No, until somebody says so'],
+  ['10m', 'after 10 minutes'],
+  ['30m', 'after 30 minutes'],
+  ['2h', 'after 2 hours'],
+] as const;
+
+/** Says what will happen before it does; without a token it asks for one first. */
+export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeDialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [reason, setReason] = useState('');
+  const [name, setName] = useState(operator.name);
+  const [token, setToken] = useState('');
+  const [deadline, setDeadline] = useState('');
+  const [target, setTarget] = useState(change.kind === 'move' ? firstTarget(change.stream, now) : '');
+  const [trouble, setTrouble] = useState('');
+  const [isBusy, setBusy] = useState(false);
+  const needsToken = operator.token === undefined || change.kind === 'token';
+
+  useEffect(() => {
+    dialog.current?.showModal();
+  }, []);
+
+  const { title, verb, consequences } = describe(change, target, now);
+  const lacksForce =
+    change.kind === 'move' && !change.stream.holders.some(({ server }) => server === target) && target !== '';
+
+  const carryOut = async (): Promise<void> => {
+    const usedToken = needsToken ? token.trim() : (operator.token ?? '');
+    if (change.kind === 'token') {
+      operator.set(usedToken === '' ? undefined : usedToken, name.trim());
+      onDone(usedToken === '' ? 'The token is forgotten.' : 'The token is kept until this tab is closed.');
+      return;
+    }
+    setBusy(true);
+    setTrouble('');
+    const by = { reason: reason.trim(), ...(name.trim() === '' ? {} : { operator: name.trim() }) };
+    try {
+      if (change.kind === 'move') {
+        await ask(`/v1/streams/${inPath(change.stream.name)}/move`, {
+          method: 'POST',
+          token: usedToken,
+          body: { ...by, server: target, force: lacksForce },
+        });
+        onDone(`New viewers of ${change.stream.name} go to ${target} now.`);
+      } else if (change.kind === 'clear-move') {
+        await ask(`/v1/streams/${inPath(change.stream.name)}/move`, { method: 'DELETE', token: usedToken, body: by });
+        onDone(`The move of ${change.stream.name} is cleared.`);
+      } else {
+        await ask(`/v1/servers/${inPath(change.server.name)}/${change.kind}`, {
+          method: 'POST',
+          token: usedToken,
+          body: { ...by, ...(change.kind === 'drain' && deadline !== '' ? { deadline } : {}) },
+        });
+        onDone(`${change.server.name} is wanted ${change.kind} now.`);
+      }
+      operator.set(usedToken, name.trim());
+    } catch (error) {
+      if (error instanceof AskError && error.status === 401) {
+        operator.set(undefined, name.trim());
+        setTrouble('The agent does not know this token. Give the value of http.token.');
+      } else setTrouble(error instanceof Error ? error.message : String(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <dialog
+      ref={dialog}
+      class="dialog"
+      aria-labelledby="change-title"
+      onClose={onClose}
+      onClick={(event) => {
+        if (event.target === dialog.current) dialog.current?.close();
+      }}
+    >
+      <form
+        method="dialog"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void carryOut();
+        }}
+      >
+        <h2 id="change-title">{title}</h2>
+        {change.kind === 'move' && (
+          <fieldset class="targets">
+            <legend>Send new viewers to</legend>
+            {now.servers.map((server) => (
+              <label key={server.name}>
+                <input
+                  type="radio"
+                  name="target"
+                  value={server.name}
+                  checked={target === server.name}
+                  onChange={() => setTarget(server.name)}
+                />
+                <span class="mono">{server.name}</span>
+                <span class="muted">
+                  {change.stream.holders.some((holder) => holder.server === server.name)
+                    ? 'has the stream'
+                    : 'does not have it'}
+                </span>
+              </label>
+            ))}
+          </fieldset>
+        )}
+        {consequences.sentences.length > 0 && (
+          <ul class="consequences">
+            {consequences.sentences.map((sentence) => (
+              <li key={sentence}>{sentence}</li>
+            ))}
+          </ul>
+        )}
+        {consequences.warning !== undefined && (
+          <p class="notice warn">
+            <Icon name="warn" /> {consequences.warning}
+          </p>
+        )}
+        {needsToken && now.changes === 'token' && (
+          <label class="field">
+            Token
+            <input
+              type="password"
+              autocomplete="off"
+              required={change.kind !== 'token'}
+              value={token}
+              onInput={(event) => setToken(event.currentTarget.value)}
+            />
+            <small class="muted">
+              The value of http.token. Kept in this tab until it is closed, sent only with changes.
+            </small>
+          </label>
+        )}
+        {now.changes !== 'token' && (
+          <p class="notice">
+            <Icon name="lock" />{' '}
+            {now.changes === 'refused'
+              ? 'This agent takes changes on its admin socket only: use the mtxpilot command on its machine, or set http.token and restart it.'
+              : 'This agent controls no HAProxy (its servers are a list in the configuration), so there is nothing to change.'}
+          </p>
+        )}
+        {now.changes === 'token' && (
+          <>
+            {change.kind === 'drain' && (
+              <label class="field">
+                Then take it out altogether (maint)?
+                <select value={deadline} onChange={(event) => setDeadline(event.currentTarget.value)}>
+                  {deadlines.map(([value, label]) => (
+                    <option key={value} value={value}>
+                      {label}
+                    </option>
+                  ))}
+                </select>
+              </label>
+            )}
+            <div class="field-pair">
+              {change.kind !== 'token' && (
+                <label class="field">
+                  Reason
+                  <input
+                    maxLength={200}
+                    placeholder="upgrade"
+                    value={reason}
+                    onInput={(event) => setReason(event.currentTarget.value)}
+                  />
+                </label>
+              )}
+              <label class="field">
+                Your name
+                <input
+                  maxLength={60}
+                  placeholder="token"
+                  value={name}
+                  onInput={(event) => setName(event.currentTarget.value)}
+                />
+              </label>
+            </div>
+          </>
+        )}
+        <p class="trouble" role="alert">
+          {trouble}
+        </p>
+        <div class="buttons">
+          <button type="button" onClick={() => dialog.current?.close()}>
+            {now.changes === 'token' ? 'Cancel' : 'Close'}
+          </button>
+          {now.changes === 'token' && (
+            <button type="submit" class="primary" disabled={isBusy || (change.kind === 'move' && target === '')}>
+              {isBusy ? 'Asking…' : verb}
+            </button>
+          )}
+        </div>
+      </form>
+    </dialog>
+  );
+}
+
+function firstTarget(stream: Stream, now: Now): string {
+  const holders = stream.holders.map(({ server }) => server);
+  return (
+    holders.find((server) => server !== holders[0]) ?? now.servers.find(({ name }) => name !== holders[0])?.name ?? ''
+  );
+}
+
+const nothing: Consequences = { sentences: [], warning: undefined };
+
+function describe(
+  change: Change,
+  target: string,
+  now: Now,
+): { readonly title: string; readonly verb: string; readonly consequences: Consequences } {
+  switch (change.kind) {
+    case 'token':
+      return { title: 'Who are you?', verb: 'Keep', consequences: nothing };
+    case 'move':
+      return {
+        title: `Move ${change.stream.name}`,
+        verb: target === '' ? 'Move' : `Move to ${target}`,
+        consequences: target === '' ? nothing : moveConsequences(change.stream, target),
+      };
+    case 'clear-move':
+      return {
+        title: `Clear the move of ${change.stream.name}`,
+        verb: 'Clear the move',
+        consequences: moveConsequences(change.stream, undefined),
+      };
+    default: {
+      const verbs = { drain: 'Drain', maint: 'Take out', ready: 'Use again' } as const;
+      const { server, kind } = change;
+      // What is said is about now, not about when the dialog was opened.
+      const current = now.servers.find(({ name }) => name === server.name) ?? server;
+      return {
+        title: `${verbs[kind]}${kind === 'ready' ? `: ${server.name}` : ` ${server.name}`}?`,
+        verb: kind === 'ready' ? `Use ${server.name} again` : `${verbs[kind]} ${server.name}`,
+        consequences: intentConsequences(kind, current, now.servers),
+      };
+    }
+  }
+}

@@ -1,0 +1,185 @@
+import { render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { type Change, ChangeDialog } from './change-dialog';
+import { EventsView } from './events-view';
+import { FleetView } from './fleet-view';
+import { formatClock } from './format';
+import { Icon, type IconName } from './icon';
+import { Overview } from './overview';
+import { StreamsView } from './streams-view';
+import { useFeed } from './use-feed';
+import { useOperator } from './use-operator';
+import { type Theme, useTheme } from './use-theme';
+
+const views: readonly (readonly [path: string, label: string, icon: IconName])[] = [
+  ['', 'Overview', 'overview'],
+  ['fleet', 'Fleet', 'fleet'],
+  ['streams', 'Streams', 'streams'],
+  ['events', 'Events', 'events'],
+];
+const themes: Readonly<Record<Theme, readonly [IconName, string]>> = {
+  auto: ['auto', 'as the system has it'],
+  light: ['sun', 'light'],
+  dark: ['moon', 'dark'],
+};
+const noticeMs = 6000;
+
+function App() {
+  const feed = useFeed();
+  const operator = useOperator();
+  const [theme, nextTheme] = useTheme();
+  const [place, go] = usePlace();
+  const [change, setChange] = useState<Change | undefined>();
+  const [notice, setNotice] = useState('');
+  const { link, now } = feed;
+
+  useEffect(() => {
+    if (notice === '') return;
+    const timer = setTimeout(() => setNotice(''), noticeMs);
+    return () => clearTimeout(timer);
+  }, [notice]);
+  useEffect(() => {
+    const label = views.find(([path]) => path === place.view)?.[1] ?? '';
+    document.title = `${link === 'lost' ? '⚠ ' : ''}${label} · mtxpilot`;
+  }, [place.view, link]);
+
+  return (
+    <>
+      <a class="skip" href="#main">
+        To the content
+      </a>
+      <header class="top">
+        <a class="brand" href="#/">
+          <img src="/ui/icon.svg" alt="" width="24" height="24" />
+          mtxpilot
+        </a>
+        <nav aria-label="Views">
+          {views.map(([path, label, icon]) => (
+            <a key={path} href={`#/${path}`} aria-current={place.view === path ? 'page' : undefined}>
+              <Icon name={icon} />
+              {label}
+            </a>
+          ))}
+        </nav>
+        <span class={`link ${link}`} role="status">
+          <i />
+          {link === 'live' ? 'Live' : link === 'loading' ? 'Connecting…' : 'Reconnecting…'}
+        </span>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => setChange({ kind: 'token' })}
+          disabled={now === undefined}
+          title={operator.token === undefined ? 'Only reading' : 'May change things'}
+        >
+          <Icon name={operator.token === undefined ? 'lock' : 'key'} />
+          <span class="wide-only">{operator.token === undefined ? 'Read only' : 'Token set'}</span>
+          <span class="hidden">: give or forget the token</span>
+        </button>
+        <button type="button" class="quiet" onClick={nextTheme} title={`Colours: ${themes[theme][1]}`}>
+          <Icon name={themes[theme][0]} />
+          <span class="hidden">Colours: {themes[theme][1]}</span>
+        </button>
+      </header>
+      {link === 'lost' && (
+        <div class="banner" role="alert">
+          <Icon name="warn" />
+          <p>
+            <b>The agent does not answer.</b> HAProxy serves on without it.{' '}
+            {now !== undefined && `What you see is of ${formatClock(now.time)}. `}Trying again every second…
+          </p>
+        </div>
+      )}
+      <main id="main" class={link === 'lost' ? 'old' : ''} tabIndex={-1}>
+        {now === undefined ? (
+          link === 'lost' ? (
+            <p class="empty">Nothing is known yet.</p>
+          ) : (
+            <Loading />
+          )
+        ) : place.view === 'fleet' ? (
+          <FleetView now={now} onChange={(kind, server) => setChange({ kind, server })} />
+        ) : place.view === 'streams' ? (
+          <StreamsView
+            now={now}
+            isLive={link === 'live'}
+            opened={place.stream}
+            onOpen={(stream) => go(stream === undefined ? 'streams' : `streams/${stream}`)}
+            onChange={setChange}
+          />
+        ) : place.view === 'events' ? (
+          <EventsView feed={feed} />
+        ) : (
+          <Overview feed={feed} now={now} />
+        )}
+      </main>
+      <footer class="muted">
+        {now !== undefined &&
+          `mtxpilot ${now.version} · the agent runs since ${new Date(now.startedAt).toLocaleString('en-GB')}`}
+      </footer>
+      {change !== undefined && now !== undefined && (
+        <ChangeDialog
+          change={change}
+          now={now}
+          operator={operator}
+          onClose={() => setChange(undefined)}
+          onDone={(message) => {
+            setChange(undefined);
+            setNotice(message);
+          }}
+        />
+      )}
+      <p class={notice === '' ? 'toast' : 'toast shown'} role="status">
+        {notice}
+      </p>
+    </>
+  );
+}
+
+function Loading() {
+  return (
+    <div class="tiles" role="status">
+      <span class="hidden">Connecting to the agent…</span>
+      {[1, 2, 3, 4].map((number) => (
+        <div key={number} class="card tile">
+          <span class="ghost" />
+          <span class="ghost tall" />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+interface Place {
+  readonly view: string;
+  readonly stream: string | undefined;
+}
+
+/** Where the page is, kept behind the `#` of its address, so that a link leads to the same view. */
+function usePlace(): readonly [Place, (path: string) => void] {
+  const [place, setPlace] = useState(readPlace);
+  useEffect(() => {
+    const listen = (): void => setPlace(readPlace());
+    addEventListener('hashchange', listen);
+    return () => removeEventListener('hashchange', listen);
+  }, []);
+  return [
+    place,
+    (path) => {
+      location.hash = `#/${path}`;
+    },
+  ];
+}
+
+function readPlace(): Place {
+  const [view = '', ...rest] = location.hash.replace(/^#\/?/, '').split('/');
+  const stream = rest.join('/');
+  const known = views.some(([path]) => path === view);
+  return { view: known ? view : '', stream: view === 'streams' && stream !== '' ? stream : undefined };
+}
+
+const root = document.getElementById('app');
+if (root !== null) {
+  root.replaceChildren();
+  render(<App />, root);
+}

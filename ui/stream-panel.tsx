@@ -1,0 +1,164 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { ask, type Explanation, inPath, type Now, type Stream, type StreamRows } from './api';
+import { counted, formatAge, formatCount } from './format';
+import { Icon } from './icon';
+import { Preview } from './preview';
+import { StateBadge, type Tone } from './server-state';
+import type { StreamsViewProps } from './streams-view';
+
+export interface StreamPanelProps {
+  readonly name: string;
+  readonly now: Now;
+  readonly onClose: () => void;
+  readonly onChange: StreamsViewProps['onChange'];
+}
+
+const refreshMs = 2000;
+const says: Readonly<Record<string, Tone>> = { live: 'ok', 'not live': 'unknown', 'no answer': 'warn' };
+const states: Readonly<Record<Explanation['state'], readonly [Tone, string]>> = {
+  located: ['ok', 'located'],
+  placed: ['drain', 'placed'],
+  unknown: ['unknown', 'unknown'],
+};
+
+/** One stream: where it goes and why, what everybody says of it, and how it looks. */
+export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) {
+  const [why, setWhy] = useState<Explanation | undefined>();
+  const [stream, setStream] = useState<Stream | undefined>();
+  const [trouble, setTrouble] = useState('');
+  const title = useRef<HTMLHeadingElement>(null);
+
+  useEffect(() => {
+    title.current?.focus();
+    const asking = new AbortController();
+    const { signal } = asking;
+    const read = async (): Promise<void> => {
+      try {
+        const [explanation, rows] = await Promise.all([
+          ask<Explanation>(`/v1/streams/${inPath(name)}/why`, { signal }),
+          ask<StreamRows>(`/ui/streams?match=${encodeURIComponent(name)}&limit=200`, { signal }),
+        ]);
+        setWhy(explanation);
+        setStream(rows.streams.find((one) => one.name === name));
+        setTrouble('');
+      } catch (error) {
+        if (!signal.aborted) setTrouble(error instanceof Error ? error.message : String(error));
+      }
+    };
+    void read();
+    const timer = setInterval(() => void read(), refreshMs);
+    return () => {
+      clearInterval(timer);
+      asking.abort();
+    };
+  }, [name]);
+
+  const subject: Stream = stream ?? {
+    name,
+    holders: [],
+    conflict: false,
+    policy: 'newest',
+    viewers: null,
+    viewersPeak: null,
+    move: null,
+  };
+  const [tone, word] = states[why?.state ?? 'unknown'];
+  const publisher = stream?.holders[0];
+  return (
+    <aside
+      class="card panel"
+      aria-labelledby="panel-title"
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') onClose();
+      }}
+    >
+      <div class="panel-head">
+        <h3 id="panel-title" class="mono" ref={title} tabIndex={-1}>
+          {name}
+        </h3>
+        <button type="button" class="quiet" onClick={onClose} aria-label="Close the stream">
+          <Icon name="close" />
+        </button>
+      </div>
+      <div class="panel-body">
+        <Preview stream={name} />
+
+        <h4>Why</h4>
+        {trouble !== '' && (
+          <p class="notice" role="alert">
+            <Icon name="warn" /> {trouble}
+          </p>
+        )}
+        {why === undefined ? (
+          <p class="muted">Asking…</p>
+        ) : (
+          <div class="why">
+            <p class="why-rule">
+              <StateBadge tone={tone} word={word} />
+              {why.server !== null && <b class="mono">{why.server}</b>}
+            </p>
+            <p>{why.because}</p>
+            <ul class="evidence">
+              {why.evidence.map((one) => (
+                <li key={one.server}>
+                  <b class="mono">{one.server}</b>
+                  <StateBadge tone={says[one.says] ?? 'unknown'} word={one.says} />
+                  <span class="muted">
+                    {one.source ?? ''}
+                    {one.ageMs !== null && ` ${formatAge(one.ageMs)} ago`}
+                    {one.stale && ', stale'}
+                  </span>
+                </li>
+              ))}
+            </ul>
+            <h4>What happens next</h4>
+            <ul class="next">
+              {why.next.map((sentence) => (
+                <li key={sentence}>{sentence}</li>
+              ))}
+            </ul>
+          </div>
+        )}
+
+        <h4>Facts</h4>
+        <dl class="facts">
+          <dt>Viewers</dt>
+          <dd>
+            {formatCount(stream?.viewers)}
+            {(stream?.viewersPeak ?? 0) > 0 && <span class="muted"> most {formatCount(stream?.viewersPeak)}</span>}
+          </dd>
+          <dt>Publisher</dt>
+          <dd>
+            {publisher === undefined
+              ? 'nobody'
+              : `${publisher.sourceType ?? 'unknown'} on ${publisher.server}, ${publisher.tracks.join(' + ')}`}
+          </dd>
+          <dt>Other readers</dt>
+          <dd>{publisher === undefined ? '–' : counted(publisher.readers, 'reader')} in MediaMTX</dd>
+          {stream?.move != null && (
+            <>
+              <dt>Moved</dt>
+              <dd>
+                to {stream.move.server} by {stream.move.operator}: {stream.move.reason}
+              </dd>
+            </>
+          )}
+        </dl>
+        <div class="buttons">
+          <button
+            type="button"
+            onClick={() => onChange({ kind: 'move', stream: subject })}
+            disabled={now.servers.length === 0}
+          >
+            <Icon name="move" /> Move…
+          </button>
+          {subject.move !== null && (
+            <button type="button" onClick={() => onChange({ kind: 'clear-move', stream: subject })}>
+              <Icon name="close" /> Clear the move
+            </button>
+          )}
+        </div>
+      </div>
+    </aside>
+  );
+}
