@@ -30,11 +30,9 @@ async function candidates(program: Command, words: readonly string[], env: NodeJ
   if (command === undefined) return name === 'help' ? fitting(commandNames(program)) : [];
 
   const { awaiting, positions, values } = readGiven(command, given);
-  const names = (kind: string): Promise<string[]> => {
-    const access = agentAccess(values, env, () => {
-      throw new RangeError('no agent to ask');
-    });
-    return namesOf(kind, begun, access);
+  const names = async (kind: string): Promise<string[]> => {
+    const access = accessOrNone(values, env);
+    return access === undefined ? [] : namesOf(kind, begun, access);
   };
   if (awaiting !== undefined) {
     if (awaiting.argChoices !== undefined) return fitting(awaiting.argChoices);
@@ -68,6 +66,20 @@ function readGiven(command: Command, given: readonly string[]) {
   }
   return { awaiting, positions, values };
 }
+
+/** How to reach the agent; undefined where what was given is wrong. */
+function accessOrNone(values: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv): AgentAccess | undefined {
+  try {
+    return agentAccess(values, env, (message) => {
+      throw new WrongUsage(message);
+    });
+  } catch (error) {
+    if (!(error instanceof WrongUsage)) throw error;
+    return undefined;
+  }
+}
+
+class WrongUsage extends Error {}
 
 /** The names that are known now of what an argument or an option is called after: `stream` or `server`. */
 async function namesOf(kind: string, begun: string, agent: AgentAccess): Promise<string[]> {
