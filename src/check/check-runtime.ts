@@ -1,5 +1,5 @@
-import type { StatLine } from '../runtime';
 import { parseHostPort } from '../config';
+import type { StatLine } from '../runtime';
 import { compareVersions } from './block-condition';
 import type { ConfigContext } from './config-context';
 import { type Finding, right, wrong } from './finding';

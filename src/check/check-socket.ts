@@ -1,7 +1,7 @@
 import type { ConfigContext } from './config-context';
+import { valueAfter } from './config-context';
 import { type Finding, right, wrong } from './finding';
 import type { ConfigLine } from './parse-config';
-import { valueAfter } from './config-context';
 
 /** Is there a Runtime socket at admin level, where the agent looks for it, and closed to others? */
 export function checkSocket({ config, expected, backend }: ConfigContext): Finding[] {

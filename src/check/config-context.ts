@@ -1,7 +1,7 @@
-import { aclsOf, type Acls, type Situation } from './rule-condition';
 import type { ConfigLine, ConfigText, ParsedConfig, Place } from './parse-config';
 import type { SpoeSection } from './parse-spoe-config';
 import { frontendsOf, type Proxy, proxiesOf } from './proxy';
+import { type Acls, aclsOf, type Situation } from './rule-condition';
 
 /** What of the agent's settings haproxy.cfg must fit. */
 export interface ExpectedOfConfig {

@@ -13,7 +13,7 @@ import { httpProbe } from './http-probe';
 import { loadConfig } from './load-config';
 import { namedVariables } from './named-variables';
 import { serversOf } from './proxy';
-import { readRuntime, type RuntimeView, serverStats } from './runtime-view';
+import { type RuntimeView, readRuntime, serverStats } from './runtime-view';
 import { viewersUrlOf } from './viewers-url';
 
 export interface CheckOptions {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { acts, aclsOf, type Situation } from '../../../src/check/rule-condition';
+import { aclsOf, acts, type Situation } from '../../../src/check/rule-condition';
 
 const line = (text: string) => ({ file: 'h.cfg', line: 1, text, words: text.split(' ') });
 const acls = aclsOf([
