@@ -167,3 +167,28 @@ it(`HAProxy ${haproxyVersion}: players that leave the query out are told apart b
     await lab.stop();
   }
 });
+
+it(`HAProxy ${haproxyVersion}: what a viewer was sent is counted`, async () => {
+  const lab = await startViewerLab({ nodes: 1, goneAfterMs, sim: { profile: 'pre-session' } });
+  try {
+    lab.fleet.server('mtx3').publish('live/a');
+    const player = lab.player(1, 'live/a');
+    expect(await player.load()).toBe(200);
+    expect(await player.round()).toBe(200);
+    const bytes = () => lab.viewers.list({ limit: 1 }).viewers[0]?.bytes;
+    await until('a viewer', () => bytes() !== undefined);
+    // A file that does not change, of known size, and its header.
+    const path = player.answers.findLast(({ kind }) => kind === 'init')?.path ?? '';
+    const before = bytes() ?? 0;
+    let sizeBytes = 0;
+    for (let i = 0; i < 50; i++) {
+      const answer = await fetch(new URL(path, lab.nodes[0]?.url));
+      expect(answer.status).toBe(200);
+      sizeBytes += (await answer.arrayBuffer()).byteLength;
+    }
+    await until('all of it to be counted', () => (bytes() ?? 0) - before >= sizeBytes);
+    expect((bytes() ?? 0) - before).toBeLessThan(sizeBytes + 60 * 1000);
+  } finally {
+    await lab.stop();
+  }
+});
