@@ -10,6 +10,7 @@ import { exitCodes, type RegisterCommand } from './terminal';
 interface MoveOptions extends AgentOptions {
   readonly clear: boolean;
   readonly force: boolean;
+  readonly viewers: boolean;
   readonly reason: string;
   readonly operator: string;
 }
@@ -25,7 +26,10 @@ export const move: RegisterCommand = (program, terminal, exit) => {
     .argument('[server]', 'where its viewers are to go')
     .option('--clear', 'let the rules decide again', false)
     .option('--force', 'also to a server that does not have the stream', false)
-    .description('send the viewers of a stream to a server, until that is cleared or the server loses the stream');
+    .option('--viewers', 'also who is watching now: their players start again', false)
+    .description(
+      'send viewers that come for a stream to a server, until that is cleared or the server loses the stream',
+    );
   addChangeOptions(command, terminal.env);
   command.action(async (stream: string | undefined, server: string | undefined, options: MoveOptions) => {
     if (stream === undefined) {
@@ -45,21 +49,21 @@ export const move: RegisterCommand = (program, terminal, exit) => {
 async function changeMove(
   stream: string,
   server: string | undefined,
-  { agent, reason, operator, force }: MoveOptions,
+  { agent, reason, operator, force, viewers: moveViewers }: MoveOptions,
 ): Promise<Answer<StreamMove>> {
   const at = streamPath(stream);
   if (!at.ok) return at;
   const order: Order =
     server === undefined
       ? { method: 'DELETE', body: { reason, operator } }
-      : { method: 'POST', body: { server, reason, operator, force } };
+      : { method: 'POST', body: { server, reason, operator, force, moveViewers } };
   return askAgent(agent, `${at.path}/move`, streamMoveShape, order);
 }
 
 function describe({ stream, move: now }: StreamMove): string {
   return now === null || now === undefined
     ? `${printable(stream)} is not moved any more: the rules decide\n`
-    : `viewers of ${printable(stream)} go to ${printable(now.server)}, until that is cleared or ${printable(now.server)} loses it\n`;
+    : `viewers who come for ${printable(stream)} go to ${printable(now.server)}, until that is cleared or ${printable(now.server)} loses it\n`;
 }
 
 function list({ moves }: Moves): string {

@@ -6,6 +6,7 @@ import { ruleNames } from '../router/explanation';
 import { pageLimit } from './parameters';
 import { type ProblemName, problemTitles, streamNameRule } from './problem';
 import { bodyLimitBytes, fieldRules } from './request-body';
+import { mostStreamsCounted } from './viewer-page';
 
 /** A JSON Schema (2020-12) or a part of the document; the tests hold the contents true against real answers. */
 type Json = { readonly [key: string]: unknown };
@@ -39,6 +40,20 @@ const recordOrNull = (properties: Json, description: string): Json => ({
 const list = (items: Json): Json => ({ type: 'array', items });
 const reference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 
+/** How many view something, and did at most. */
+const counted = {
+  viewers: count,
+  peak: { ...count, description: 'The most that there were at a time.' },
+  peakAt: {
+    ...textOrNull,
+    description: 'RFC 3339: when they were so many for the first time; null when there never was one.',
+  },
+};
+const viewersOrNull = {
+  ...countOrNull,
+  description: 'By HLS, through HAProxy; null while no HAProxy has told who is there.',
+};
+
 const schemas: Json = {
   DecisionState: {
     enum: decisionStates,
@@ -69,6 +84,7 @@ const schemas: Json = {
     holders: { ...list(reference('Holder')), description: 'The chosen one first.' },
     conflict: { ...flag, description: 'More than one publisher, without being replicated on purpose.' },
     policy: { enum: ['newest', 'spread'] },
+    viewers: viewersOrNull,
   }),
   StreamList: record({
     streams: { ...list(reference('Stream')), maxItems: pageLimit.max, description: 'Sorted by name.' },
@@ -125,6 +141,44 @@ const schemas: Json = {
     { stream: text, move: { anyOf: [reference('Move'), { type: 'null' }] } },
     'The move in force; null when there is none.',
   ),
+  Viewer: record(
+    {
+      stream: text,
+      session: {
+        ...text,
+        description:
+          'Tells this play of the stream from others; a made-up word where it is an address, unless viewers.addresses is set.',
+      },
+      server: { ...textOrNull, description: 'The server that the session is bound to.' },
+      node: { ...text, description: 'The HAProxy that it used last.' },
+      joined: time,
+      lastSeen: time,
+      watchedSeconds: { type: 'number', minimum: 0, description: 'From the first to the last request.' },
+      bytes: { ...countOrNull, description: 'Sent to it since it joined; null where HAProxy does not count them.' },
+      certain: { ...flag, description: 'False while its HAProxy is out of reach.' },
+    },
+    'One play of one stream by one player, over all HAProxys.',
+  ),
+  ViewerList: record({
+    total: record(counted, 'All viewers, whether asked for or not.'),
+    streams: {
+      ...list(record({ name: text, ...counted })),
+      maxItems: mostStreamsCounted,
+      description:
+        'The most watched ones first; with `stream`, only that one. Peaks are remembered for a while after the last viewer left.',
+    },
+    servers: { ...list(record({ name: text, ...counted })), description: 'With `server`, only that one.' },
+    nodes: {
+      ...list(record({ name: text, ...counted, up: { ...flag, description: 'Whether it is heard now.' } })),
+      description: 'By HAProxy.',
+    },
+    viewers: {
+      ...list(reference('Viewer')),
+      maxItems: pageLimit.max,
+      description: 'In no order; who stays is listed once.',
+    },
+    next: { ...textOrNull, description: 'The `cursor` of the next page; null on the last one.' },
+  }),
   Event: record(
     {
       specversion: { const: '1.0' },
@@ -193,6 +247,7 @@ const schemas: Json = {
     }),
     streams: count,
     readers: count,
+    viewers: viewersOrNull,
     control: {
       anyOf: [reference('ControlledServer'), { type: 'null' }],
       description: 'Null where no HAProxy is controlled.',
@@ -383,7 +438,18 @@ const paths: Json = {
       operationId: 'move',
       summary: 'Send the viewers of a stream to a server, until that is cleared or the server loses the stream',
       parameters: [streamName],
-      body: fields({ server: { ...textOrNull, description: 'null clears the move.' }, force: flag, ...by }, ['server']),
+      body: fields(
+        {
+          server: { ...textOrNull, description: 'null clears the move.' },
+          force: { ...flag, description: 'Also to a server that has not got the stream, or cannot be used now.' },
+          moveViewers: {
+            ...flag,
+            description: 'Also who is watching now: their players start again. Without it they stay where they are.',
+          },
+          ...by,
+        },
+        ['server'],
+      ),
       answer: 'StreamMove',
       problems: ['BadStreamName', 'NoSuchServer', 'NotMoved', 'NotAHolder'],
     }),
@@ -408,6 +474,26 @@ const paths: Json = {
     fields(by),
   ),
   '/v1/servers/{name}/ready': serverChange('ready', 'Use a server again', fields(by)),
+  '/v1/viewers': get({
+    operationId: 'viewers',
+    summary: 'Who is watching what',
+    description:
+      'Viewers by HLS, as the stick tables of all HAProxys tell. Readers by RTSP, RTMP, SRT and WebRTC go to MediaMTX itself: they are the ' +
+      '`readers` of streams and servers.',
+    parameters: [
+      query('stream', 'Only viewers of this stream.'),
+      query('server', 'Only viewers that are bound to this server.'),
+      query('limit', 'Viewers a page.', {
+        type: 'integer',
+        minimum: 1,
+        maximum: pageLimit.max,
+        default: pageLimit.default,
+      }),
+      query('cursor', 'The `next` of the page before.'),
+    ],
+    answer: 'ViewerList',
+    problems: ['BadParameter', 'NotAvailable'],
+  }),
   '/v1/events': get({
     operationId: 'events',
     summary: 'What happened',

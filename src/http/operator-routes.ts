@@ -124,13 +124,13 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
       const stream = streamOf(req, res);
       const body = stream === undefined ? undefined : readBody(res, req.body, moveBody);
       if (stream === undefined || body === undefined) return;
-      const { server, force, reason, operator } = body;
+      const { server, force, moveViewers, reason, operator } = body;
       if (server === null) {
         await clearMove(control, res, stream, order(req, 'clear-move', stream, { reason, operator }));
         return;
       }
-      const wish = order(req, 'move', stream, { reason, operator, server, force });
-      const result = await control.move(stream, server, { reason, operator: wish.operator, force });
+      const wish = order(req, 'move', stream, { reason, operator, server, force, moveViewers });
+      const result = await control.move(stream, server, { reason, operator: wish.operator, force, moveViewers });
       if (!result.ok) {
         refuse(res, wish, result.problem);
         return;

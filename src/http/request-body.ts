@@ -77,6 +77,7 @@ export const fieldRules: Readonly<Record<string, string>> = {
   deadline: `a duration from ${formatDuration(shortestDeadlineMs)} to ${formatDuration(longestDeadlineMs)}, such as 30m`,
   server: "a server's name in haproxy.cfg, at most 255 characters",
   force: 'true or false',
+  moveViewers: 'true or false',
   stream: streamNameRule,
   event: 'ready or notReady',
 };
@@ -102,7 +103,12 @@ const deadline = z.union([z.string(), z.number()]).transform((given, context) =>
 export const drainBody = z.strictObject({ ...by, deadline: deadline.nullish() });
 export const intentBody = z.strictObject(by);
 /** The body of a move; `server: null` clears it. */
-export const moveBody = z.strictObject({ ...by, server: serverName.nullable(), force: z.boolean().default(false) });
+export const moveBody = z.strictObject({
+  ...by,
+  server: serverName.nullable(),
+  force: z.boolean().default(false),
+  moveViewers: z.boolean().default(false),
+});
 export const clearMoveBody = z.strictObject(by);
 
 /** What a hook of MediaMTX sends. */

@@ -238,6 +238,13 @@ describe('moves', () => {
     expect(reply.json).toMatchObject({ stream, move: { server: 'mtx2', operator: 'bob' } });
   });
 
+  it('takes along who is watching, when that is wished', async () => {
+    await post('/v1/streams/live/a/move', { server: 'mtx2', reason: 'load', operator: 'bob', moveViewers: true });
+    expect(operations.orders).toEqual([
+      'move live/a mtx2 {"reason":"load","operator":"bob","force":false,"moveViewers":true}',
+    ]);
+  });
+
   it('GET of a stream whose name ends so still shows the stream', async () => {
     lab.directory.streams = [stream('x/move')];
     expect((await lab.request('/v1/streams/x%2Fmove')).json).toMatchObject({ name: 'x/move' });
@@ -271,13 +278,16 @@ describe('moves', () => {
     expect(operations.orders).toEqual([]);
   });
 
-  it.each([[{}], [{ server: 'a b' }], [{ server: 5 }], [{ server: 'mtx1', force: 'yes' }]])(
-    '%j is refused',
-    async (body) => {
-      expect((await post('/v1/streams/live/a/move', body)).status).toBe(400);
-      expect(operations.orders).toEqual([]);
-    },
-  );
+  it.each([
+    [{}],
+    [{ server: 'a b' }],
+    [{ server: 5 }],
+    [{ server: 'mtx1', force: 'yes' }],
+    [{ server: 'mtx1', moveViewers: 1 }],
+  ])('%j is refused', async (body) => {
+    expect((await post('/v1/streams/live/a/move', body)).status).toBe(400);
+    expect(operations.orders).toEqual([]);
+  });
 
   it('are listed, and shown by why', async () => {
     operations.inForce = [

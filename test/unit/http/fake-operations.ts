@@ -58,8 +58,8 @@ export function createFakeOperations(): FakeOperations {
       return Promise.resolve(refused() ?? { ok: true, value });
     },
     moves: () => fake.inForce,
-    move: (stream, server, { reason, operator, force }) => {
-      note('move', stream, server, { reason, operator, force });
+    move: (stream, server, { reason, operator, force, moveViewers }) => {
+      note('move', stream, server, { reason, operator, force, ...(moveViewers === true && { moveViewers }) });
       return Promise.resolve(refused() ?? { ok: true, value: { stream, server, reason, operator, since } });
     },
     clearMove: (stream, operator) => {
