@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import { startUpCheck } from './check';
 import { mediamtxAccess, type Settings } from './config';
 import { createHaproxyControl, type HaproxyControl } from './control';
@@ -28,7 +27,6 @@ export interface RunningAgent {
  * @throws Error when an address cannot be listened on; nothing is left running then.
  */
 export async function runAgent(settings: Settings, log: Logger): Promise<RunningAgent> {
-  keepHeapSmall();
   const directory = createDirectory({
     intervalMs: settings.directory.interval,
     staleForMs: settings.directory.staleFor,
@@ -195,13 +193,4 @@ function staticServer(
     operational: 'UNKNOWN',
     administrative: 'ready',
   };
-}
-
-/**
- * A sidecar shares its machine with HAProxy: collect garbage at 20 % above what lives (V8's own choice is 100 % and more), and leave the
- * young generation at its first size. With 100,000 streams it halves the resident memory and costs some percent of a core.
- */
-function keepHeapSmall(): void {
-  setFlagsFromString('--heap-growing-percent=20');
-  setFlagsFromString('--semi-space-growth-factor=1');
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './small-heap';
 import { runCommandLine } from './run-command-line';
 
 // Whoever reads the output may stop reading, as `head` does; that is no error of ours.
