@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 const steps = [
   ['format', 'biome', ['ci', '--colors=off', '--error-on-warnings', '.']],
   ['types', 'tsc', ['-p', 'tsconfig.json']],
+  ['types of the page', 'tsc', ['-p', 'ui/tsconfig.json']],
   ['lint', 'eslint', ['--max-warnings', '0', '.']],
   ['unused code', 'knip', []],
   ['import rules', 'depcruise', ['src', '--config', '.dependency-cruiser.cjs']],

@@ -47,7 +47,7 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
     change.kind === 'move' && !change.stream.holders.some(({ server }) => server === target) && target !== '';
 
   const carryOut = async (): Promise<void> => {
-    const usedToken = needsToken ? token.trim() : (operator.token ?? '');
+    const usedToken = operator.token === undefined || change.kind === 'token' ? token.trim() : operator.token;
     if (change.kind === 'token') {
       operator.set(usedToken === '' ? undefined : usedToken, name.trim());
       onDone(usedToken === '' ? 'The token is forgotten.' : 'The token is kept until this tab is closed.');
@@ -246,7 +246,9 @@ function describe(
         verb: 'Clear the move',
         consequences: moveConsequences(change.stream, undefined),
       };
-    default: {
+    case 'drain':
+    case 'maint':
+    case 'ready': {
       const verbs = { drain: 'Drain', maint: 'Take out', ready: 'Use again' } as const;
       const { server, kind } = change;
       // What is said is about now, not about when the dialog was opened.

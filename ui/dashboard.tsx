@@ -49,10 +49,12 @@ function App() {
         To the content
       </a>
       <header class="top">
-        <a class="brand" href="#/">
-          <img src="/ui/icon.svg" alt="" width="24" height="24" />
-          mtxpilot
-        </a>
+        <h1>
+          <a class="brand" href="#/">
+            <img src="/ui/icon.svg" alt="" width="24" height="24" />
+            mtxpilot
+          </a>
+        </h1>
         <nav aria-label="Views">
           {views.map(([path, label, icon]) => (
             <a key={path} href={`#/${path}`} aria-current={place.view === path ? 'page' : undefined}>

@@ -86,10 +86,10 @@ function ServerCard({ server, now, onChange }: ServerCardProps) {
           <dd>
             <StateBadge {...administrativeStates[wanted]} />
             <span class="muted">
-              {control?.intent == null
+              {control === null || control.intent === null
                 ? (control?.because ?? 'as in the configuration')
                 : `${control.intent.operator}, ${formatSince(control.intent.since, nowMs)} ago: ${control.intent.reason}`}
-              {control?.intent?.deadline != null &&
+              {typeof control?.intent?.deadline === 'string' &&
                 ` · maint in ${formatAge(Date.parse(control.intent.deadline) - nowMs)}`}
             </span>
           </dd>

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Sample } from './api';
-import { formatClock } from './format';
+import { formatAge, formatClock } from './format';
 
 export interface Line {
   readonly label: string;
@@ -20,7 +20,7 @@ export interface GraphProps {
 const width = 600;
 const height = 150;
 const hourMs = 3_600_000;
-const shortestSpanMs = 120_000;
+const shortestSpanMs = 60_000;
 /** Longer without a sample than this is a gap in the line. */
 const gapMs = 45_000;
 
@@ -80,7 +80,7 @@ export function Graph({ title, hint, samples, lines, format }: GraphProps) {
           class="graph-area"
           role="slider"
           tabIndex={0}
-          aria-label={`${title}, the last ${Math.round(spanMs / 60_000)} minutes`}
+          aria-label={`${title}, the last ${formatAge(spanMs)}`}
           aria-valuemin={0}
           aria-valuemax={samples.length - 1}
           aria-valuenow={chosen ?? samples.length - 1}
@@ -104,7 +104,7 @@ export function Graph({ title, hint, samples, lines, format }: GraphProps) {
         </div>
       )}
       <div class="graph-axis muted" aria-hidden="true">
-        <span>{spanMs >= hourMs ? '1 h ago' : `${Math.round(spanMs / 60_000)} min ago`}</span>
+        <span>{spanMs >= hourMs ? '1 h ago' : `${formatAge(spanMs)} ago`}</span>
         <span>now</span>
       </div>
     </figure>

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { Now } from './api';
+import type { Now, Sample } from './api';
 import { EventRow } from './event-row';
 import { counted, formatClock, formatCount, formatRate, formatTook } from './format';
 import { Graph } from './graph';
@@ -45,7 +45,7 @@ export function Overview({ feed, now }: { readonly feed: Feed; readonly now: Now
         <Tile label="Viewers" value={formatCount(now.viewers)}>
           {now.viewersPeakAt === null
             ? 'Nobody has watched yet'
-            : `Most ${formatCount(now.viewersPeak)}, at ${formatClock(now.viewersPeakAt).slice(0, 5)}`}
+            : `Peak ${formatCount(now.viewersPeak)}, at ${formatClock(now.viewersPeakAt).slice(0, 5)}`}
         </Tile>
         <Tile label="Streams" value={formatCount(now.streams)}>
           {now.conflicts === 0 ? (
@@ -55,11 +55,7 @@ export function Overview({ feed, now }: { readonly feed: Feed; readonly now: Now
           )}
         </Tile>
         <Tile label="Decisions" value={formatRate(latest?.decisions)} unit="a second">
-          {latest === null
-            ? 'measuring…'
-            : latest.p50Ms === null
-              ? 'HAProxy asked for none just now'
-              : `half within ${formatTook(latest.p50Ms)}, 99 % within ${formatTook(latest.p99Ms)}`}
+          {decisionText(latest, hour)}
         </Tile>
         <Tile
           label="API calls saved"
@@ -175,6 +171,14 @@ function FleetStrip({ now }: { readonly now: Now }) {
       )}
     </ul>
   );
+}
+
+/** How long decisions take: just now, else over the last hour, in which routes.map and sessions may have left none to be asked for. */
+function decisionText(latest: Sample | null, hour: Sample | null): string {
+  if (latest === null || hour === null) return 'measuring…';
+  const shown = latest.p50Ms === null ? hour : latest;
+  if (shown.p50Ms === null) return 'HAProxy has not asked yet';
+  return `half within ${formatTook(shown.p50Ms)}, 99 % within ${formatTook(shown.p99Ms)}`;
 }
 
 function savedText(naive: number | null | undefined, asked: number | undefined): string {

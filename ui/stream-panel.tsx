@@ -29,7 +29,14 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
   const title = useRef<HTMLHeadingElement>(null);
 
   useEffect(() => {
+    // Where the keyboard was, it returns to.
+    const before = document.activeElement;
     title.current?.focus();
+    return () => {
+      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    };
+  }, []);
+  useEffect(() => {
     const asking = new AbortController();
     const { signal } = asking;
     const read = async (): Promise<void> => {
@@ -135,7 +142,7 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
           </dd>
           <dt>Other readers</dt>
           <dd>{publisher === undefined ? '–' : counted(publisher.readers, 'reader')} in MediaMTX</dd>
-          {stream?.move != null && (
+          {stream !== undefined && stream.move !== null && (
             <>
               <dt>Moved</dt>
               <dd>

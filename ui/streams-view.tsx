@@ -54,6 +54,7 @@ export function StreamsView({ now, isLive, opened, onOpen, onChange }: StreamsVi
         <label class="sort">
           <span class="muted">Sort</span>
           <select
+            aria-label="Sort"
             value={query.sort}
             onChange={(event) => {
               const sort = sorts.find(([key]) => key === event.currentTarget.value)?.[0] ?? 'name';

@@ -10,9 +10,9 @@ export interface Rows {
   /** Undefined before the first answer. */
   readonly total: number | undefined;
   /** The row, as far as it was read. */
-  row(index: number): Stream | undefined;
+  readonly row: (index: number) => Stream | undefined;
   /** Tells which rows are looked at; those are read, and kept up to date. */
-  look(first: number, last: number): void;
+  readonly look: (first: number, last: number) => void;
   readonly trouble: string | undefined;
 }
 
