@@ -99,8 +99,9 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
         await until(`${count} agents up in HAProxy`, async () => {
           const stat = await haproxy.runtime('show stat');
           const lines = stat.split('\n').filter((line) => /^mtx_agent,agent\d/.test(line));
+          const up = lines.filter((line) => /,UP/.test(line));
           // A server that has not been checked yet counts as UP.
-          return lines.filter((line) => /,UP/.test(line) && /,L\dOK,/.test(line)).length === count;
+          return up.length === count && up.every((line) => /,L\dOK,/.test(line));
         });
       },
       player: (stream, change) => createPlayer({ url: haproxy.url, stream, connections: shared, ...change }),
