@@ -75,6 +75,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     }
 
     const watch = await watchViewers(settings, directory, log);
+    metrics.addViewers(watch);
     closers.push(() => watch.stop());
 
     const figures = watchFigures(settings, { directory, viewers: watch.viewers }, log);

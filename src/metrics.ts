@@ -5,10 +5,12 @@ import type { RoutePush } from './control/push';
 import type { Directory, ServerView } from './directory';
 import type { CourierStats, EventLogStats, StreamEvents } from './events';
 import type { HttpServer } from './http';
+import type { PeersServer } from './peers';
 import type { DecisionStats } from './router/decision-stats';
 import type { SpoeServer } from './spoe';
 import type { TimeHistogram } from './time-histogram';
 import { version } from './version';
+import type { TablePoll, Viewers } from './viewers';
 
 /**
  * Everything that is measured. Components count in plain numbers and know nothing of this; the numbers are read when
@@ -25,11 +27,19 @@ export interface Metrics {
   /** One for each HAProxy. */
   addRoutePushes(sources: readonly Pick<RoutePush, 'stats' | 'view'>[]): void;
   addEvents(source: EventSource): void;
+  addViewers(source: ViewerSource): void;
   /** The page for Prometheus (text format 0.0.4). Without a source its metrics are 0, or have no samples. */
   render(): Promise<{ contentType: string; body: string }>;
 }
 
 type DirectorySource = Pick<Directory, 'stats' | 'servers' | 'streamCount' | 'conflictCount' | 'lookupsKept'>;
+
+interface ViewerSource {
+  readonly viewers: Pick<Viewers, 'stats' | 'total' | 'server'>;
+  /** One of both: the link over which HAProxy tells its tables, or what reads them. */
+  readonly peers: Pick<PeersServer, 'stats'> | undefined;
+  readonly polls: readonly Pick<TablePoll, 'stats'>[];
+}
 
 interface EventSource {
   readonly log: EventLogStats;
@@ -55,6 +65,7 @@ export function createMetrics(): Metrics {
   let pushes: readonly Pick<RoutePush, 'stats' | 'view'>[] = [];
 
   let events: EventSource | undefined;
+  let watch: ViewerSource | undefined;
 
   const counter = (name: string, help: string, labelNames: string[], read: Read): void => {
     new Counter({
@@ -322,6 +333,103 @@ export function createMetrics(): Metrics {
     () => http?.stats.eventStreams.cut,
   );
 
+  // Viewers
+  level('mtxpilot_viewers', 'Viewers now, over all HAProxys.', () => watch?.viewers.total().viewers);
+  gauge(
+    'mtxpilot_server_viewers',
+    'Viewers whose session is bound to a server.',
+    ['server'],
+    byServer(({ name }) => watch && (watch.viewers.server(name)?.viewers ?? 0)),
+  );
+  total('mtxpilot_viewer_joins_total', 'Viewers that came.', () => watch?.viewers.stats.joins);
+  total(
+    'mtxpilot_viewer_leaves_total',
+    'Viewers that went: not seen for viewers.goneAfter.',
+    () => watch?.viewers.stats.leaves,
+  );
+  counter(
+    'mtxpilot_viewer_moves_total',
+    'Viewers that went on elsewhere. to=server: bound to another server; haproxy: over another HAProxy.',
+    ['to'],
+    (set) => {
+      if (watch === undefined) return;
+      set({ to: 'server' }, watch.viewers.stats.serverMoves);
+      set({ to: 'haproxy' }, watch.viewers.stats.nodeMoves);
+    },
+  );
+  counter(
+    'mtxpilot_viewers_ignored_total',
+    "Entries of HAProxy's table that were not taken in. reason=strange: not the key of a viewer; full: too many viewers.",
+    ['reason'],
+    (set) => {
+      if (watch === undefined) return;
+      set({ reason: 'strange' }, watch.viewers.stats.strangeKeys);
+      set({ reason: 'full' }, watch.viewers.stats.overflow);
+    },
+  );
+  counter(
+    'mtxpilot_table_polls_total',
+    "Times that HAProxy's table of sessions was read (peers.listen: off), by result.",
+    ['result'],
+    (set) => {
+      const polls = watch?.polls ?? [];
+      if (polls.length === 0) return;
+      const sum = (read: (stats: TablePoll['stats']) => number) =>
+        polls.reduce((all, { stats }) => all + read(stats), 0);
+      set(
+        { result: 'ok' },
+        sum((stats) => stats.polls - stats.failures),
+      );
+      set(
+        { result: 'failed' },
+        sum((stats) => stats.failures),
+      );
+    },
+  );
+
+  // Peers
+  const peers = () => watch?.peers?.stats;
+  level(
+    'mtxpilot_peers_nodes',
+    'HAProxys whose tables are known and whose touches come as they happen.',
+    () => peers()?.nodesUp,
+  );
+  level('mtxpilot_peers_open_connections', 'Peers connections that are open now.', () => peers()?.connectionsOpen);
+  total('mtxpilot_peers_connections_total', 'Peers connections accepted.', () => peers()?.connectionsTotal);
+  counter(
+    'mtxpilot_peers_updates_total',
+    "Updates of HAProxy's tables. kind=live: used just now; dump, backlog: told after a connect; stale: from a process that another has replaced.",
+    ['kind'],
+    (set) => {
+      for (const [kind, count] of Object.entries(peers()?.updates ?? {})) set({ kind }, count);
+    },
+  );
+  counter(
+    'mtxpilot_peers_dumps_total',
+    'Dumps of all tables by HAProxy. result=partial: it was not in sync itself, and is asked again.',
+    ['result'],
+    (set) => {
+      for (const [result, count] of Object.entries(peers()?.dumps ?? {})) set({ result }, count);
+    },
+  );
+  total(
+    'mtxpilot_peers_resyncs_total',
+    'Times that HAProxy asked the agent for tables and was answered.',
+    () => peers()?.resyncsAnswered,
+  );
+  counter(
+    'mtxpilot_peers_closed_total',
+    'Peers connections that the agent closed, by reason. refused: too many; bad_hello: whoever it was did not greet as HAProxy does.',
+    ['reason'],
+    (set) => {
+      const stats = peers();
+      if (stats === undefined) return;
+      for (const [reason, count] of Object.entries(stats.closed)) set({ reason: snake(reason) }, count);
+      set({ reason: 'refused' }, stats.connectionsRefused);
+      set({ reason: 'bad_hello' }, stats.badHellos);
+    },
+  );
+
   // HAProxy
   total('mtxpilot_haproxy_polls_total', 'Times that HAProxy was asked for its servers.', () => observer?.stats.polls);
   total(
@@ -546,6 +654,9 @@ export function createMetrics(): Metrics {
     },
     addEvents: (source) => {
       events = source;
+    },
+    addViewers: (source) => {
+      watch = source;
     },
     addRoutePushes: (sources) => {
       pushes = sources;

@@ -1,8 +1,10 @@
 import { countAnswer, createHttpStats } from '../../src/http/http-stats';
 import { createMetrics, type Metrics } from '../../src/metrics';
+import { createPeersStats } from '../../src/peers/stats';
 import { countDecision } from '../../src/router/decision-stats';
 import { createSpoeStats } from '../../src/spoe/stats';
 import { createTimeHistogram, observeSeconds } from '../../src/time-histogram';
+import { createViewers } from '../../src/viewers';
 import { until } from '../support/until';
 import { serverView } from './http/lab';
 
@@ -180,6 +182,39 @@ describe('the sources', () => {
     const sample = await render(metrics);
     expect(sample('mtxpilot_decisions_total{bridge="spoe",state="located"}')).toBe(2);
     expect(sample('mtxpilot_decision_duration_seconds_count{bridge="spoe"}')).toBe(2);
+  });
+
+  it('viewers by server of the fleet, and the link over which they are known', async () => {
+    const metrics = createMetrics();
+    metrics.addDirectory(directory());
+    const viewers = createViewers({ goneAfterMs: 10_000, showAddresses: false, nowMs: 0 });
+    const see = (key: string, node: string, serverName: string) =>
+      viewers.see({ key, node, serverName, idleMs: 0, live: true, bytesOut: undefined }, 0);
+    see('live/a|s1', 'lb1', 'mtx1');
+    see('live/a|s2', 'lb1', 'mtx1');
+    see('live/a|s3', 'lb1', 'not-of-the-fleet');
+    see('live/a|s3', 'lb1', 'mtx1');
+    see('nobody', 'lb1', 'mtx1');
+    const stats = createPeersStats();
+    stats.updates.live = 5;
+    stats.closed['dump-timeout'] = 2;
+    stats.badHellos = 3;
+    metrics.addViewers({ viewers, peers: { stats }, polls: [] });
+    const sample = await render(metrics);
+    expect(sample('mtxpilot_viewers')).toBe(3);
+    expect(sample('mtxpilot_server_viewers{server="mtx1"}')).toBe(3);
+    expect(sample('mtxpilot_viewer_joins_total')).toBe(3);
+    expect(sample('mtxpilot_viewer_moves_total{to="server"}')).toBe(1);
+    expect(sample('mtxpilot_viewers_ignored_total{reason="strange"}')).toBe(1);
+    expect(sample('mtxpilot_peers_updates_total{kind="live"}')).toBe(5);
+    expect(sample('mtxpilot_peers_closed_total{reason="dump_timeout"}')).toBe(2);
+    expect(sample('mtxpilot_peers_closed_total{reason="bad_hello"}')).toBe(3);
+    expect((await metrics.render()).body).not.toMatch(/not-of-the-fleet|live\/a|mtxpilot_table_polls_total\{/);
+    metrics.addViewers({ viewers, peers: undefined, polls: [{ stats: { polls: 9, failures: 2 } }] });
+    const polled = await render(metrics);
+    expect(polled('mtxpilot_table_polls_total{result="ok"}')).toBe(7);
+    expect(polled('mtxpilot_table_polls_total{result="failed"}')).toBe(2);
+    expect(polled('mtxpilot_peers_nodes')).toBe(0);
   });
 
   it('lookups, streams and servers', async () => {
