@@ -14,6 +14,17 @@ function read(text: string | Buffer, cuts: readonly number[] = [], maxItemBytes 
   return { pageCount: reader.end(), items };
 }
 
+/** What the reader makes of an item: objects and lists inside others are 0. */
+function shallow(item: unknown): unknown {
+  const members = (value: unknown, change: (member: unknown) => unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map(change);
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, change(member)]));
+  };
+  const cut = (member: unknown) => (typeof member === 'object' && member !== null ? 0 : member);
+  return members(item, (value) => members(value, cut));
+}
+
 const tricky = [
   { items: [] },
   {
@@ -22,13 +33,19 @@ const tricky = [
     items: [{ name: 'a' }, { name: 'b', tracks: ['H264'], source: { type: 'x', id: '' } }],
   },
   { items: [{ name: 'quote " brace } bracket ] backslash \\' }, { 'key{"': '\\"' }, { name: 'ü€😀' }] },
+  {
+    items: [
+      { name: 'a', readers: [{ type: 'x', id: '}]"' }, { a: [[{}]] }], deep: { er: { still: [1] }, n: 1, o: [] } },
+    ],
+  },
+  { items: [{ name: 'ü', tracks2: [[], ['é"'], {}, 7, 'ü'], empty: [[]], after: 'é' }, { name: 'b' }] },
   { other: [{ no: 'item' }], deep: { er: { still: 1 } }, items: [{ name: 'a' }], more: [[{ x: [] }]], pageCount: 1 },
 ];
 
 describe('the list reader', () => {
   it.each(tricky)('reads case %# like JSON.parse: whole, byte by byte, and split everywhere', (list) => {
     for (const text of [JSON.stringify(list), JSON.stringify(list, undefined, 2)]) {
-      const expected = { items: list.items, pageCount: list.pageCount ?? 1 };
+      const expected = { items: list.items.map(shallow), pageCount: list.pageCount ?? 1 };
       const { length } = Buffer.from(text);
       expect(read(text)).toEqual(expected);
       expect(
@@ -47,7 +64,10 @@ describe('the list reader', () => {
       fc.property(list, fc.array(fc.nat(500)), (value, cuts) => {
         const text = JSON.stringify(value);
         const sorted = cuts.filter((cut) => cut < Buffer.byteLength(text)).sort((a, b) => a - b);
-        expect(read(text, sorted)).toEqual({ items: JSON.parse(text).items, pageCount: 1 });
+        expect(read(text, sorted)).toEqual({
+          items: (JSON.parse(text) as { items: unknown[] }).items.map(shallow),
+          pageCount: 1,
+        });
       }),
     );
   });
