@@ -1,7 +1,6 @@
 import { type ParsedUrlQuery, parse } from 'node:querystring';
 import { maxStreamNameLength } from '../directory';
-import { type EventType, eventTypes } from '../events/event';
-import { isEventId } from '../events/event-id';
+import { type EventType, eventTypes, isEventId } from '../events';
 
 /** The query of a URL; never throws, malformed escapes stay as they are. A parameter given twice is an array. */
 export function queryOf(url: string): ParsedUrlQuery {
