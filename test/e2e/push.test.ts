@@ -228,6 +228,25 @@ describe.each(bridges)(`HAProxy ${haproxyVersion}, bridge %s: routes and the lif
   });
 });
 
+describe.each(bridges)(`HAProxy ${haproxyVersion}, bridge %s: routes and a HAProxy that is restarted`, (bridge) => {
+  it('come back, and nobody has to be told', async () => {
+    const lab = await startPushLab({ bridge });
+    try {
+      await allRoutesAre(lab);
+      await lab.haproxy.restart('SIGKILL');
+      await allRoutesAre(lab);
+      await lab.agentsUp(1);
+      const before = await decisions(lab);
+      for (const stream of streams) expect(await lab.player(stream).load()).toBe(200);
+      expect(await decisions(lab)).toBe(before);
+      // Reading the map back would be the sign of trouble.
+      expect(await lab.agent.metric('mtxpilot_route_changes_total', { change: 'repaired' })).toBe(0);
+    } finally {
+      await lab.stop();
+    }
+  });
+});
+
 const sorted = (map: Record<string, string>) => Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
 
 describe(`HAProxy ${haproxyVersion}: routes`, () => {

@@ -23,6 +23,8 @@ export interface Haproxy {
   runtime(command: string): Promise<string>;
   /** Reloads as `systemctl reload` does, and waits until the new worker answers. */
   reload(): Promise<void>;
+  /** Ends it and starts it anew, with the same addresses: nothing is passed on. */
+  restart(signal?: NodeJS.Signals): Promise<void>;
   /** HAProxy's own log lines about requests. */
   requests(): RequestLine[];
   stop(signal?: NodeJS.Signals): Promise<void>;
@@ -64,15 +66,19 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     ...Object.fromEntries(options.servers.map((server, i) => [`MTX${i + 1}`, server])),
     ...options.env,
   };
-  const child = startChild(
-    haproxyBin,
-    ['-W', '-db', '-f', options.config ?? resolve('haproxy/haproxy.cfg')],
-    env,
-    folder,
-  );
+  const run = (): Child =>
+    startChild(haproxyBin, ['-W', '-db', '-f', options.config ?? resolve('haproxy/haproxy.cfg')], env, folder);
+  let child = run();
+  const answers = () =>
+    until(`HAProxy on ${options.bind}`, async () => {
+      if (child.process.exitCode !== null) throw new GiveUp(child.lines.join('\n'));
+      return (await canConnect(host, Number(port))) && (await workerPid(socket));
+    });
   let isReloaded = false;
   const haproxy: Haproxy = {
-    child,
+    get child() {
+      return child;
+    },
     url: `http://${options.bind}`,
     socket,
     runtime: (command) => runtimeCommand(socket, command),
@@ -84,16 +90,19 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
       child.process.kill('SIGUSR2');
       await until('the new HAProxy worker', async () => (await workerPid(socket)) !== before);
     },
+    async restart(signal) {
+      await child.stop(signal);
+      isReloaded = false;
+      child = run();
+      await answers();
+    },
     requests: () => child.lines.map(parseRequestLine).filter((line) => line !== undefined),
     async stop(signal) {
       await child.stop(signal);
       rmSync(folder, { recursive: true, force: true });
     },
   };
-  await until(`HAProxy on ${options.bind}`, async () => {
-    if (child.process.exitCode !== null) throw new GiveUp(child.lines.join('\n'));
-    return (await canConnect(host, Number(port))) && (await workerPid(socket));
-  }).catch(async (error: unknown) => {
+  await answers().catch(async (error: unknown) => {
     await haproxy.stop('SIGKILL');
     throw error;
   });
