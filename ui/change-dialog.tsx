@@ -19,6 +19,7 @@ export interface ChangeDialogProps {
   readonly onDone: (message: string) => void;
 }
 
+const done = { drain: 'gets no new viewers now', maint: 'is out of service now', ready: 'is used again' } as const;
 const deadlines = [
   ['', 'No, until somebody says so'],
   ['10m', 'after 10 minutes'],
@@ -73,7 +74,7 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
           token: usedToken,
           body: { ...by, ...(change.kind === 'drain' && deadline !== '' ? { deadline } : {}) },
         });
-        onDone(`${change.server.name} is wanted ${change.kind} now.`);
+        onDone(`${change.server.name} ${done[change.kind]}.`);
       }
       operator.set(usedToken, name.trim());
     } catch (error) {

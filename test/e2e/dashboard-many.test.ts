@@ -19,8 +19,8 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await browser?.close();
-  await lab?.stop();
+  await browser.close();
+  await lab.stop();
 });
 
 describe('10,000 streams', () => {

@@ -24,9 +24,9 @@ beforeAll(async () => {
   stopViewers = watchEverything();
 });
 afterAll(async () => {
-  await stopViewers?.();
-  await browser?.close();
-  await lab?.stop();
+  await stopViewers();
+  await browser.close();
+  await lab.stop();
 });
 afterEach(async () => {
   for (const { context } of opened.splice(0)) await context.close();

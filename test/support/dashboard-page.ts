@@ -10,7 +10,7 @@ export interface DashboardPage {
   /** Hosts that were asked for anything. */
   readonly hosts: Set<string>;
   /** What axe finds wrong with the page as it is now, one line each. */
-  axe(): Promise<string[]>;
+  readonly axe: () => Promise<string[]>;
 }
 
 export interface DashboardPageOptions {
