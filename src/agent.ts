@@ -13,6 +13,7 @@ import { createMemoryStore, openStore, type Store } from './store';
 import { version } from './version';
 import { watchFigures } from './watch-figures';
 import { watchStreams } from './watch-streams';
+import { watchViewerEvents } from './watch-viewer-events';
 import { watchViewers } from './watch-viewers';
 
 /** The sidecar while it runs. */
@@ -74,8 +75,11 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       metrics.addRoutePushes(control.pushes);
     }
 
+    const viewerEvents = await watchViewerEvents(settings, { store, events }, log);
+    closers.push(() => viewerEvents.stop());
     const watch = await watchViewers(settings, directory, log);
     metrics.addViewers(watch);
+    viewerEvents.watch(watch.viewers);
     closers.push(() => watch.stop());
 
     const figures = watchFigures(settings, { directory, viewers: watch.viewers }, log);
@@ -91,6 +95,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       token,
       operations: control,
       events,
+      viewers: watch.viewers,
       dashboard: {
         ...figures,
         viewers: watch.viewers,

@@ -72,6 +72,28 @@ export const serversShape = z.looseObject({
   ),
 });
 
+const countShape = z.looseObject({ name: text, viewers: z.number(), peak: number, peakAt: text });
+
+export const viewersShape = z.looseObject({
+  total: countShape,
+  streams: z.array(countShape),
+  servers: z.array(countShape),
+  nodes: z.array(countShape.extend({ up: z.boolean().nullish() })),
+  viewers: z.array(
+    z.looseObject({
+      stream: z.string(),
+      session: z.string(),
+      server: text,
+      node: text,
+      lastSeen: text,
+      watchedSeconds: number,
+      bytes: number,
+      certain: z.boolean().nullish(),
+    }),
+  ),
+  next: text,
+});
+
 const eventShape = z.looseObject({
   id: z.string(),
   time: z.string(),

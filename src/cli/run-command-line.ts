@@ -16,6 +16,7 @@ import { servers } from './servers';
 import { sim } from './sim';
 import { streams } from './streams';
 import { type ExitCode, exitCodes, type RegisterCommand, type Terminal } from './terminal';
+import { viewers } from './viewers';
 import { where } from './where';
 import { why } from './why';
 
@@ -30,6 +31,7 @@ const commands: readonly RegisterCommand[] = [
   why,
   streams,
   servers,
+  viewers,
   drain,
   maint,
   ready,

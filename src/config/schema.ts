@@ -232,6 +232,10 @@ export const settingsSchema = z.strictObject({
         0,
         hourMs,
       ).default(3000),
+      unwatchedAfter: durationKey('How long after its last viewer left a stream is unwatched.', 0, hourMs).default(
+        5000,
+      ),
+      viewers: yesNoKey('Whether each viewer that joins and leaves is an event.').default(false),
       keep: z
         .strictObject({
           count: numberKey('Events that are kept at most.', 100, 10_000_000).default(100_000),

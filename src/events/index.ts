@@ -9,5 +9,7 @@ export {
   type ToldStream,
 } from './stream-events';
 export { createToldStreams, type ToldStreams } from './told-streams';
+export { createToldWatched } from './told-watched';
+export { createViewerEvents, type ViewerEvents } from './viewer-events';
 export type { CourierStats, DeadLetter } from './courier';
 export { createDelivery, type Delivery, type Webhook } from './delivery';

@@ -24,6 +24,7 @@ import { onlyJson, readJson } from './request-body';
 import { respond, respondJson, toJson } from './respond';
 import { type createRouteAnswer, routePath } from './route-answer';
 import { pageOfStreams, type StreamSource } from './stream-page';
+import { pageOfViewers, parseViewerPage, type ViewerSource, viewersOf } from './viewer-page';
 import { whatNext } from './what-next';
 
 /** The page that a metrics scraper reads. */
@@ -43,6 +44,8 @@ interface AppOptions {
   readonly operations: Operations | undefined;
   readonly events: Pick<EventSource, 'list'> | undefined;
   readonly eventStreams: EventStreams | undefined;
+  /** Undefined where nobody counts them. */
+  readonly viewers: ViewerSource | undefined;
   readonly hookReports: HookReports;
   readonly access: (req: Request) => Access;
 }
@@ -57,7 +60,8 @@ type Handlers = Partial<Record<'get' | 'post' | 'delete', RequestHandler | Reque
  * `/v1/streams/x%2Fwhy` shows the stream `x/why` and `/v1/streams/x/why/why` explains it. The same holds for `move`.
  */
 export function createApp(options: AppOptions): Express {
-  const { router, directory, metrics, log, version, stats, routeAnswer, operations, events, eventStreams } = options;
+  const { router, directory, metrics, log, version, stats, routeAnswer, operations, events, eventStreams, viewers } =
+    options;
   const operator = createOperatorRoutes(options);
   const openApi = toJson(createOpenApi(version));
   const startedMs = performance.now();
@@ -98,7 +102,14 @@ export function createApp(options: AppOptions): Express {
     get: (req, res) => {
       const page = parseStreamPage(queryOf(req.url));
       if ('parameter' in page) respondBadParameter(res, page);
-      else respondJson(res, 200, pageOfStreams(directory, page));
+      else {
+        const { streams, ...rest } = pageOfStreams(directory, page);
+        const counts = viewersOf(viewers);
+        respondJson(res, 200, {
+          streams: streams.map((stream) => ({ ...stream, viewers: counts.stream(stream.name) })),
+          ...rest,
+        });
+      }
     },
   });
 
@@ -139,7 +150,7 @@ export function createApp(options: AppOptions): Express {
         respondProblem(res, 'NoSuchStream', { detail, given: name });
         return;
       }
-      respondJson(res, 200, stream);
+      respondJson(res, 200, { ...stream, viewers: viewersOf(viewers).stream(name) });
     },
   });
 
@@ -150,11 +161,25 @@ export function createApp(options: AppOptions): Express {
   endpoint('/v1/servers', {
     get: (_req, res) => {
       const controlled = new Map(operations?.servers().map((server) => [server.name, controlView(server)]));
-      const servers = directory.servers().map((server) => ({ ...server, control: controlled.get(server.name) }));
+      const counts = viewersOf(viewers);
+      const servers = directory.servers().map((server) => ({
+        ...server,
+        viewers: counts.server(server.name),
+        control: controlled.get(server.name),
+      }));
       respondJson(res, 200, { servers });
     },
   });
   for (const kind of intentKinds) endpoint(`/v1/servers/:name/${kind}`, { post: operator.intent(kind) });
+
+  endpoint('/v1/viewers', {
+    get: (req, res) => {
+      const page = parseViewerPage(queryOf(req.url));
+      if ('parameter' in page) respondBadParameter(res, page);
+      else if (viewers === undefined) respondProblem(res, 'NotAvailable', { detail: 'It watches no viewers.' });
+      else respondJson(res, 200, pageOfViewers(viewers, page));
+    },
+  });
 
   endpoint('/v1/events', {
     get: async (req, res) => {

@@ -14,6 +14,7 @@ import { countAnswer, createHttpStats, type HttpStats } from './http-stats';
 import { type ProblemName, problemBody, problemTitles, respondProblem } from './problem';
 import { createRouteAnswer, routePath } from './route-answer';
 import type { StreamSource } from './stream-page';
+import type { ViewerSource } from './viewer-page';
 
 export interface HttpServerOptions {
   readonly router: Pick<Router, 'decide' | 'explain'>;
@@ -26,6 +27,8 @@ export interface HttpServerOptions {
   readonly operations?: Operations | undefined;
   /** What happened; left out where no events are kept. */
   readonly events?: EventSource | undefined;
+  /** Who watches what; left out where nobody counts them. */
+  readonly viewers?: ViewerSource | undefined;
   /** What changes over TCP need as a bearer token; left out: they are refused there. */
   readonly token?: string | undefined;
   /** Pause between two signs of life in a stream of events; 15 s when left out. */
@@ -89,8 +92,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isLocal: (req) => overSocket.has(req),
     socketPath: () => socketPath,
   });
-  const { operations } = options;
-  const app = createApp({ ...options, operations, events, eventStreams, hookReports, access, stats, routeAnswer });
+  const { operations, viewers } = options;
+  const app = createApp({
+    ...options,
+    operations,
+    viewers,
+    events,
+    eventStreams,
+    hookReports,
+    access,
+    stats,
+    routeAnswer,
+  });
   const dashboard =
     options.dashboard === undefined
       ? undefined

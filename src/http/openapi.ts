@@ -532,7 +532,8 @@ const paths: Json = {
       description:
         'For the hooks runOnReady and runOnNotReady (since v1.19.3 runOnAvailable and runOnUnavailable), and for a copy of what MediaMTX asks ' +
         'with authMethod http. It needs no token: a report only makes the agent ask the server, within its budget of lookups. ' +
-        'To MediaMTX, 202 as an answer to an authentication question means "allowed": use this as authHTTPAddress only where everybody may publish and read.',
+        'To MediaMTX, 202 as an answer to an authentication question means "allowed": use this as authHTTPAddress only where everybody may publish and read. ' +
+        'A hook is the better report: an authentication question comes before the stream, by RTMP up to two seconds, and then the next list finds it.',
       parameters: [query('server', "The reporting server's name in haproxy.cfg; without it all servers are asked.")],
       body: {
         anyOf: [

@@ -49,7 +49,13 @@ describe('without any configuration', () => {
       lookup: { deadline: 80, ttl: 2000, missTtl: 500, budget: 100 },
       peers: { listen: { host: '127.0.0.1', port: 9102 }, siblings: false },
       viewers: { goneAfter: 10_000, addresses: false },
-      events: { endGrace: 3000, keep: { count: 100_000, age: 7 * 24 * 3_600_000 }, webhooks: {} },
+      events: {
+        endGrace: 3000,
+        unwatchedAfter: 5000,
+        viewers: false,
+        keep: { count: 100_000, age: 7 * 24 * 3_600_000 },
+        webhooks: {},
+      },
       holders: [],
       log: { level: 'info' },
     });
@@ -284,7 +290,7 @@ describe('mistakes in a file', () => {
       'events:\n  webhooks:\n    a: {types: [stream.start]}\n    b: {url: "ftp://x"}\n    c: {url: "http://u:geheim@x"}',
       [
         'F:3: events.webhooks.a.url: is missing, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
-        "F:3: events.webhooks.a.types: a list is not allowed, expected a list of some of stream.started, stream.ended, stream.moved, stream.conflict, stream.watched, stream.unwatched, viewer.joined, viewer.left, server.up, server.down, server.suspect, server.intent, haproxy.reloaded, agent.started",
+        'F:3: events.webhooks.a.types: a list is not allowed, expected a list of some of stream.started, stream.ended, stream.moved, stream.conflict, stream.watched, stream.unwatched, viewer.joined, viewer.left, server.up, server.down, server.suspect, server.intent, haproxy.reloaded, agent.started',
         'F:4: events.webhooks.b.url: "ftp://x" is not allowed, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
         'F:5: events.webhooks.c.url: "http://(hidden)@x" is not allowed, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
       ],

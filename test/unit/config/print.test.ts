@@ -95,6 +95,8 @@ viewers:
   addresses: false
 events:
   endGrace: 3s
+  unwatchedAfter: 5s
+  viewers: false
   keep:
     count: 100000
     age: 168h

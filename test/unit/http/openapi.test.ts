@@ -3,6 +3,7 @@ import { createApp, templateOf } from '../../../src/http/app';
 import { createHttpStats } from '../../../src/http/http-stats';
 import { createOpenApi } from '../../../src/http/openapi';
 import { problemTitles } from '../../../src/http/problem';
+import { createViewers } from '../../../src/viewers';
 import { createFakeEvents, event } from './fake-events';
 import { createFakeOperations } from './fake-operations';
 import {
@@ -39,10 +40,11 @@ interface Document {
 let lab: HttpLab;
 const operations = createFakeOperations();
 const events = createFakeEvents();
+const viewers = createViewers({ goneAfterMs: 10_000, showAddresses: false, nowMs: 1000 });
 let document: Document;
 
 beforeAll(async () => {
-  lab = await startHttpLab({ operations, events, token: 'correct-horse-battery' });
+  lab = await startHttpLab({ operations, events, viewers, token: 'correct-horse-battery' });
   document = (await lab.request('/openapi.json')).json as Document;
 });
 afterAll(() => lab.server.stop());
@@ -104,6 +106,7 @@ it('describes every path and method that express has, and no other', () => {
     operations: undefined,
     events: undefined,
     eventStreams: undefined,
+    viewers: undefined,
     hookReports: { happened: () => undefined, aboutToHappen: () => undefined, stop: () => undefined },
     access: () => ({ allowed: false, problem: 'ChangesRefused', details: { detail: '' } }),
   });
@@ -216,6 +219,9 @@ const answers: { path: string; target: string; arrange?: () => void; options?: R
     ];
   }),
   { path: '/v1/moves', target: '/v1/moves' },
+  { path: '/v1/viewers', target: '/v1/viewers' },
+  { path: '/v1/viewers', target: '/v1/viewers?limit=1&stream=live/a&server=mtx1' },
+  { path: '/v1/viewers', target: '/v1/viewers?cursor=x' },
   { path: '/v1/events', target: '/v1/events' },
   { path: '/v1/events', target: '/v1/events?limit=0' },
   {
@@ -262,6 +268,10 @@ describe('real answers', () => {
       { node: 'lb1', lastServer: undefined, route: 'mtx1', sessions: { mtx1: 3 }, error: undefined },
       { node: 'lb2', lastServer: undefined, route: undefined, sessions: {}, error: 'no socket' },
     ];
+    const touch = { node: 'lb1', serverName: undefined, idleMs: 0, live: true, bytesOut: undefined };
+    viewers.see({ ...touch, key: 'live/a|1' }, 1000);
+    viewers.see({ ...touch, key: 'live/a|2', serverName: 'mtx1', bytesOut: 5 }, 1000);
+    viewers.see({ ...touch, key: 'live/a|3', serverName: 'mtx1' }, 1000);
     events.kept = [event(1, { stream: 'live/a' }), { ...event(2), subject: 'live/a' }];
     lab.directory.servers = [
       serverView('mtx1'),
@@ -295,6 +305,7 @@ describe('real answers', () => {
       expect(deviations(path, await bare.request(target, options), options === undefined ? 'get' : 'post')).toBe('');
     await check('/v1/servers', '/v1/servers');
     await check('/v1/moves', '/v1/moves');
+    await check('/v1/viewers', '/v1/viewers');
     await check('/v1/events', '/v1/events');
     await check('/v1/streams/{name}/why', '/v1/streams/a/why');
     await check('/v1/servers/{name}/drain', '/v1/servers/mtx1/drain', post({}));

@@ -1,0 +1,114 @@
+import type { ParsedUrlQuery } from 'node:querystring';
+import type { Count, Viewer, Viewers } from '../viewers';
+import { type BadParameter, pageLimit } from './parameters';
+
+/** Who watches what. */
+export type ViewerSource = Pick<Viewers, 'list' | 'total' | 'streams' | 'stream' | 'servers' | 'server' | 'nodes'>;
+
+/** Which part of the list of viewers is wanted. */
+interface ViewerSelection {
+  readonly stream: string | undefined;
+  readonly server: string | undefined;
+  readonly limit: number;
+  /** 0 for the first page. */
+  readonly cursor: number;
+}
+
+/** How many streams are counted in an answer at most: those that most watch. */
+export const mostStreamsCounted = 100;
+const textLimit = 255;
+
+/** Reads `stream`, `server`, `limit` and `cursor`. */
+export function parseViewerPage(query: ParsedUrlQuery): ViewerSelection | BadParameter {
+  const { limit = String(pageLimit.default), cursor = '', stream = '', server = '' } = query;
+  if (typeof limit !== 'string' || !/^[0-9]{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > pageLimit.max) {
+    return { parameter: 'limit', given: String(limit), allowed: `a whole number from 1 to ${pageLimit.max}` };
+  }
+  if (typeof cursor !== 'string' || !/^[0-9]{0,9}$/.test(cursor)) {
+    return { parameter: 'cursor', given: String(cursor), allowed: 'the `next` of the page before, given once' };
+  }
+  for (const [parameter, given] of Object.entries({ stream, server })) {
+    if (typeof given !== 'string' || given.length > textLimit) {
+      return { parameter, given: String(given), allowed: `given once, at most ${textLimit} characters` };
+    }
+  }
+  return {
+    limit: Number(limit),
+    cursor: Number(cursor),
+    stream: stream === '' ? undefined : String(stream),
+    server: server === '' ? undefined : String(server),
+  };
+}
+
+/** One page of the viewers, with the counts of what was asked for. */
+export function pageOfViewers(source: ViewerSource, { stream, server, limit, cursor }: ViewerSelection) {
+  const { viewers, next } = source.list({ stream, server, limit, cursor });
+  const counted = (count: Count | undefined): Count[] => (count === undefined ? [] : [count]);
+  const streams =
+    stream === undefined ? mostWatched(source.streams(), mostStreamsCounted) : counted(source.stream(stream));
+  const servers = server === undefined ? [...source.servers()].sort(byName) : counted(source.server(server));
+  return {
+    total: countView(source.total()),
+    streams: streams.map((count) => ({ name: count.name, ...countView(count) })),
+    servers: servers.map((count) => ({ name: count.name, ...countView(count) })),
+    nodes: source.nodes().map((node) => ({ name: node.name, ...countView(node), up: node.isUp })),
+    viewers: viewers.map(viewerView),
+    next: next === undefined ? undefined : String(next),
+  };
+}
+
+/** How many watch something; undefined while no HAProxy has told who is there. */
+export function viewersOf(source: ViewerSource | undefined): {
+  stream: (name: string) => number | undefined;
+  server: (name: string) => number | undefined;
+} {
+  if (source === undefined || source.nodes().length === 0) return { stream: () => undefined, server: () => undefined };
+  return {
+    stream: (name) => source.stream(name)?.viewers ?? 0,
+    server: (name) => source.server(name)?.viewers ?? 0,
+  };
+}
+
+function countView({ viewers, peak, peakAtMs }: Count) {
+  return { viewers, peak, peakAt: peak === 0 ? undefined : timeOf(peakAtMs) };
+}
+
+function viewerView({ stream, session, server, node, joinedMs, lastSeenMs, watchedMs, bytes, isCertain }: Viewer) {
+  return {
+    stream,
+    session,
+    server,
+    node,
+    joined: timeOf(joinedMs),
+    lastSeen: timeOf(lastSeenMs),
+    watchedSeconds: Math.round(watchedMs) / 1000,
+    bytes,
+    certain: isCertain,
+  };
+}
+
+function timeOf(unixMs: number): string {
+  return new Date(unixMs).toISOString();
+}
+
+/** The first of an order that would take too long to make of all of them: there may be 100,000. */
+function mostWatched(counts: Iterable<Count>, most: number): Count[] {
+  let first: Count[] = [];
+  let bound: Count | undefined;
+  for (const count of counts) {
+    if (bound !== undefined && byViewers(bound, count) < 0) continue;
+    first.push(count);
+    if (first.length < 4 * most) continue;
+    first = first.sort(byViewers).slice(0, most);
+    bound = first.at(-1);
+  }
+  return first.sort(byViewers).slice(0, most);
+}
+
+function byViewers(a: Count, b: Count): number {
+  return b.viewers - a.viewers || b.peak - a.peak || byName(a, b);
+}
+
+function byName(a: Count, b: Count): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}

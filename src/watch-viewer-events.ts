@@ -1,0 +1,73 @@
+import type { Settings } from './config';
+import { createToldWatched, createViewerEvents, type EventLog, type ViewerEvents } from './events';
+import type { Logger } from './log';
+import type { Store } from './store';
+import type { Viewers } from './viewers';
+
+/** Tells the event log when streams are watched and unwatched, and, with `events.viewers`, of each viewer. */
+export interface ViewerEventsWatch {
+  /** Begins. Call it in the turn in which the list of viewers begins, so that nobody is missed. */
+  watch(viewers: Viewers): void;
+  /** Streams that are watched stay so: an agent that ends is no news of them. */
+  stop(): Promise<void>;
+}
+
+// More events than this that wait for the store: it is given time.
+const maxWaiting = 10_000;
+const longestTickMs = 100;
+
+/**
+ * Reads what earlier processes told.
+ * @throws Error when the store cannot be read.
+ */
+export async function watchViewerEvents(
+  settings: Settings,
+  { store, events }: { readonly store: Store; readonly events: EventLog },
+  log: Logger,
+): Promise<ViewerEventsWatch> {
+  const { unwatchedAfter, viewers: tellsViewers } = settings.events;
+  const told = createToldWatched({ store, events, log });
+  const before = await told.load();
+  // A clock that nobody sets: the time is as long as it says.
+  const nowMs = (): number => performance.now();
+  const enoughAtMs = nowMs() + settings.directory.staleFor;
+  let unsubscribe: (() => void) | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  function tick(viewers: Viewers, audience: ViewerEvents, isComplete: boolean): void {
+    const isCompleteNow = isComplete || hasEveryNode(viewers);
+    if (isCompleteNow && !isComplete) audience.complete(nowMs());
+    audience.tick(nowMs());
+    timer = setTimeout(
+      () => tick(viewers, audience, isCompleteNow),
+      Math.max(10, Math.min(longestTickMs, unwatchedAfter / 10)),
+    );
+  }
+
+  /** Every HAProxy has told what its table holds; those that are not there are waited for no longer than `staleFor`. */
+  function hasEveryNode(viewers: Viewers): boolean {
+    const up = viewers.nodes().filter(({ isUp }) => isUp).length;
+    return up >= Math.max(1, nowMs() > enoughAtMs ? 1 : settings.haproxy.nodes.length);
+  }
+
+  return {
+    watch(viewers) {
+      const audience = createViewerEvents({
+        unwatchedAfterMs: unwatchedAfter,
+        tellsViewers,
+        viewersOf: (stream) => viewers.stream(stream)?.viewers ?? 0,
+        emit: events.emit,
+        canEmit: () => events.stats.waiting < maxWaiting,
+        onTold: (stream, isWatched) => told.note(stream, isWatched),
+      });
+      for (const stream of before) audience.restore(stream);
+      unsubscribe = viewers.onChange((change) => audience.changed(change, nowMs()));
+      tick(viewers, audience, false);
+    },
+    async stop() {
+      unsubscribe?.();
+      clearTimeout(timer);
+      await told.stop();
+    },
+  };
+}
