@@ -21,7 +21,10 @@ export interface HookReports {
   stop(): void;
 }
 
-/** From the answer to MediaMTX's question until the path is ready, with a publisher close by. */
+/**
+ * From the answer to MediaMTX's question until the path is ready, with an RTSP publisher close by. An RTMP path without audio is ready only
+ * two seconds later (MediaMTX waits for tracks): it is found by the next list.
+ */
 const letInMs = 40;
 const maxWaiting = 1000;
 

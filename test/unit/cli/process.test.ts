@@ -41,6 +41,8 @@ function startAgent(): Child {
     `${block.address(1)}:9101`,
     '--peers-listen',
     `${block.address(1)}:9102`,
+    '--http-admin-socket',
+    'off',
     '--set',
     servers,
   ]);
