@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { createSimFleet, type SimFleet } from '../src/sim';
+import { startOrigin } from './origin';
 import {
   haproxyBin,
   haproxyCore,
@@ -24,6 +25,7 @@ import { createRows, median, print } from './rows';
 const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-bench-'));
 const block = '127.77.0';
 const home = `${block}.1`;
+const originAddresses = [11, 12, 13].map((n) => `${block}.${n}`);
 const streamCount = 300;
 const rounds = 3;
 const secondsEach = 5;
@@ -46,7 +48,7 @@ async function main(): Promise<void> {
 /** req/s and processor time of the four ways to find a stream's server, in turn, several times. */
 async function benchDeciders(): Promise<void> {
   const fleet = await startFleet();
-  const origin = await startOrigin();
+  const origin = await startOrigin(folder, originAddresses);
   const agent = await startAgent(`${home}:9100`, `${home}:9101`, servers(3));
   const script = writeScript('masters.lua', mastersScript(streamCount));
   const deciders: Decider[] = ['static-map', 'spoe', 'lua-bridge', 'lua-api'];
@@ -96,7 +98,7 @@ async function benchDeciders(): Promise<void> {
 /** API calls at the stand-ins while few and many sessions of 1 master, 10 media playlists and 100 segments play. */
 async function benchSessions(): Promise<void> {
   const fleet = await startFleet();
-  const origin = await startOrigin();
+  const origin = await startOrigin(folder, originAddresses);
   const agent = await startAgent(`${home}:9100`, `${home}:9101`, servers(3));
   const haproxy = await startHaproxy('spoe', `${home}:8080`);
   const count = (endpoint: 'paths/get' | 'paths/list' | 'info') =>
@@ -193,30 +195,6 @@ async function startFleet(): Promise<SimFleet> {
   const fleet = await createSimFleet({ firstAddress: `${block}.11`, hlsPort: 18888, requestLogLimit: 0 });
   for (let i = 0; i < streamCount; i++) fleet.servers[i % 3]?.publish(`live/${i}`);
   return fleet;
-}
-
-/** A second HAProxy that answers for the HLS ports of the three servers: cheaper than any of the things measured. */
-async function startOrigin(): Promise<Process> {
-  const file = join(folder, 'origin.cfg');
-  const binds = [11, 12, 13].map((n) => `  bind ${block}.${n}:8888`).join('\n');
-  writeFileSync(
-    file,
-    `global
-  nbthread 1
-  maxconn 4000
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-frontend hls
-${binds}
-  http-request return status 200 content-type application/vnd.apple.mpegurl string "#EXTM3U"
-`,
-  );
-  const origin = start(otherCores, haproxyBin, ['-db', '-f', file]);
-  await listening(`${block}.11`, 8888);
-  return origin;
 }
 
 /** The shipped haproxy.cfg on one thread; only who decides is changed. */
