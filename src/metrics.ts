@@ -341,7 +341,11 @@ export function createMetrics(): Metrics {
     ['server'],
     byServer(({ name }) => watch && (watch.viewers.server(name)?.viewers ?? 0)),
   );
-  total('mtxpilot_viewer_joins_total', 'Viewers that came.', () => watch?.viewers.stats.joins);
+  total(
+    'mtxpilot_viewer_joins_total',
+    'Viewers that came; who returns after viewers.goneAfter counts again.',
+    () => watch?.viewers.stats.joins,
+  );
   total(
     'mtxpilot_viewer_leaves_total',
     'Viewers that went: not seen for viewers.goneAfter.',
