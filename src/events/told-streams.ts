@@ -79,7 +79,11 @@ export function createToldStreams({
         const list = await events.list({ after, limit: batchSize });
         const last = list.at(-1);
         if (last === undefined) return hasHistory || told.size > 0 ? told : undefined;
-        for (const event of list) apply(told, event);
+        for (const event of list) {
+          const stream = apply(told, event);
+          // To be kept before the mark goes past this event.
+          if (stream !== undefined) noted.set(stream, told.get(stream));
+        }
         after = last.id;
       }
     },
@@ -94,15 +98,17 @@ export function createToldStreams({
   };
 }
 
-function apply(told: Map<string, ToldStream>, { type, data }: StoredEvent): void {
+/** @returns the stream of which something was told. */
+function apply(told: Map<string, ToldStream>, { type, data }: StoredEvent): string | undefined {
   const { stream, server, evidence } = data;
-  if (typeof stream !== 'string' || typeof server !== 'string') return;
+  if (typeof stream !== 'string' || typeof server !== 'string') return undefined;
   if (type === 'stream.ended') told.delete(stream);
   else if (type === 'stream.conflict') told.set(stream, { server, inConflict: true });
   // An operator's order is told too; where the stream is does not change by it.
   else if (type === 'stream.started' || (type === 'stream.moved' && evidence !== 'operator')) {
     told.set(stream, { server, inConflict: told.get(stream)?.inConflict ?? false });
-  }
+  } else return undefined;
+  return stream;
 }
 
 function readKept(value: unknown): Kept | undefined {

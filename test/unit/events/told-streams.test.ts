@@ -73,6 +73,24 @@ describe('what was told of streams', () => {
     );
   });
 
+  it('is made good from the log once more when the process that did so ended early', async () => {
+    const store = keepingStore();
+    const first = open(store);
+    first.events.emit({ type: 'stream.started', stream: 'from the log alone', server: 'a' });
+    await first.events.stop();
+    const second = open(store);
+    await second.told.load();
+    second.events.emit({ type: 'stream.started', stream: 's', server: 'b' });
+    second.told.note('s', on('b'));
+    await second.told.stop();
+    await second.events.stop();
+    const told = await open(store).told.load();
+    expect([...(told ?? [])].sort()).toEqual([
+      ['from the log alone', on('a')],
+      ['s', on('b')],
+    ]);
+  });
+
   it('is never ahead of the log: a note whose event is not kept is not kept either', async () => {
     const inner = keepingStore();
     const store: Store = {
