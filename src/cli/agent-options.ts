@@ -57,8 +57,8 @@ export function addAgentOptions(command: Command, env: NodeJS.ProcessEnv): void 
 /** Adds the options of a command that changes something. */
 export function addChangeOptions(command: Command, env: NodeJS.ProcessEnv): void {
   command
-    .option('--reason <text>', 'why, for whoever looks later', '')
-    .option('--operator <name>', 'who you are (default: your name on this machine)', operatorName(env))
+    .option('--reason <text>', 'why, for whoever looks later')
+    .option('--operator <name>', 'who you are, for the log', operatorName(env))
     .option('--token <token>', 'for changes over TCP; others can read a command line, so rather --token-file')
     .option('--token-file <file>', 'file that holds the token (or MTXPILOT_HTTP_TOKEN, MTXPILOT_HTTP_TOKEN_FILE)');
   addAgentOptions(command, env);

@@ -12,7 +12,7 @@ import { type ExitCode, exitCodes, type Terminal } from './terminal';
 
 /** What all commands that tell control what is wanted of a server have. */
 export interface IntentOptions extends AgentOptions {
-  readonly reason: string;
+  readonly reason?: string;
   readonly operator: string;
   /** As in `--deadline 30m`. */
   readonly deadline?: string;

@@ -11,7 +11,7 @@ interface MoveOptions extends AgentOptions {
   readonly clear: boolean;
   readonly force: boolean;
   readonly viewers: boolean;
-  readonly reason: string;
+  readonly reason?: string;
   readonly operator: string;
 }
 

@@ -47,7 +47,8 @@ Exit codes:
   1  a problem was found, what was asked for was not found, or a change was refused
   2  wrong usage or configuration
   3  the agent cannot be reached
-  4  --wait: not yet, when --timeout was over`;
+  4  --wait: not yet, when --timeout was over
+  130  Ctrl-C while waiting; what was asked for stays`;
 
 /** Runs one command line (without the program's name) and gives its exit code. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
