@@ -8,7 +8,7 @@ const kinds = [
   ['stream.', 'Streams'],
   ['server.', 'Servers'],
   ['viewer.', 'Viewers'],
-  ['a', 'Agent, HAProxy'],
+  ['a', 'Agent'],
 ] as const;
 
 /** What happened, newest first, as it happens. */

@@ -25,11 +25,11 @@ afterAll(async () => {
 
 describe('10,000 streams', () => {
   it('are there at once, drawn a screen at a time, and found in the middle and at the end', async () => {
-    const started = performance.now();
     const { page, context, troubles } = await openDashboard(browser, `${lab.agent.url}/#/streams`);
     const rows = page.getByRole('listbox', { name: 'Streams' }).getByRole('option');
     await rows.filter({ hasText: nameOf(0) }).waitFor();
-    const firstViewMs = performance.now() - started;
+    // From the start of the navigation, by the browser's clock.
+    const firstViewMs = await page.evaluate<number>('performance.now()');
     // A cold browser on a machine that runs the fleet, HAProxy and the agent as well.
     expect(firstViewMs).toBeLessThan(10_000);
     console.log(`first view with ${count} streams: ${Math.round(firstViewMs)} ms`);

@@ -170,6 +170,17 @@ describe('views', () => {
   });
 });
 
+it('a preview says where it looked when nobody answers there, or nobody has the stream', async () => {
+  const { page } = await open('streams/nobody/has/this');
+  await page.locator('.why').getByText('placed').waitFor();
+  await page.getByRole('button', { name: /Play a preview/ }).click();
+  await page.getByText('HAProxy answered 404: nobody has this stream now.').waitFor();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.route(`${lab.haproxy.url}/**`, (route) => route.abort('connectionrefused'));
+  await page.getByRole('button', { name: /Play a preview/ }).click();
+  await page.getByText(`HAProxy cannot be reached at ${lab.haproxy.url}`).waitFor();
+});
+
 describe('changes', () => {
   it('without a token: the dialog asks for one, a wrong one is refused, nothing is changed', async () => {
     const { page } = await open('fleet');
