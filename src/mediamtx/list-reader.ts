@@ -19,10 +19,6 @@ const listDepth = 2;
 const itemDepth = 3;
 const cutDepth = 5;
 
-/** 1 for the bytes that mean something outside strings. */
-const isSign = new Uint8Array(256);
-for (const byte of [quote, openBrace, closeBrace, openBracket, closeBracket]) isSign[byte] = 1;
-
 /**
  * Reads `{"pageCount":1,"items":[{…},{…}]}` as it arrives, item by item. A list of 1,000 paths is some 600 KB: parsed as one text it
  * costs several times that in memory, every second, for every server. Here an item is cut out by its braces, given to JSON.parse alone
@@ -79,66 +75,58 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
     onItem(JSON.parse(text));
   }
 
-  /** @returns where the string ends that `at` is in: after its quote, or with the chunk. */
-  function skipString(chunk: Buffer, at: number): number {
-    let i = at;
-    if (isEscaped) {
-      isEscaped = false;
-      i++;
-    }
-    for (; i < chunk.length; i++) {
-      const byte = chunk[i];
-      if (byte === quote) {
-        isInString = false;
-        return i + 1;
-      }
-      if (byte === backslash && ++i === chunk.length) isEscaped = true;
-    }
-    return chunk.length;
-  }
-
   return {
     push(chunk) {
+      const { length } = chunk;
+      if (length === 0) return;
+      // Plain variables while the bytes are looked at: twice as quick as those of the closure.
+      let level = depth;
+      let inString = isInString;
+      let i = isEscaped ? 1 : 0;
+      isEscaped = false;
       // Where the part of this chunk begins that is not taken yet: inside an item, or around the items.
       let from = 0;
-      for (let i = 0; i < chunk.length; ) {
-        if (isInString) {
-          i = skipString(chunk, i);
-          continue;
-        }
-        const byte = chunk[i] ?? 0;
-        if (isSign[byte] === 0) {
+      while (i < length) {
+        if (inString) {
+          let byte: number | undefined;
+          while (i < length && (byte = chunk[i]) !== quote && byte !== backslash) i++;
+          if (i === length) break;
+          if (byte === quote) inString = false;
+          else if (++i === length) isEscaped = true;
           i++;
           continue;
         }
-        if (byte === quote) isInString = true;
+        const byte = chunk[i];
+        if (byte === quote) inString = true;
         else if (byte === openBrace || byte === openBracket) {
-          depth++;
-          if (depth === listDepth) {
+          level++;
+          if (level === listDepth) {
             addToFrame(chunk, from, i);
             from = i;
             isInItems = byte === openBracket && /"items"\s*:\s*$/.test(frame);
-          } else if (depth === itemDepth && isInItems && byte === openBrace) {
+          } else if (level === itemDepth && isInItems && byte === openBrace) {
             addToFrame(chunk, from, i);
             from = i;
             isInItem = true;
-          } else if (depth === cutDepth && isInItem) addToItem(chunk, from, i);
-        } else {
-          if (depth === itemDepth && isInItem) {
+          } else if (level === cutDepth && isInItem) addToItem(chunk, from, i);
+        } else if (byte === closeBrace || byte === closeBracket) {
+          if (level === itemDepth && isInItem) {
             addToItem(chunk, from, i + 1);
             finishItem();
             from = i + 1;
             isInItem = false;
-          } else if (depth === cutDepth && isInItem) {
+          } else if (level === cutDepth && isInItem) {
             itemText += '0';
             from = i + 1;
           }
-          depth--;
+          level--;
         }
         i++;
       }
-      if (!isInItem) addToFrame(chunk, from, chunk.length);
-      else if (depth < cutDepth) carry(chunk, from, chunk.length);
+      depth = level;
+      isInString = inString;
+      if (!isInItem) addToFrame(chunk, from, length);
+      else if (level < cutDepth) carry(chunk, from, length);
     },
     end() {
       const answer: unknown = JSON.parse(frame);

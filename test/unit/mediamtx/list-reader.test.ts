@@ -58,6 +58,12 @@ describe('the list reader', () => {
     }
   });
 
+  it('does not lose its place to an empty piece', () => {
+    const text = '{"items":[{"name":"\\"}"}]}';
+    const cut = text.indexOf('\\') + 1;
+    expect(read(text, [cut, cut])).toEqual({ items: [{ name: '"}' }], pageCount: 1 });
+  });
+
   it('reads any list of objects, cut anywhere', () => {
     const list = fc.record({ items: fc.array(fc.dictionary(fc.string(), fc.jsonValue())), junk: fc.string() });
     fc.assert(
