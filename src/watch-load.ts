@@ -1,5 +1,5 @@
 import type { Logger } from './log';
-import { type RuntimeClient, showStat, type StatLine } from './runtime';
+import { type RuntimeClient, type StatLine, showStat } from './runtime';
 
 /** What HAProxy does for one server, over all its nodes. */
 export interface ServerLoad {

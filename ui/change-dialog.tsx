@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { AskError, ask, inPath, type IntentKind, type Now, type Server, type Stream } from './api';
+import { AskError, ask, type IntentKind, inPath, type Now, type Server, type Stream } from './api';
 import { type Consequences, intentConsequences, moveConsequences } from './consequences';
 import { Icon } from './icon';
 import type { Operator } from './use-operator';

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import type { Operations } from '../control/views';
 import type { Directory } from '../directory';
 import type { History, Sample } from '../history';
