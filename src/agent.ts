@@ -67,7 +67,14 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     await delivery.start();
     const streams = await watchStreams(settings, directory, { store, events }, log);
     closers.push(() => streams.stop());
-    metrics.addEvents({ log: events.stats, streams: streams.stats, webhooks: delivery.stats });
+    const viewerEvents = await watchViewerEvents(settings, { store, events }, log);
+    closers.push(() => viewerEvents.stop());
+    metrics.addEvents({
+      log: events.stats,
+      streams: streams.stats,
+      audience: viewerEvents,
+      webhooks: delivery.stats,
+    });
     const control = await controlFleet(settings, directory, store, events.emit, log);
     if (control !== undefined) {
       closers.push(() => control.stop());
@@ -75,8 +82,6 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       metrics.addRoutePushes(control.pushes);
     }
 
-    const viewerEvents = await watchViewerEvents(settings, { store, events }, log);
-    closers.push(() => viewerEvents.stop());
     const watch = await watchViewers(settings, directory, log);
     metrics.addViewers(watch);
     viewerEvents.watch(watch.viewers);

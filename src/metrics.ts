@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Control, Observer } from './control';
 import type { RoutePush } from './control/push';
 import type { Directory, ServerView } from './directory';
-import type { CourierStats, EventLogStats, StreamEvents } from './events';
+import type { CourierStats, EventLogStats, StreamEvents, ViewerEvents } from './events';
 import type { HttpServer } from './http';
 import type { PeersServer } from './peers';
 import type { DecisionStats } from './router/decision-stats';
@@ -44,6 +44,8 @@ interface ViewerSource {
 interface EventSource {
   readonly log: EventLogStats;
   readonly streams: StreamEvents['stats'];
+  /** Undefined before the viewers are watched. */
+  readonly audience: { readonly stats: ViewerEvents['stats'] | undefined };
   /** By name, of which the configuration has some. */
   readonly webhooks: ReadonlyMap<string, CourierStats>;
 }
@@ -565,6 +567,16 @@ export function createMetrics(): Metrics {
     'mtxpilot_stream_events_pending',
     'Streams of which something is told unless it passes (events.endGrace), or when there is time.',
     () => events?.streams.pending,
+  );
+  level(
+    'mtxpilot_streams_watched',
+    'Streams that are watched, as the events tell.',
+    () => events?.audience.stats?.watched,
+  );
+  total(
+    'mtxpilot_viewers_not_told_total',
+    'Viewers that joined or left without an event (events.viewers: true), because the log had too much to do.',
+    () => events?.audience.stats?.viewersNotTold,
   );
 
   // Webhooks

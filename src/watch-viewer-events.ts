@@ -6,6 +6,8 @@ import type { Viewers } from './viewers';
 
 /** Tells the event log when streams are watched and unwatched, and, with `events.viewers`, of each viewer. */
 export interface ViewerEventsWatch {
+  /** Undefined until it begins. */
+  readonly stats: ViewerEvents['stats'] | undefined;
   /** Begins. Call it in the turn in which the list of viewers begins, so that nobody is missed. */
   watch(viewers: Viewers): void;
   /** Streams that are watched stay so: an agent that ends is no news of them. */
@@ -31,6 +33,7 @@ export async function watchViewerEvents(
   // A clock that nobody sets: the time is as long as it says.
   const nowMs = (): number => performance.now();
   const enoughAtMs = nowMs() + settings.directory.staleFor;
+  let stats: ViewerEvents['stats'] | undefined;
   let unsubscribe: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -51,6 +54,9 @@ export async function watchViewerEvents(
   }
 
   return {
+    get stats() {
+      return stats;
+    },
     watch(viewers) {
       const audience = createViewerEvents({
         unwatchedAfterMs: unwatchedAfter,
@@ -60,6 +66,7 @@ export async function watchViewerEvents(
         canEmit: () => events.stats.waiting < maxWaiting,
         onTold: (stream, isWatched) => told.note(stream, isWatched),
       });
+      stats = audience.stats;
       for (const stream of before) audience.restore(stream);
       unsubscribe = viewers.onChange((change) => audience.changed(change, nowMs()));
       tick(viewers, audience, false);
