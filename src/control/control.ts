@@ -24,7 +24,7 @@ export interface ControlOptions {
   /** HAProxy's name of the backend that holds the MediaMTX servers. */
   readonly backend: string;
   readonly apiUrlFor: ApiUrlFor;
-  readonly directory: Pick<Directory, 'servers' | 'setServers' | 'streamNames' | 'entry'>;
+  readonly directory: Pick<Directory, 'servers' | 'slots' | 'setServers' | 'streamNames' | 'entry'>;
   readonly store: Store;
   readonly emit: Emit;
   readonly moves: Pick<Operations, 'moves' | 'move' | 'clearMove' | 'tables'>;

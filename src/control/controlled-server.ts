@@ -111,8 +111,8 @@ function whyNotSafe(
   if (nodes.some(({ viewers }) => viewers === undefined) || viewersLeft === undefined)
     return 'its viewers are not counted yet';
   if (viewersLeft > 0) return `${viewersLeft} ${viewersLeft === 1 ? 'viewer watches' : 'viewers watch'} from it`;
-  if (survey === undefined || survey.ageMs > surveyGoodForMs) return 'its streams are not counted yet';
-  const { onlyHere = [], onlyHereCount = 0 } = survey.server ?? {};
+  if (survey?.server === undefined || survey.ageMs > surveyGoodForMs) return 'its streams are not counted yet';
+  const { onlyHere, onlyHereCount } = survey.server;
   if (onlyHereCount === 0) return '';
   const named = onlyHere.slice(0, 3).join(', ');
   const more = onlyHereCount > 3 ? ` and ${onlyHereCount - 3} more` : '';

@@ -10,7 +10,7 @@ export interface ServerSurvey {
   readonly bytesSent: number;
 }
 
-/** A look at all streams, server by server. */
+/** A look at all streams, server by server; servers whose list was not known then are left out. */
 export interface Survey {
   /** The last look; undefined before the first. */
   latest(): { readonly servers: ReadonlyMap<string, ServerSurvey>; readonly ageMs: number } | undefined;
@@ -31,8 +31,10 @@ interface Counting {
   bytesSent: number;
 }
 
+const nothing = (): Counting => ({ onlyHere: [], onlyHereCount: 0, bytesSent: 0 });
+
 export function createSurvey(
-  directory: Pick<Directory, 'streamNames' | 'entry'>,
+  directory: Pick<Directory, 'streamNames' | 'entry' | 'slots'>,
   signal: AbortSignal,
   now: () => number,
 ): Survey {
@@ -42,7 +44,9 @@ export function createSurvey(
 
   async function look(): Promise<void> {
     const startedAt = now();
-    const servers = new Map<string, Counting>();
+    // A server whose list is not known yet holds who knows what: it is not there, which is not the same as holding nothing.
+    const listed = directory.slots().filter(({ inventoryAt }) => inventoryAt !== undefined);
+    const servers = new Map(listed.map(({ name }) => [name, nothing()] as const));
     let seen = 0;
     for (const name of directory.streamNames()) {
       note(servers, name);
@@ -57,11 +61,8 @@ export function createSurvey(
   function note(servers: Map<string, Counting>, name: string): void {
     const holdings = directory.entry(name)?.holdings ?? [];
     for (const { slot, report } of holdings) {
-      let counting = servers.get(slot.name);
-      if (counting === undefined) {
-        counting = { onlyHere: [], onlyHereCount: 0, bytesSent: 0 };
-        servers.set(slot.name, counting);
-      }
+      const counting = servers.get(slot.name);
+      if (counting === undefined) continue;
       counting.bytesSent += report.bytesSent;
       if (holdings.some((other) => other.slot !== slot && other.slot.usable)) continue;
       counting.onlyHereCount++;

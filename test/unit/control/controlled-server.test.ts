@@ -34,20 +34,19 @@ const node = (name: string, adminBits: number, change: Partial<NodeServer> = {})
   trouble: undefined,
   ...change,
 });
+const only = (count: number) => ({
+  server: { onlyHere: ['a', 'b', 'c', 'd'].slice(0, count), onlyHereCount: count, bytesSent: 0 },
+  ageMs: 100,
+});
 const facts = (change: Partial<ControlledServerFacts> = {}): ControlledServerFacts => ({
   name: 'mtx1',
   nodes: [node('lb1', 8)],
   wish: undefined,
   intent: undefined,
   directory: { readers: 0, api: { health: 'ok' } },
-  survey: { server: undefined, ageMs: 100 },
+  survey: only(0),
   ...change,
 });
-const only = (count: number) => ({
-  server: { onlyHere: ['a', 'b', 'c', 'd'].slice(0, count), onlyHereCount: count, bytesSent: 0 },
-  ageMs: 100,
-});
-
 describe('safe to stop', () => {
   it.each<[string, Partial<ControlledServerFacts>, string]>([
     ['drained, nobody watches, nothing lives only there', {}, ''],
@@ -81,7 +80,12 @@ describe('safe to stop', () => {
     ['streams', { survey: only(4) }, '4 streams live only there: a, b, c and 1 more'],
     [
       'streams that were counted long ago',
-      { survey: { server: undefined, ageMs: 60_000 } },
+      { survey: { ...only(0), ageMs: 60_000 } },
+      'its streams are not counted yet',
+    ],
+    [
+      'a server that was not listed when streams were counted',
+      { survey: { server: undefined, ageMs: 100 } },
       'its streams are not counted yet',
     ],
     ['streams that were never counted', { survey: undefined }, 'its streams are not counted yet'],
