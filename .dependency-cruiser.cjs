@@ -66,6 +66,7 @@ module.exports = {
     confined('prom-client', ['metrics']),
     confined('undici', ['mediamtx/', 'cli/', 'demo/', 'events/deliver']),
     confined('classic-level', ['store/']),
+    confined('ioredis', ['store/']),
     confined('net', ['spoe/server', 'peers/server', 'runtime/client', 'sim/', 'demo/', 'check/trusted-proxy']),
   ],
   options: {

@@ -15,11 +15,35 @@ export interface Backing {
   /** False where it forgets with the process. */
   readonly isDurable: boolean;
   get(space: string, key: string): Promise<string | undefined>;
-  /** All or nothing, durable when the promise resolves. */
-  write(space: string, changes: readonly Change[]): Promise<void>;
+  /** Whether other processes use it at the same time. */
+  readonly isShared: boolean;
+  /** All or nothing, durable when the promise resolves. @returns the newest key, where nothing was written because of `isAbove`; else undefined. */
+  write(space: string, changes: readonly Change[], condition?: WriteCondition): Promise<string | undefined>;
   range(space: string, range: KeyRange): Promise<(readonly [key: string, text: string])[]>;
   /** Removes every key up to this one, itself included. */
-  cut(space: string, throughKey: string): Promise<void>;
+  cut(space: string, throughKey: string, fence?: Fence): Promise<void>;
   count(space: string): Promise<number>;
+  /** A backing that is not shared has none. */
+  readonly leases?: Leases | undefined;
   close(): Promise<void>;
+}
+
+/** A lease and the word by which its holder is known. */
+export interface Fence {
+  readonly lease: string;
+  readonly token: string;
+}
+
+export interface WriteCondition {
+  /** Only if the first key is above all in the space, or is there already with the same text. */
+  readonly isAbove?: boolean | undefined;
+  /** Only while this lease is held; else it rejects. */
+  readonly fence?: Fence | undefined;
+}
+
+export interface Leases {
+  /** Takes or renews a lease for so long from now; false when somebody else has it. */
+  acquire(fence: Fence, forMs: number): Promise<boolean>;
+  /** Gives it up, if it is held. */
+  release(fence: Fence): Promise<void>;
 }

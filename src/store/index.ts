@@ -1,3 +1,5 @@
+export { isLeaseLost } from './lease-lost';
 export { createMemoryStore } from './memory-store';
 export { openStore, type StoreOptions } from './open-store';
-export type { Collection, Journal, JournalRange, Store } from './store';
+export type { RedisAddress } from './redis-backing';
+export type { Collection, Journal, JournalRange, Lease, Store } from './store';

@@ -19,9 +19,15 @@ export function createMemoryBacking(): Backing {
 
   return {
     isDurable: false,
+    isShared: false,
     get: (name, key) => Promise.resolve(spaceOf(name).get(key)),
-    write(name, changes) {
+    write(name, changes, { isAbove: mustBeAbove = false } = {}) {
       const space = spaceOf(name);
+      const newest = keysOf(name).at(-1);
+      const [first, text] = changes[0] ?? [];
+      if (mustBeAbove && first !== undefined && space.get(first) !== text && !isAbove(first, newest)) {
+        return Promise.resolve(newest);
+      }
       for (const [key, text] of changes) {
         const keys = sorted.get(name);
         if (keys !== undefined && text !== undefined && !space.has(key) && isAbove(key, keys.at(-1))) keys.push(key);
@@ -29,7 +35,7 @@ export function createMemoryBacking(): Backing {
         if (text === undefined) space.delete(key);
         else space.set(key, text);
       }
-      return Promise.resolve();
+      return Promise.resolve(undefined);
     },
     range(name, { after, before, limit = Number.POSITIVE_INFINITY, newestFirst = false }) {
       const space = spaceOf(name);

@@ -1,18 +1,26 @@
 import type { Logger } from '../log';
 import { openLevelBacking } from './level-backing';
+import { openRedisBacking, type RedisAddress } from './redis-backing';
 import type { Store } from './store';
 import { storeOver } from './store-over';
 
-export interface StoreOptions {
-  /** Where it is kept. One folder serves one process; it is made if missing (the folder around it must be there). */
-  readonly folder: string;
-  readonly log: Logger;
-}
+export type StoreOptions = (
+  | {
+      /** Where it is kept. One folder serves one process; it is made if missing (the folder around it must be there). */
+      readonly folder: string;
+    }
+  | {
+      /** Shared by the agents of a fleet. */
+      readonly redis: RedisAddress;
+    }
+) & { readonly log: Logger };
 
 /**
  * Opens the store.
- * @throws Error naming the folder, when it is in use, cannot be made or written, or is damaged beyond repair.
+ * @throws Error naming the folder, when it is in use, cannot be made or written, or is damaged beyond repair; or naming the Redis that cannot be reached.
  */
-export async function openStore({ folder, log }: StoreOptions): Promise<Store> {
-  return storeOver(await openLevelBacking(folder, log), log);
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { log } = options;
+  const backing = 'folder' in options ? openLevelBacking(options.folder, log) : openRedisBacking(options.redis, log);
+  return storeOver(await backing, log);
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '../log';
-import type { Backing } from './backing';
+import type { Backing, Change, Fence } from './backing';
+import { createLease } from './lease';
 import type { Store } from './store';
 
 const maxKeyLength = 1024;
@@ -44,55 +45,64 @@ export function storeOver(backing: Backing, log: Logger): Store {
     return run();
   }
 
-  return {
-    isDurable: backing.isDurable,
-    collection(name, read) {
-      const space = spaceOf('collection', name);
-      return {
-        get: (key) =>
-          using(async () => {
-            const text = await backing.get(space, checkedKey(key));
-            return text === undefined ? undefined : decode(space, key, text, read);
-          }),
-        set: (key, value) => using(() => backing.write(space, [[checkedKey(key), encode(value)]])),
-        delete: (key) => using(() => backing.write(space, [[checkedKey(key), undefined]])),
-        write: (changes) =>
-          using(() =>
-            backing.write(
-              space,
-              changes.map(([key, value]) => [checkedKey(key), value === undefined ? undefined : encode(value)]),
+  /** @param fence gives what its writes depend on. */
+  function view(fence: (() => Fence) | undefined): Store {
+    const change = async (space: string, changes: readonly Change[]): Promise<void> => {
+      if (changes.length > 0) await backing.write(space, changes, { fence: fence?.() });
+    };
+    return {
+      isDurable: backing.isDurable,
+      isShared: backing.isShared,
+      collection(name, read) {
+        const space = spaceOf('collection', name);
+        return {
+          get: (key) =>
+            using(async () => {
+              const text = await backing.get(space, checkedKey(key));
+              return text === undefined ? undefined : decode(space, key, text, read);
+            }),
+          set: (key, value) => using(() => change(space, [[checkedKey(key), encode(value)]])),
+          delete: (key) => using(() => change(space, [[checkedKey(key), undefined]])),
+          write: (changes) => using(() => change(space, changes.map(toChange))),
+          entries: () => using(async () => decodeAll(space, await backing.range(space, {}), read)),
+        };
+      },
+      journal(name, read) {
+        const space = spaceOf('journal', name);
+        return {
+          append: (records) => using(() => change(space, records.map(toChange))),
+          appendAbove: (records) =>
+            using(async () =>
+              records.length === 0
+                ? undefined
+                : backing.write(space, records.map(toChange), { isAbove: true, fence: fence?.() }),
             ),
-          ),
-        entries: () => using(async () => decodeAll(space, await backing.range(space, {}), read)),
-      };
-    },
-    journal(name, read) {
-      const space = spaceOf('journal', name);
-      return {
-        append: (records) =>
-          using(() =>
-            backing.write(
-              space,
-              records.map(([id, value]) => [checkedKey(id), encode(value)]),
-            ),
-          ),
-        read: (range) => using(async () => decodeAll(space, await backing.range(space, range), read)),
-        cut: (throughId) => using(() => backing.cut(space, checkedKey(throughId))),
-        count: () => using(() => backing.count(space)),
-      };
-    },
-    close() {
-      closed ??= backing.close();
-      return closed;
-    },
-  };
+          read: (range) => using(async () => decodeAll(space, await backing.range(space, range), read)),
+          cut: (throughId) => using(() => backing.cut(space, checkedKey(throughId), fence?.())),
+          count: () => using(() => backing.count(space)),
+        };
+      },
+      lease: (name) => createLease(checkedName('lease', name), backing, view),
+      close() {
+        closed ??= backing.close();
+        return closed;
+      },
+    };
+  }
+  return view(undefined);
+}
+
+function toChange([key, value]: readonly [key: string, value: unknown]): Change {
+  return [checkedKey(key), value === undefined ? undefined : encode(value)];
 }
 
 function spaceOf(kind: 'collection' | 'journal', name: string): string {
-  if (!/^[A-Za-z0-9-]{1,64}$/.test(name)) {
-    throw new TypeError(`the name of a ${kind} is 1 to 64 letters, digits and -, not ${JSON.stringify(name)}`);
-  }
-  return `${kind}:${name}`;
+  return `${kind}:${checkedName(kind, name)}`;
+}
+
+function checkedName(kind: string, name: string): string {
+  if (/^[A-Za-z0-9-]{1,64}$/.test(name)) return name;
+  throw new TypeError(`the name of a ${kind} is 1 to 64 letters, digits and -, not ${JSON.stringify(name)}`);
 }
 
 function checkedKey(key: string): string {

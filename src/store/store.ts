@@ -26,6 +26,11 @@ export interface JournalRange {
 export interface Journal<T> {
   /** All or nothing, durable when the promise resolves. A record with the id of one that is there replaces it. */
   append(records: readonly (readonly [id: string, value: T])[]): Promise<void>;
+  /**
+   * The same where the first id is above all that are there, or there already with the same value (the answer to an earlier try was lost). Else nothing is written,
+   * and the newest id is given: whoever reads from a place on misses nothing, even where several write.
+   */
+  appendAbove(records: readonly (readonly [id: string, value: T])[]): Promise<string | undefined>;
   read(range: JournalRange): Promise<(readonly [id: string, value: T])[]>;
   /** Removes every record up to this id, itself included. */
   cut(throughId: string): Promise<void>;
@@ -39,6 +44,8 @@ export interface Journal<T> {
 export interface Store {
   /** False where it forgets with the process. */
   readonly isDurable: boolean;
+  /** Whether other processes use it at the same time. */
+  readonly isShared: boolean;
   /**
    * @param name letters, digits and `-`, at most 64; e.g. `intents`.
    * @param read checks a kept document; undefined where it cannot be understood (it is then left out, with a line in the log).
@@ -46,6 +53,26 @@ export interface Store {
   collection<T>(name: string, read: (value: unknown) => T | undefined): Collection<T>;
   /** As `collection`; the two have names of their own, which do not meet. */
   journal<T>(name: string, read: (value: unknown) => T | undefined): Journal<T>;
+  /**
+   * The right to be the only one who does something, which is tried for from now on. Where the store is not shared it is held at once and for good.
+   * @param name as of a collection.
+   */
+  lease(name: string): Lease;
   /** Finishes what is under way. Idempotent. */
   close(): Promise<void>;
+}
+
+/** At most one process has it; when that one vanishes or loses the store, another has it within seconds. */
+export interface Lease {
+  /** False as soon as another process could have it. */
+  readonly isHeld: boolean;
+  /**
+   * The same store, but for its writes: they happen only while the lease is held, which is checked in the same step as they are made.
+   * Else they reject with an error of which `isLeaseLost` is true. So a process that was suspended, and does not know yet that it lost it, changes nothing.
+   */
+  readonly store: Store;
+  /** @returns how to end it. */
+  onChange(listener: (isHeld: boolean) => void): () => void;
+  /** Gives it up for good, so that another can have it at once. Idempotent. */
+  release(): Promise<void>;
 }

@@ -3,6 +3,8 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMemoryStore, openStore, type Store } from '../../src/store';
+import { startRedis } from '../support/redis-server';
+import { until } from '../support/until';
 import { createRecordingLog } from '../unit/spoe/recording-log';
 
 /** One way to keep things; `reopen` gives the same place again after the first store was closed. */
@@ -24,6 +26,16 @@ function embedded(): Subject {
   };
 }
 
+function redis(): Subject {
+  const server = startRedis();
+  return {
+    name: 'Redis',
+    open: async (log) => openStore({ redis: { url: (await server).url, prefix: 'test:' }, log }),
+    keeps: true,
+    clean: async () => (await server).stop(),
+  };
+}
+
 function memory(): Subject {
   return {
     name: 'memory',
@@ -41,8 +53,9 @@ const readThing = (value: unknown): Thing | undefined =>
     ? { n: (value as Thing).n }
     : undefined;
 const thing = (n: number): Thing => ({ n });
+const named = (letters: string) => Array.from(letters).map((id, n) => [id, thing(n)] as const);
 
-describe.each([embedded, memory])('the %p store', (makeSubject) => {
+describe.each([embedded, redis, memory])('the %p store', (makeSubject) => {
   let subject: Subject;
   let store: Store;
   let recording: ReturnType<typeof createRecordingLog>;
@@ -163,7 +176,6 @@ describe.each([embedded, memory])('the %p store', (makeSubject) => {
   });
 
   describe('journal', () => {
-    const named = (letters: string) => Array.from(letters).map((id, n) => [id, thing(n)] as const);
     const ids = (records: readonly (readonly [string, unknown])[]) => records.map(([id]) => id).join('');
 
     it('reads ranges from both ends', async () => {
@@ -224,6 +236,38 @@ describe.each([embedded, memory])('the %p store', (makeSubject) => {
       await journal.append(Array.from({ length: 5000 }, (_, n) => [String(n).padStart(6, '0'), thing(n)]));
       expect(await journal.count()).toBe(5000);
       expect(ids(await journal.read({ newestFirst: true, limit: 1 }))).toBe('004999');
+    });
+  });
+
+  describe('journal of several writers', () => {
+    it('takes only what is above all that is there, or there already', async () => {
+      const journal = store.journal('events', readThing);
+      expect(await journal.appendAbove([])).toBeUndefined();
+      expect(await journal.appendAbove(named('bd'))).toBeUndefined();
+      expect(await journal.appendAbove(named('ce'))).toBe('d');
+      expect(await journal.appendAbove(named('a'))).toBe('d');
+      expect(await journal.count()).toBe(2);
+      // Again, because the answer was lost.
+      expect(await journal.appendAbove(named('bd'))).toBeUndefined();
+      // Another record with an id that is taken.
+      expect(await journal.appendAbove([['b', thing(9)]])).toBe('d');
+      expect(await journal.appendAbove(named('ef'))).toBeUndefined();
+      expect((await journal.read({ limit: 9 })).map(([id]) => id).join('')).toBe('bdef');
+    });
+  });
+
+  describe('lease', () => {
+    it('is held by one, whose writes count, until it gives it up', async () => {
+      const lease = store.lease('events');
+      await until('it is held', () => lease.isHeld);
+      await lease.store.collection('things', readThing).set('a', thing(1));
+      await lease.store.journal('events', readThing).append([['1', thing(2)]]);
+      expect(await lease.store.journal('events', readThing).appendAbove([['2', thing(3)]])).toBeUndefined();
+      await lease.store.journal('events', readThing).cut('1');
+      expect(await store.collection('things', readThing).get('a')).toEqual(thing(1));
+      expect(await store.journal('events', readThing).count()).toBe(1);
+      await lease.release();
+      await lease.release();
     });
   });
 

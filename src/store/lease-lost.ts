@@ -1,0 +1,10 @@
+const code = 'LEASE_LOST';
+
+/** What a write rejects with that was to be made under a lease which is not held any more. */
+export function leaseLost(lease: string): Error {
+  return Object.assign(new Error(`the lease ${lease} is not held by this process`), { code });
+}
+
+export function isLeaseLost(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+}
