@@ -133,7 +133,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       'mtxpilot agent is running',
     );
     events.emit({ type: 'agent.started', evidence: 'agent', data: { version } });
-    closers.push(startUpCheck(settings, log, process.env));
+    if (settings.check.atStart) closers.push(startUpCheck(settings, log, process.env));
     return { stop };
   } catch (error) {
     await stop();
@@ -186,6 +186,7 @@ async function controlFleet(
     onApiFailure: settings.control.onApiFailure,
     weights: settings.control.weights,
     intervalMs: interval,
+    goneAfterMs: settings.viewers.goneAfter,
     log,
   });
   await control.start();

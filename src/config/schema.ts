@@ -225,6 +225,13 @@ export const settingsSchema = z.strictObject({
       ).default(false),
     })
     .prefault({}),
+  check: z
+    .strictObject({
+      atStart: yesNoKey(
+        'Whether the agent looks at haproxy.cfg (where `haproxy.config` names it), HAProxy and the servers when it starts; what it finds becomes log lines.',
+      ).default(true),
+    })
+    .prefault({}),
   events: z
     .strictObject({
       endGrace: durationKey(

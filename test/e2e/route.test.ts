@@ -13,7 +13,7 @@ describe.each(combinations)(`HAProxy ${haproxyVersion}, $profile servers, bridge
   beforeAll(async () => {
     lab = await startLab({ bridge, sim: { profile } });
     for (const stream of streams) lab.fleet.server(holderOf(stream)).publish(stream);
-    for (const stream of streams) await lab.located(stream, holderOf(stream));
+    for (const stream of streams) await lab.listed(stream, holderOf(stream));
   });
   afterAll(() => lab.stop());
 

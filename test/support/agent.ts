@@ -46,6 +46,8 @@ export async function startAgent(options: AgentOptions, waitFor: 'evidence' | 'p
         haproxy,
       ),
       peers: Object.assign({ listen: peersListen }, peers),
+      // Its requests would be counted among those that a test counts.
+      check: { atStart: false },
       ...others,
     }),
   );

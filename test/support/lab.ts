@@ -22,6 +22,8 @@ export interface Lab {
   connections(localAddress?: string, count?: number): Connections;
   /** Waits until the agent locates the stream on this server. */
   located(stream: string, server: string): Promise<void>;
+  /** Waits until the server's list has the stream: decisions about it need no lookup from then on. */
+  listed(stream: string, server: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -117,6 +119,13 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
             (body as { state: string; server: string }).state === 'located' &&
             (body as { server: string }).server === server
           );
+        });
+      },
+      listed: async (stream, server) => {
+        await until(`${stream} in the list of ${server}`, async () => {
+          const { body } = await lab.agent.get(`/v1/streams/${stream}`);
+          const { holders = [] } = body as { holders?: { server: string; evidence: { source: string } }[] };
+          return holders.some((holder) => holder.server === server && holder.evidence.source === 'inventory');
         });
       },
       stop,
