@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { jest, summary } from './jest.mjs';
-import { build, ensurePackages, ensurePrograms, fail } from './setup.mjs';
+import { build, ensurePackages, ensurePrograms, fail, testPrograms } from './setup.mjs';
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mtxpilot');
 const releases = (process.env.HAPROXY_RELEASES ?? 'trixie,sid').split(',');
@@ -46,7 +46,7 @@ function patchelf(...args) {
 }
 
 ensurePackages();
-ensurePrograms(['haproxy', 'ffmpeg', 'chromium']);
+ensurePrograms(testPrograms);
 build();
 const passed = releases.map((release) => {
   const HAPROXY_BIN = haproxyOf(release);

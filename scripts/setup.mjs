@@ -8,10 +8,16 @@ const packages = {
   haproxy: 'haproxy',
   ffmpeg: 'ffmpeg',
   chromium: 'chromium',
+  'redis-server': 'redis-server',
+  openssl: 'openssl',
+  promtool: 'prometheus',
   wrk: 'wrk',
   debootstrap: 'debootstrap',
   patchelf: 'patchelf',
 };
+
+/** What the tests run as real parts. */
+export const testPrograms = ['haproxy', 'ffmpeg', 'chromium', 'redis-server', 'openssl', 'promtool'];
 
 /** Installs npm's packages when they are missing or older than the lock file. */
 export function ensurePackages() {

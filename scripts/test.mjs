@@ -1,10 +1,10 @@
 // npm test: sets up what is missing, builds, runs every test on the installed HAProxy. Arguments go to Jest.
 
 import { clearResults, jest, summary } from './jest.mjs';
-import { build, ensurePackages, ensurePrograms } from './setup.mjs';
+import { build, ensurePackages, ensurePrograms, testPrograms } from './setup.mjs';
 
 ensurePackages();
-ensurePrograms(['haproxy', 'ffmpeg', 'chromium']);
+ensurePrograms(testPrograms);
 build();
 const args = process.argv.slice(2);
 clearResults();

@@ -1,9 +1,10 @@
 import type { Logger } from '../log';
 import { createMediamtxClient, isStreamName, type MediamtxClient, type MediamtxClientOptions } from '../mediamtx';
+import { createConfirmations } from './confirmations';
 import { createHolderPolicy, type HolderPolicy, type HolderRule } from './holder-policy';
 import { nextInventoryMs } from './inventory-schedule';
-import { createConfirmations } from './confirmations';
 import { createLookups, type LookupResult, type LookupStats } from './lookup';
+import { createLookupBudget } from './lookup-budget';
 import {
   type ApiCallStats,
   countApiCall,
@@ -14,7 +15,6 @@ import {
   type ServerSlot,
   type StreamEntry,
 } from './server-slot';
-import { createLookupBudget } from './lookup-budget';
 import { createStreamIndex, isNewer } from './stream-index';
 import type {
   EvidenceSource,

@@ -1,4 +1,3 @@
 export { createPeersServer, type PeersServer, type PeersServerOptions } from './server';
-export type { PeersStats } from './stats';
-export type { PeersListener, Touch } from './touch';
-export { createTableWatch, type TableWatchOptions } from './table-watch';
+export { createTableWatch } from './table-watch';
+export type { Touch } from './touch';

@@ -1,5 +1,4 @@
 export { isLeaseLost } from './lease-lost';
 export { createMemoryStore } from './memory-store';
-export { openStore, type StoreOptions } from './open-store';
-export type { RedisAddress } from './redis-backing';
-export type { Collection, Journal, JournalRange, Lease, Store } from './store';
+export { openStore } from './open-store';
+export type { Collection, Journal, Store } from './store';

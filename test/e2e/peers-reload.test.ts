@@ -1,7 +1,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createPeersServer, type PeersServer, type PeersServerOptions } from '../../src/peers';
 import { createLogger } from '../../src/log';
+import { createPeersServer, type PeersServer, type PeersServerOptions } from '../../src/peers';
 import { haproxyVersion } from '../support/haproxy';
 import { type LoopbackBlock, takeLoopbackBlock } from '../support/loopback-block';
 import { type PeeredHaproxy, startPeeredHaproxy } from '../support/peered-haproxy';

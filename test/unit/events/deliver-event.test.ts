@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
-import { createEventPost, type Receiver as Target } from '../../../src/events/deliver-event';
 import type { StoredEvent } from '../../../src/events';
+import { createEventPost, type Receiver as Target } from '../../../src/events/deliver-event';
 import { accept, answer, type Behaviour, type Receiver, startReceiver } from './receiver';
 
 const event: StoredEvent = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { createDeliveryWindow, type Delivery } from '../../../src/events/delivery-window';
 import type { StoredEvent } from '../../../src/events';
+import { createDeliveryWindow, type Delivery } from '../../../src/events/delivery-window';
 
 const event = (id: string, stream: string | undefined, server = 'mtx1'): StoredEvent => ({
   specversion: '1.0',
