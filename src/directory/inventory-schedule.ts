@@ -12,19 +12,19 @@ export interface ScheduleInput {
 const inFlightShare = 0.05;
 // and at most this share of the agent's core goes into reading lists, whatever the fleet's size.
 const ownShare = 0.15;
+const firstAfterFailureMs = 1_000;
 const longestAfterFailureMs = 8_000;
 
 /**
  * Milliseconds from the end of one list to the start of the next: every `intervalMs`, less often when lists are slow or
- * the fleet is large, and backing off while they fail (after the first two repeats, which tell a hiccup from a fault).
+ * the fleet is large. One that failed is repeated within a second, however rare lists are, and backs off while they fail (after the
+ * first two repeats, which tell a hiccup from a fault).
  */
 export function nextInventoryMs(input: ScheduleInput): number {
   const { intervalMs, tookMs, consecutiveFailures } = input;
   if (consecutiveFailures > 0) {
-    return Math.min(
-      intervalMs * 2 ** Math.max(0, consecutiveFailures - 2),
-      Math.max(longestAfterFailureMs, intervalMs),
-    );
+    const first = Math.min(intervalMs, firstAfterFailureMs);
+    return Math.min(first * 2 ** Math.max(0, consecutiveFailures - 2), longestAfterFailureMs);
   }
   const periodMs = Math.max(intervalMs, tookMs / inFlightShare, (input.ownMs * input.servers) / ownShare);
   return periodMs - tookMs;

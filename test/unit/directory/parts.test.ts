@@ -78,6 +78,7 @@ describe('nextInventoryMs', () => {
     ['a large fleet keeps to its share of our core', { ownMs: 6, servers: 100 }, 3995],
     ['after one failure at the usual pace', { consecutiveFailures: 1, tookMs: 1000 }, 1000],
     ['after two as well', { consecutiveFailures: 2, tookMs: 1000 }, 1000],
+    ['within a second where lists are rare', { intervalMs: 600_000, consecutiveFailures: 1 }, 1000],
     ['then backing off', { consecutiveFailures: 4 }, 4000],
     ['but not for ever', { consecutiveFailures: 40 }, 8000],
   ])('%s', (_what, change, expected) => {
