@@ -128,6 +128,9 @@ export interface Directory {
   readonly stats: DirectoryStats;
 }
 
+/** Streams that vanished and are looked for elsewhere at once. */
+const searchesPerSecond = 10;
+
 /** Makes the directory; nothing is asked before `start`. */
 export function createDirectory(options: DirectoryOptions): Directory {
   const { log, staleForMs, suspectAfter } = options;
@@ -143,6 +146,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       log.warn({ count, maxStreams: options.maxStreams }, 'streams not taken in: directory.maxStreams is reached');
     },
     changed(change) {
+      if (change.kind === 'vanished' && change.source === 'inventory') lookElsewhere(change.stream);
       for (const listener of changeListeners) listener(change);
     },
     routed(stream) {
@@ -175,6 +179,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
     onDone: (stream) => lookups.forget(stream),
     now,
   });
+  // A server that dies takes thousands of streams with it: those wait for the others' lists.
+  const searches = createLookupBudget(searchesPerSecond, now);
   const stats: DirectoryStats = {
     lookups: lookups.stats,
     apiCalls,
@@ -228,6 +234,14 @@ export function createDirectory(options: DirectoryOptions): Directory {
     );
   }
 
+  /** A stream that is not in its server's list any more may have moved: the others are asked before their next lists. */
+  function lookElsewhere(stream: string): void {
+    // Not before the list is taken over.
+    setImmediate(() => {
+      if (running && index.get(stream) === undefined && searches.take()) void confirm(stream);
+    });
+  }
+
   /** New servers one shortly after the other: a large fleet's first lists all at once would set the process's memory for good. */
   function startPolling(): void {
     const fresh = slots.filter((slot) => !timers.has(slot));
@@ -243,6 +257,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     const askedAt = Math.floor(now());
     const round = index.list(slot, askedAt);
     let readers = 0;
+    const isFirst = slot.inventoryAt === undefined;
     const answer = await slot.client.listPaths((report) => {
       if (!report.live) return;
       readers += report.readers;
@@ -260,16 +275,16 @@ export function createDirectory(options: DirectoryOptions): Directory {
         trust(slot, askedAt);
       }
     } else fail(slot, answer.detail);
-    schedule(
-      slot,
-      nextInventoryMs({
-        intervalMs: options.intervalMs,
-        tookMs,
-        ownMs: answer.ok ? answer.value.ownMs + performance.now() - takeOverStarted : 0,
-        servers: slots.length,
-        consecutiveFailures: slot.consecutiveFailures,
-      }),
-    );
+    const nextMs = nextInventoryMs({
+      intervalMs: options.intervalMs,
+      tookMs,
+      ownMs: answer.ok ? answer.value.ownMs + performance.now() - takeOverStarted : 0,
+      servers: slots.length,
+      consecutiveFailures: slot.consecutiveFailures,
+    });
+    // From the second list on the servers take turns, so that a stream that moves is seen by the first of two.
+    const turn = isFirst && answer.ok ? (slots.indexOf(slot) + 1) / slots.length : 1;
+    schedule(slot, nextMs * turn);
   }
 
   /** Asks once which MediaMTX it is; a server that will not say is not asked again until it has failed and recovered. */

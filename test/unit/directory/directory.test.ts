@@ -81,6 +81,26 @@ describe('routes', () => {
     expect(directory.route('nowhere')).toBeUndefined();
   });
 
+  it('follow a publisher that moved as soon as one of two servers is listed', async () => {
+    await ready([{}, {}, { a: 1 }]);
+    // The servers take turns: mtx1 a third of a second after the first lists, then mtx2, then mtx3.
+    await passMs(700);
+    mtx(1).streams = { a: 2 };
+    mtx(3).streams = {};
+    await passMs(350);
+    expect(news()).toContain('route a mtx1');
+    expect(gets()).toEqual([1, 1, 1]);
+  });
+
+  it('of a server that loses all at once are looked for within bounds', async () => {
+    const streams = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`s${n}`, 1]));
+    await ready([{}, {}, streams], { lookup: { deadlineMs: 80, ttlMs: 2000, missTtlMs: 500, perSecond: 100 } });
+    mtx(3).streams = {};
+    await passMs(1000);
+    expect(routes()).toEqual({});
+    expect(gets()).toEqual([10, 10, 10]);
+  });
+
   it('follow the newest publisher, and do not change with an older one', async () => {
     await ready([{ a: 5 }]);
     news();
