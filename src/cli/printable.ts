@@ -2,7 +2,6 @@
  * What a terminal would act upon instead of showing it: C0 and C1 control characters, DEL, and Unicode's invisible and direction-turning
  * characters.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped.
 const unprintable = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]/gu;
 
 /** Text from outside, to be shown on a terminal: what is not printable becomes `\u001b` and the like. Names come from viewers' URLs. */

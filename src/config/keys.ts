@@ -189,7 +189,6 @@ export function filePathKey(description: string) {
 /** User of HTTP basic authentication (RFC 7617: no colon, no control characters). */
 export function usernameKey(description: string) {
   const allowed = 'a text of 1 to 255 characters without a colon (a number needs quotes)';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
   return describe(z.string().regex(/^[^:\u0000-\u001f\u007f]{1,255}$/), {
     type: 'text',
     description,
@@ -201,7 +200,6 @@ export function usernameKey(description: string) {
 /** Never shown: neither in messages nor by `mtxpilot config`. `least` is the least number of characters. */
 export function secretKey(description: string, least = 1) {
   const allowed = `a text of ${least} to 1024 characters in one line (a number needs quotes)`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
   return describe(
     z
       .string()
@@ -222,7 +220,6 @@ export const hiddenSecret = '(hidden)';
 /** The path of a file whose content is a secret. */
 export function secretFileKey(description: string) {
   const allowed = 'the path of a file';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
   return describe(z.string().regex(/^[^\u0000-\u001f\u007f]{1,4096}$/), {
     type: 'file',
     description,
@@ -234,7 +231,6 @@ export function secretFileKey(description: string) {
 /** The path of a folder. */
 export function folderKey(description: string) {
   const allowed = 'the path of a folder';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
   return describe(z.string().regex(/^[^\u0000-\u001f\u007f]{1,4096}$/), {
     type: 'file',
     description,

@@ -66,7 +66,6 @@ export const onlyJson: RequestHandler = (req, res, next) => {
   });
 };
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
 const oneLine = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/;
 const words = (most: number) => z.string().max(most).regex(oneLine);
 

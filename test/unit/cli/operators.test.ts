@@ -448,7 +448,6 @@ describe('colours', () => {
   it('do not change what stands where', async () => {
     const coloured = await overSocket(['servers'], { terminal });
     const plain = await overSocket(['servers']);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken away.
     expect(coloured.out.replace(/\u001b\[\d+m/g, '')).toBe(plain.out);
   });
 });

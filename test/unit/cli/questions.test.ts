@@ -243,7 +243,6 @@ live/b  mtx2    2026-11-21T10:00:00Z  rtmpConn  H264,MPEG-4 Audio       15  2.1 
     expect(shown.out).toContain('a\\u001b[2J');
     expect(shown.out).toContain('\\u009b2J\\u202e');
     const { out } = await run(['streams', '--json']);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is what is tested.
     expect(out).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(JSON.parse(out)).toMatchObject({
       streams: [{ name: `a${clear}`, holders: [{ tracks: ['\u009b2J\u202e'] }] }],

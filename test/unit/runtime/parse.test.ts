@@ -177,7 +177,6 @@ describe('parseServersState', () => {
     fc.assert(
       fc.property(texts, (text) => {
         for (const result of [parseServersState(text), parseInfo(text)]) {
-          // biome-ignore lint/suspicious/noControlCharactersInRegex: that there are none is what is tested.
           if (!result.ok) expect(result.error.message).toMatch(/^[^\u0000-\u001f\u007f-\u009f]{1,300}$/);
         }
       }),
