@@ -274,7 +274,7 @@ describe('at the start of the agent', () => {
       spoe: `${home}:9110`,
       http: `${home}:9111`,
       haproxySocket: '',
-      config: { haproxy: { socket: running.haproxy.socket, config: config.file } },
+      config: { check: { atStart: true }, haproxy: { socket: running.haproxy.socket, config: config.file } },
     });
     closers.push(() => agent.stop());
     const lines = await until('the lines of the check', () => {

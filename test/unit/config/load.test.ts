@@ -49,6 +49,7 @@ describe('without any configuration', () => {
       lookup: { deadline: 80, ttl: 2000, missTtl: 500, budget: 100 },
       peers: { listen: { host: '127.0.0.1', port: 9102 }, siblings: false },
       viewers: { goneAfter: 10_000, addresses: false },
+      check: { atStart: true },
       events: {
         endGrace: 3000,
         unwatchedAfter: 5000,
@@ -97,6 +98,7 @@ describe('values', () => {
     ['peers: {listen: off}', 'peers.listen', null],
     ['viewers: {addresses: true}', 'viewers.addresses', true],
     ['viewers: {addresses: "false"}', 'viewers.addresses', false],
+    ['check: {atStart: false}', 'check.atStart', false],
     ['store: {folder: /var/lib/mtxpilot}', 'store.folder', '/var/lib/mtxpilot'],
     ['lookup: {deadline: 80}', 'lookup.deadline', 80],
     ['lookup: {ttl: 1h}', 'lookup.ttl', 3_600_000],
@@ -183,7 +185,7 @@ describe('mistakes in a file', () => {
     ['lokup: {}', 'F:1: lokup: unknown key, did you mean lookup?'],
     [
       'listen: x',
-      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
+      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
     ],
     ['log: {"a\\u001b[2J": 1}', 'F:1: "a\\u001b[2J": unknown key, in log there are level'],
     ['log: loud', 'F:1: log: "loud" is not allowed, expected a section with the keys level'],
@@ -304,7 +306,7 @@ describe('mistakes in a file', () => {
     ],
     [
       '__proto__: {level: debug}',
-      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
+      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
     ],
     [
       'spoe:\n  listen: 127.0.0.1:9101',
@@ -321,7 +323,7 @@ describe('mistakes in a file', () => {
     ['viewers: {addresses: yes}', 'F:1: viewers.addresses: "yes" is not allowed, expected true or false'],
     [
       '- a',
-      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
+      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
     ],
     ['log: {level: info}\nlog: {level: warn}', 'F:2:1: not valid YAML: Map keys must be unique'],
     ['log:\n\tlevel: info', 'F:2:1: not valid YAML: Tabs are not allowed as indentation'],
@@ -406,12 +408,12 @@ describe('mistakes elsewhere', () => {
     ],
     [
       '__proto__.x',
-      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
+      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
     ],
     ['mediamtx.servers.__proto__.api', '--set: mediamtx.servers: "__proto__" is not the name of a server'],
     [
       '',
-      '--set: "": unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, events, holders, log',
+      '--set: "": unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
     ],
   ])('--set %s', (key, expected) => {
     expect(load(undefined, {}, [flag(key, 'http://x')]).errors).toEqual([expected]);

@@ -93,6 +93,8 @@ peers:
 viewers:
   goneAfter: 10s
   addresses: false
+check:
+  atStart: true
 events:
   endGrace: 3s
   unwatchedAfter: 5s
