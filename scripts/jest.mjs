@@ -1,23 +1,32 @@
 // Runs Jest and keeps its JSON results, from which the last line of a whole run is made.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 
 const results = 'test-results';
 
-/** One run of Jest; `name` is the name of its results. Returns whether it passed. */
-export function jest(name, args, env = {}) {
+/**
+ * One run of Jest; `name` is the name of its results. Resolves with whether it passed.
+ *
+ * @param isShared another run is under way: the report for people waits until the end.
+ */
+export async function jest(name, args, env = {}, isShared = false) {
   mkdirSync(results, { recursive: true });
   const file = `${results}/${name}.json`;
   rmSync(file, { force: true });
-  const { status } = spawnSync(
+  const child = spawn(
     process.execPath,
     ['node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${file}`, ...args],
     {
       // With --json the results go to standard output as well; the report for people is on standard error.
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'ignore', isShared ? 'pipe' : 'inherit'],
       env: { ...process.env, ...env },
     },
   );
+  const report = [];
+  child.stderr?.on('data', (chunk) => report.push(chunk));
+  const [status] = await once(child, 'close');
+  process.stderr.write(Buffer.concat(report));
   return status === 0 && existsSync(file);
 }
 

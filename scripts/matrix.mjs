@@ -50,11 +50,16 @@ ensurePrograms(testPrograms);
 build();
 // What these tests look at is the same behind every HAProxy; they run on the installed one only.
 const anyHaproxy = ['admin', 'cli', 'dashboard', 'dashboard-many', 'demo', 'events', 'delivery', 'shared-store'];
-const others = ['--testPathIgnorePatterns', `/test/e2e/(${anyHaproxy.join('|')})\\.test\\.ts$`];
-const passed = releases.map((release) => {
-  const HAPROXY_BIN = haproxyOf(release);
-  console.error(execFileSync(HAPROXY_BIN, ['-v'], { encoding: 'utf8' }).split('\n')[0]);
-  return jest(`e2e-${release}`, ['--runInBand', ...process.argv.slice(2), 'test/e2e', ...others], { HAPROXY_BIN });
-});
+const others = ['test/e2e', '--testPathIgnorePatterns', `/test/e2e/(${anyHaproxy.join('|')})\\.test\\.ts$`];
+const chosen = process.argv.slice(2);
+const versions = releases.map((release) => ({ release, HAPROXY_BIN: haproxyOf(release) }));
+// Side by side: these tests mostly wait, and each takes addresses of its own.
+const passed = await Promise.all(
+  versions.map(({ release, HAPROXY_BIN }) => {
+    console.error(execFileSync(HAPROXY_BIN, ['-v'], { encoding: 'utf8' }).split('\n')[0]);
+    const args = ['--runInBand', ...(chosen.length > 0 ? chosen : others)];
+    return jest(`e2e-${release}`, args, { HAPROXY_BIN }, versions.length > 1);
+  }),
+);
 console.log(summary().line);
 process.exit(passed.every(Boolean) ? 0 : 1);

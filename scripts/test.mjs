@@ -11,8 +11,8 @@ clearResults();
 // Tests with real programs come one file after another: two of them would share the cores that they measure each other by.
 const passed =
   args.length > 0
-    ? [jest('chosen', ['--runInBand', ...args])]
-    : [jest('unit', ['test/unit', 'test/contract']), jest('e2e', ['--runInBand', 'test/e2e'])];
+    ? [await jest('chosen', ['--runInBand', ...args])]
+    : [await jest('unit', ['test/unit', 'test/contract']), await jest('e2e', ['--runInBand', 'test/e2e'])];
 const { line, ok } = summary();
 console.log(line);
 process.exit(ok && passed.every(Boolean) ? 0 : 1);
