@@ -10,7 +10,7 @@ const options = process.argv.slice(2);
 const chosen = options.filter((option) => !option.startsWith('-'));
 for (const name of chosen) if (!names.includes(name)) fail(`no bench "${name}"; there are: ${names.join(', ')}`);
 ensurePackages();
-ensurePrograms(['haproxy', 'wrk']);
+ensurePrograms(['haproxy', 'wrk', 'chromium']);
 build();
 for (const name of chosen.length > 0 ? chosen : names) {
   const args = [

@@ -185,7 +185,7 @@ export function createMetrics(): Metrics {
   );
   gauge(
     'mtxpilot_server_readers',
-    'Readers of a server, as it counts them: one for all HLS viewers of a stream up to MediaMTX v1.17.',
+    'Readers of a server by RTSP, RTMP, SRT, WebRTC and other ways than HLS, as it counts them.',
     ['server'],
     byServer(({ readers }) => readers),
   );

@@ -116,6 +116,35 @@ export interface StreamRows {
   readonly streams: readonly Stream[];
 }
 
+/** One play of one stream by one player. */
+export interface Viewer {
+  readonly stream: string;
+  readonly session: string;
+  readonly server: string | null;
+  readonly node: string;
+  readonly joined: string;
+  readonly lastSeen: string;
+  readonly watchedSeconds: number;
+  readonly bytes: number | null;
+  readonly certain: boolean;
+}
+
+interface ViewerCount {
+  readonly viewers: number;
+  readonly peak: number;
+}
+
+export interface ViewerList {
+  readonly total: ViewerCount;
+  readonly streams: readonly ViewerCount[];
+  readonly servers: readonly ViewerCount[];
+  readonly nodes: readonly ViewerCount[];
+  /** By other ways than HLS. */
+  readonly readers: Readonly<Record<'rtsp' | 'rtmp' | 'srt' | 'webrtc' | 'other', number>>;
+  readonly viewers: readonly Viewer[];
+  readonly next: string | null;
+}
+
 export interface Happened {
   readonly id: string;
   readonly time: string;

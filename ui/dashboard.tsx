@@ -10,11 +10,13 @@ import { StreamsView } from './streams-view';
 import { useFeed } from './use-feed';
 import { useOperator } from './use-operator';
 import { type Theme, useTheme } from './use-theme';
+import { type ViewersOf, ViewersView } from './viewers-view';
 
 const views: readonly (readonly [path: string, label: string, icon: IconName])[] = [
   ['', 'Overview', 'overview'],
   ['fleet', 'Fleet', 'fleet'],
   ['streams', 'Streams', 'streams'],
+  ['viewers', 'Viewers', 'eye'],
   ['events', 'Events', 'events'],
 ];
 const themes: Readonly<Record<Theme, readonly [IconName, string]>> = {
@@ -109,6 +111,13 @@ function App() {
             onOpen={(stream) => go(stream === undefined ? 'streams' : `streams/${stream}`)}
             onChange={setChange}
           />
+        ) : place.view === 'viewers' ? (
+          <ViewersView
+            now={now}
+            isLive={link === 'live'}
+            of={place.viewersOf}
+            onPick={({ server }) => go(server === undefined ? 'viewers' : `viewers/server/${server}`)}
+          />
         ) : place.view === 'events' ? (
           <EventsView feed={feed} />
         ) : (
@@ -155,6 +164,7 @@ function Loading() {
 interface Place {
   readonly view: string;
   readonly stream: string | undefined;
+  readonly viewersOf: ViewersOf;
 }
 
 /** Where the page is, kept behind the `#` of its address, so that a link leads to the same view. */
@@ -177,7 +187,13 @@ function readPlace(): Place {
   const [view = '', ...rest] = location.hash.replace(/^#\/?/, '').split('/');
   const stream = rest.join('/');
   const known = views.some(([path]) => path === view);
-  return { view: known ? view : '', stream: view === 'streams' && stream !== '' ? stream : undefined };
+  const [kind, ...words] = rest;
+  const name = words.join('/');
+  return {
+    view: known ? view : '',
+    stream: view === 'streams' && stream !== '' ? stream : undefined,
+    viewersOf: name === '' ? {} : kind === 'stream' ? { stream: name } : kind === 'server' ? { server: name } : {},
+  };
 }
 
 const root = document.getElementById('app');

@@ -62,7 +62,11 @@ function ServerCard({ server, now, onChange }: ServerCardProps) {
       <dl class="server-figures">
         <div>
           <dt>Viewers</dt>
-          <dd>{formatCount(server.viewers)}</dd>
+          <dd>
+            <a href={`#/viewers/server/${name}`} title={`Who watches from ${name}`}>
+              {formatCount(server.viewers)}
+            </a>
+          </dd>
         </div>
         <div>
           <dt>Streams</dt>

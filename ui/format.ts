@@ -47,6 +47,14 @@ export function formatBits(bytesPerSecond: number | null | undefined): string {
   return `${(bits / 1e9).toFixed(1)} Gbit/s`;
 }
 
+/** Bytes, by thousands: `820 B`, `12 kB`, `4.2 MB`, `1.3 GB`. */
+export function formatBytes(bytes: number | null | undefined): string {
+  if (bytes === null || bytes === undefined) return unknownText;
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 999_500) return `${Math.round(bytes / 1000)} kB`;
+  return bytes < 999_500_000 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
 /** `1 viewer`, `12 viewers`. */
 export function counted(count: number, thing: string): string {
   return `${formatCount(count)} ${thing}${count === 1 ? '' : 's'}`;

@@ -132,7 +132,8 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
           <dt>Viewers</dt>
           <dd>
             {formatCount(stream?.viewers)}
-            {(stream?.viewersPeak ?? 0) > 0 && <span class="muted"> most {formatCount(stream?.viewersPeak)}</span>}
+            {(stream?.viewersPeak ?? 0) > 0 && <span class="muted"> most {formatCount(stream?.viewersPeak)}</span>}{' '}
+            <a href={`#/viewers/stream/${name}`}>who they are</a>
           </dd>
           <dt>Publisher</dt>
           <dd>
@@ -141,7 +142,9 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
               : `${publisher.sourceType ?? 'unknown'} on ${publisher.server}, ${publisher.tracks.join(' + ')}`}
           </dd>
           <dt>Other readers</dt>
-          <dd>{publisher === undefined ? '–' : counted(publisher.readers, 'reader')} in MediaMTX</dd>
+          <dd>
+            {publisher === undefined ? '–' : `${counted(publisher.readers, 'reader')} by RTSP, WebRTC and the like`}
+          </dd>
           {stream !== undefined && stream.move !== null && (
             <>
               <dt>Moved</dt>

@@ -13,6 +13,7 @@ export const routeShape = z.looseObject({ stream: z.string(), state: z.string(),
 const streamShape = z.looseObject({
   name: z.string(),
   conflict: z.boolean().nullish(),
+  viewers: number,
   holders: z.array(
     z.looseObject({
       server: z.string(),
@@ -67,6 +68,7 @@ export const serversShape = z.looseObject({
       }),
       streams: number,
       readers: number,
+      viewers: number,
       control: controlledShape.nullish(),
     }),
   ),
@@ -79,6 +81,7 @@ export const viewersShape = z.looseObject({
   streams: z.array(countShape),
   servers: z.array(countShape),
   nodes: z.array(countShape.extend({ up: z.boolean().nullish() })),
+  readers: z.record(z.string(), z.number()).nullish(),
   viewers: z.array(
     z.looseObject({
       stream: z.string(),

@@ -60,7 +60,7 @@ const stateColumns: readonly Column[] = [
 ];
 const controlColumns: readonly Column[] = [
   ['WANTED', ({ control }) => coloured(control?.wanted)],
-  ['VIEWERS', ({ control }) => control?.viewersLeft],
+  ['LEFT', ({ control }) => control?.viewersLeft],
   ['ONLY HERE', ({ control }) => control?.onlyHereCount],
   [
     'STOP',
@@ -73,6 +73,7 @@ const loadColumns: readonly Column[] = [
   ['VERSION', ({ api }) => api.version],
   ['LIST AGE', ({ api }) => formatAge(api.inventoryAgeMs)],
   ['STREAMS', ({ streams }) => streams],
+  ['VIEWERS', ({ viewers }) => viewers],
   ['READERS', ({ readers }) => readers],
   ['NOTE', ({ api, control }) => api.lastError ?? intentNote(control)],
 ];

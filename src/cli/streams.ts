@@ -61,13 +61,14 @@ async function collect({ agent, match, limit }: StreamsOptions): Promise<Answer<
 
 function describe({ streams: found, total }: Streams, paint: Paint): string {
   if (found.length === 0) return 'no stream is live\n';
-  const rows = found.flatMap(({ name, conflict, holders }) =>
+  const rows = found.flatMap(({ name, conflict, viewers, holders }) =>
     holders.map(({ server, publisherSince, sourceType, tracks, readers, evidence }, index) => [
       index === 0 ? name : ' ',
       server,
       publisherSince,
       sourceType,
       (tracks ?? []).join(','),
+      index === 0 ? viewers : ' ',
       readers,
       formatAge(evidence?.ageMs),
       {
@@ -79,7 +80,7 @@ function describe({ streams: found, total }: Streams, paint: Paint): string {
     ]),
   );
   const table = formatTable(
-    ['STREAM', 'SERVER', 'PUBLISHER SINCE', 'SOURCE', 'TRACKS', 'READERS', 'AGE', 'NOTE'],
+    ['STREAM', 'SERVER', 'PUBLISHER SINCE', 'SOURCE', 'TRACKS', 'VIEWERS', 'READERS', 'AGE', 'NOTE'],
     rows,
     paint,
   );

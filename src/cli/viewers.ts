@@ -66,11 +66,17 @@ async function collect({ agent, stream, server, limit }: ViewersOptions): Promis
   }
 }
 
-function describe({ total, streams, servers, nodes, viewers: found, next }: Viewers, paint: Paint): string {
+function describe({ total, streams, servers, nodes, readers, viewers: found, next }: Viewers, paint: Paint): string {
   if (nodes.length === 0) return 'no viewers are known: no HAProxy has told who is there\n';
   const parts = [
     formatTable(countHead('SERVER'), [...servers.map(countRow), countRow({ ...total, name: 'all' })], paint),
   ];
+  const others = Object.entries(readers ?? {}).filter(([, count]) => count > 0);
+  if (others.length > 0) {
+    parts.push(
+      `readers by other ways: ${others.map(([way, count]) => `${count} ${wayNames[way] ?? way}`).join(', ')}\n`,
+    );
+  }
   const away = nodes.filter(({ up }) => up === false).map(({ name }) => name);
   if (away.length > 0) parts.push(`${paint('yellow', `not heard now: ${away.join(', ')}`)}\n`);
   if (streams.length > 0)
@@ -79,6 +85,8 @@ function describe({ total, streams, servers, nodes, viewers: found, next }: View
   const more = typeof next === 'string' ? `${found.length} viewers are listed of more, --limit shows them\n` : '';
   return parts.join('\n') + more;
 }
+
+const wayNames: Readonly<Record<string, string>> = { rtsp: 'RTSP', rtmp: 'RTMP', srt: 'SRT', webrtc: 'WebRTC' };
 
 const countHead = (of: string): readonly string[] => [of, 'VIEWERS', 'PEAK', 'PEAK AT'];
 

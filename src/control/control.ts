@@ -163,7 +163,7 @@ export function createControl(options: ControlOptions): Control {
   function thinkOfWeights(nowMs: number): void {
     const look = survey.latest();
     if (look === undefined || (loadMemory !== undefined && nowMs - loadMemory.atMs < weightsEveryMs)) return;
-    const readers = new Map(directory.servers().map((server) => [server.name, server.readers]));
+    const readers = new Map(directory.servers().map((server) => [server.name, server.readers + server.hlsSessions]));
     const configured = new Map(
       heard()
         .flatMap((node) => node.states() ?? [])

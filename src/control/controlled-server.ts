@@ -22,7 +22,9 @@ export interface ControlledServerFacts {
   readonly wish: Wish | undefined;
   readonly intent: Intent | undefined;
   /** The directory's word; undefined for a server whose Control API has no address. */
-  readonly directory: (Pick<ServerView, 'readers'> & { readonly api: Pick<ServerView['api'], 'health'> }) | undefined;
+  readonly directory:
+    | (Pick<ServerView, 'readers' | 'hlsSessions'> & { readonly api: Pick<ServerView['api'], 'health'> })
+    | undefined;
   readonly survey: { readonly server: ServerSurvey | undefined; readonly ageMs: number } | undefined;
 }
 
@@ -65,15 +67,16 @@ function nodeView({ node, state, viewers }: NodeServer): NodeServerView {
   };
 }
 
+/** HLS viewers, by whoever counts more of them: HAProxy, or the server, which has its own besides. And readers by other ways. */
 function mostViewers(
   nodes: readonly NodeServerView[],
   directory: ControlledServerFacts['directory'],
 ): number | undefined {
   const isCounted = nodes.length > 0 && nodes.every(({ viewers }) => viewers !== undefined);
   const sessions = isCounted ? nodes.reduce((sum, { viewers }) => sum + (viewers ?? 0), 0) : undefined;
-  const readers = directory?.api.health === 'ok' ? directory.readers : undefined;
-  if (sessions === undefined) return readers;
-  return Math.max(sessions, readers ?? 0);
+  const { readers, hlsSessions } = directory?.api.health === 'ok' ? directory : { readers: undefined, hlsSessions: 0 };
+  if (sessions === undefined) return readers === undefined ? undefined : readers + hlsSessions;
+  return Math.max(sessions, hlsSessions) + (readers ?? 0);
 }
 
 function becauseOfHand(byHand: readonly NodeServer[], count: number): string {

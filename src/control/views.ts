@@ -45,7 +45,7 @@ export interface ControlledServer {
   readonly wanted: IntentKind | 'external';
   readonly because: string;
   readonly api: ApiHealth;
-  /** Viewers left: the greater of HAProxy's sessions and of what MediaMTX counts as readers; undefined while neither is known. */
+  /** Viewers left: the greater of HAProxy's sessions and MediaMTX's HLS sessions, and readers by other ways; undefined while neither is known. */
   readonly viewersLeft: number | undefined;
   readonly readers: number;
   /** Streams that are live there and nowhere else. At most 100 are listed; `onlyHereCount` is exact. */

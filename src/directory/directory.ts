@@ -1,5 +1,12 @@
 import type { Logger } from '../log';
-import { createMediamtxClient, isStreamName, type MediamtxClient, type MediamtxClientOptions } from '../mediamtx';
+import {
+  createMediamtxClient,
+  isStreamName,
+  type MediamtxClient,
+  type MediamtxClientOptions,
+  noReaders,
+  type ReaderCounts,
+} from '../mediamtx';
 import { createConfirmations } from './confirmations';
 import { createHolderPolicy, type HolderPolicy, type HolderRule } from './holder-policy';
 import { nextInventoryMs } from './inventory-schedule';
@@ -256,11 +263,11 @@ export function createDirectory(options: DirectoryOptions): Directory {
     // Whole milliseconds, and never later than it was.
     const askedAt = Math.floor(now());
     const round = index.list(slot, askedAt);
-    let readers = 0;
+    const readers = { ...noReaders };
     const isFirst = slot.inventoryAt === undefined;
     const answer = await slot.client.listPaths((report) => {
       if (!report.live) return;
-      readers += report.readers;
+      addReaders(readers, report.readers);
       round.note(report);
     });
     polling.delete(slot);
@@ -320,7 +327,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
   function forget(slot: ServerSlot): void {
     if (slot.index.held > 0) log.warn({ server: slot.name, streams: slot.index.held }, 'last good list given up');
     slot.inventoryAt = undefined;
-    slot.readers = 0;
+    slot.readers = noReaders;
     index.clear(slot);
   }
 
@@ -356,7 +363,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
       publisherSince: report.publisherSinceMs > 0 ? new Date(report.publisherSinceMs).toISOString() : undefined,
       sourceType: report.sourceType,
       tracks: report.tracks,
-      readers: report.readers,
+      ...readersView(report.readers),
       bytesReceived: report.bytesReceived,
       bytesSent: report.bytesSent,
       evidence: {
@@ -400,7 +407,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
         era: slot.info?.era,
       },
       streams: slot.index.held,
-      readers: slot.readers,
+      ...readersView(slot.readers),
+      hlsSessions: slot.readers.hls,
     };
   }
 
@@ -529,4 +537,15 @@ function isConflict(entry: StreamEntry): boolean {
 function subscribe<T>(listeners: Set<T>, listener: T): () => void {
   listeners.add(listener);
   return () => void listeners.delete(listener);
+}
+
+function addReaders(sums: Record<keyof ReaderCounts, number>, more: ReaderCounts): void {
+  // Most streams have none.
+  if (more === noReaders) return;
+  for (const protocol of Object.keys(more) as (keyof ReaderCounts)[]) sums[protocol] += more[protocol];
+}
+
+function readersView(counts: ReaderCounts): Pick<HolderView, 'readers' | 'readersByProtocol'> {
+  const { rtsp, rtmp, srt, webrtc, other } = counts;
+  return { readers: rtsp + rtmp + srt + webrtc + other, readersByProtocol: { rtsp, rtmp, srt, webrtc, other } };
 }

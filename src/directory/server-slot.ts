@@ -1,4 +1,12 @@
-import type { ApiCall, ApiOutcome, MediamtxClient, PathReport, ServerInfo } from '../mediamtx';
+import {
+  type ApiCall,
+  type ApiOutcome,
+  type MediamtxClient,
+  noReaders,
+  type PathReport,
+  type ReaderCounts,
+  type ServerInfo,
+} from '../mediamtx';
 import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
 import type { HolderPolicy } from './holder-policy';
 import { hashText } from './rendezvous';
@@ -21,7 +29,8 @@ export interface ServerSlot {
   fleet: FleetServer;
   /** HAProxy can send a viewer there: not DOWN and not in maintenance. */
   usable: boolean;
-  readers: number;
+  /** Of all its streams. */
+  readers: ReaderCounts;
   health: ApiHealth;
   consecutiveFailures: number;
   lastError: string | undefined;
@@ -96,7 +105,7 @@ export function createServerSlot(fleet: FleetServer, client: MediamtxClient, cal
     client,
     fleet,
     usable: isUsable(fleet),
-    readers: 0,
+    readers: noReaders,
     health: 'unknown',
     consecutiveFailures: 0,
     lastError: undefined,

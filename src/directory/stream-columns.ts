@@ -1,3 +1,4 @@
+import { noReaders, type ReaderCounts } from '../mediamtx';
 import { createNameTable } from './name-table';
 import type { KeptReport } from './server-slot';
 
@@ -22,12 +23,12 @@ export interface StreamColumns {
   /** Monotonic ms at which this publisher was first seen there. */
   seenAt: Float64Array;
   publisherSinceMs: Float64Array;
-  readers: Uint32Array;
   bytesReceived: Float64Array;
   bytesSent: Float64Array;
   // Few different values, one copy of each (see path-report.ts): references are small.
   readonly sourceTypes: (string | undefined)[];
   readonly tracks: (readonly string[])[];
+  readonly readers: ReaderCounts[];
 }
 
 const firstCapacity = 1024;
@@ -60,11 +61,11 @@ export function createStreamTable(): StreamTable {
     question: new Float64Array(firstCapacity),
     seenAt: new Float64Array(firstCapacity),
     publisherSinceMs: new Float64Array(firstCapacity),
-    readers: new Uint32Array(firstCapacity),
     bytesReceived: new Float64Array(firstCapacity),
     bytesSent: new Float64Array(firstCapacity),
     sourceTypes: [],
     tracks: [],
+    readers: [],
   };
   const free: number[] = [];
   const byName = createNameTable(columns.names);
@@ -78,7 +79,6 @@ export function createStreamTable(): StreamTable {
     columns.question = widened(columns.question, new Float64Array(capacity));
     columns.seenAt = widened(columns.seenAt, new Float64Array(capacity));
     columns.publisherSinceMs = widened(columns.publisherSinceMs, new Float64Array(capacity));
-    columns.readers = widened(columns.readers, new Uint32Array(capacity));
     columns.bytesReceived = widened(columns.bytesReceived, new Float64Array(capacity));
     columns.bytesSent = widened(columns.bytesSent, new Float64Array(capacity));
   }
@@ -104,17 +104,17 @@ export function createStreamTable(): StreamTable {
     },
     write(row, report) {
       columns.publisherSinceMs[row] = report.publisherSinceMs;
-      columns.readers[row] = report.readers;
       columns.bytesReceived[row] = report.bytesReceived;
       columns.bytesSent[row] = report.bytesSent;
       // Only when it differs: a write to the heap costs the garbage collector's notes.
       if (columns.sourceTypes[row] !== report.sourceType) columns.sourceTypes[row] = report.sourceType;
       if (columns.tracks[row] !== report.tracks) columns.tracks[row] = report.tracks;
+      if (columns.readers[row] !== report.readers) columns.readers[row] = report.readers;
     },
     read: (row) => ({
       publisherSinceMs: columns.publisherSinceMs[row] ?? 0,
       sourceType: columns.sourceTypes[row],
-      readers: columns.readers[row] ?? 0,
+      readers: columns.readers[row] ?? noReaders,
       tracks: columns.tracks[row] ?? [],
       bytesReceived: columns.bytesReceived[row] ?? 0,
       bytesSent: columns.bytesSent[row] ?? 0,

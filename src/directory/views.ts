@@ -24,6 +24,9 @@ export interface FleetServer {
  */
 export type ApiHealth = 'unknown' | 'ok' | 'failing' | 'suspect';
 
+/** Readers that MediaMTX serves without HAProxy. */
+export type ReadersByProtocol = Readonly<Record<'rtsp' | 'rtmp' | 'srt' | 'webrtc' | 'other', number>>;
+
 /** One server that has a stream live, and how we know. */
 export interface HolderView {
   readonly server: string;
@@ -31,7 +34,9 @@ export interface HolderView {
   readonly publisherSince: string | undefined;
   readonly sourceType: string | undefined;
   readonly tracks: readonly string[];
+  /** Readers by other ways than HLS, and by which. */
   readonly readers: number;
+  readonly readersByProtocol: ReadersByProtocol;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly evidence: {
@@ -71,7 +76,11 @@ export interface ServerView {
     readonly era: 'pre-session' | 'session' | undefined;
   };
   readonly streams: number;
+  /** Readers by other ways than HLS, and by which. */
   readonly readers: number;
+  readonly readersByProtocol: ReadersByProtocol;
+  /** HLS viewers as the server counts them, since MediaMTX v1.18: most came through HAProxy and are among its viewers. */
+  readonly hlsSessions: number;
 }
 
 /** One sentence of evidence for the `why` of a decision. */

@@ -177,7 +177,7 @@ export function createApp(options: AppOptions): Express {
       const page = parseViewerPage(queryOf(req.url));
       if ('parameter' in page) respondBadParameter(res, page);
       else if (viewers === undefined) respondProblem(res, 'NotAvailable', { detail: 'It watches no viewers.' });
-      else respondJson(res, 200, pageOfViewers(viewers, page));
+      else respondJson(res, 200, pageOfViewers(viewers, directory, page));
     },
   });
 

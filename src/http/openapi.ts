@@ -54,6 +54,11 @@ const viewersOrNull = {
   description: 'By HLS, through HAProxy; null while no HAProxy has told who is there.',
 };
 
+const readersByProtocol = record(
+  { rtsp: count, rtmp: count, srt: count, webrtc: count, other: count },
+  'Readers that MediaMTX serves without HAProxy, by how they read.',
+);
+
 const schemas: Json = {
   DecisionState: {
     enum: decisionStates,
@@ -68,7 +73,8 @@ const schemas: Json = {
       publisherSince: { ...textOrNull, description: 'RFC 3339, as MediaMTX gave it.' },
       sourceType: textOrNull,
       tracks: list(text),
-      readers: count,
+      readers: { ...count, description: 'By other ways than HLS.' },
+      readersByProtocol,
       bytesReceived: count,
       bytesSent: count,
       evidence: record({
@@ -125,7 +131,8 @@ const schemas: Json = {
       api: { enum: ['unknown', 'ok', 'failing', 'suspect'] },
       viewersLeft: {
         ...countOrNull,
-        description: "The greater of HAProxy's sessions and MediaMTX's readers; null while neither is known.",
+        description:
+          "The greater of HAProxy's sessions and MediaMTX's HLS sessions, and readers by other ways; null while neither is known.",
       },
       readers: count,
       onlyHere: { ...list(text), maxItems: 100, description: 'Streams that are live there and nowhere else.' },
@@ -172,6 +179,7 @@ const schemas: Json = {
       ...list(record({ name: text, ...counted, up: { ...flag, description: 'Whether it is heard now.' } })),
       description: 'By HAProxy.',
     },
+    readers: readersByProtocol,
     viewers: {
       ...list(reference('Viewer')),
       maxItems: pageLimit.max,
@@ -246,7 +254,13 @@ const schemas: Json = {
       era: { enum: ['pre-session', 'session', null] },
     }),
     streams: count,
-    readers: count,
+    readers: { ...count, description: 'By other ways than HLS.' },
+    readersByProtocol,
+    hlsSessions: {
+      ...count,
+      description:
+        'HLS viewers as MediaMTX v1.18 and newer counts them; those who came through HAProxy are among `viewers`.',
+    },
     viewers: viewersOrNull,
     control: {
       anyOf: [reference('ControlledServer'), { type: 'null' }],
@@ -478,8 +492,8 @@ const paths: Json = {
     operationId: 'viewers',
     summary: 'Who is watching what',
     description:
-      'Viewers by HLS, as the stick tables of all HAProxys tell. Readers by RTSP, RTMP, SRT and WebRTC go to MediaMTX itself: they are the ' +
-      '`readers` of streams and servers.',
+      'Viewers by HLS, as the stick tables of all HAProxys tell. Readers by RTSP, RTMP, SRT and WebRTC go to MediaMTX itself and are told ' +
+      'apart, by its own lists: `readers` counts those of what was asked for.',
     parameters: [
       query('stream', 'Only viewers of this stream.'),
       query('server', 'Only viewers that are bound to this server.'),

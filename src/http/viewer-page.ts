@@ -1,4 +1,5 @@
 import type { ParsedUrlQuery } from 'node:querystring';
+import type { Directory, ReadersByProtocol } from '../directory';
 import type { Count, Viewer, Viewers } from '../viewers';
 import { type BadParameter, pageLimit } from './parameters';
 
@@ -40,8 +41,12 @@ export function parseViewerPage(query: ParsedUrlQuery): ViewerSelection | BadPar
   };
 }
 
-/** One page of the viewers, with the counts of what was asked for. */
-export function pageOfViewers(source: ViewerSource, { stream, server, limit, cursor }: ViewerSelection) {
+/** One page of the viewers, with the counts of what was asked for, and apart from them who reads it by other ways than HLS. */
+export function pageOfViewers(
+  source: ViewerSource,
+  directory: Pick<Directory, 'servers' | 'stream'>,
+  { stream, server, limit, cursor }: ViewerSelection,
+) {
   const { viewers, next } = source.list({ stream, server, limit, cursor });
   const counted = (count: Count | undefined): Count[] => (count === undefined ? [] : [count]);
   const streams =
@@ -52,9 +57,27 @@ export function pageOfViewers(source: ViewerSource, { stream, server, limit, cur
     streams: streams.map((count) => ({ name: count.name, ...countView(count) })),
     servers: servers.map((count) => ({ name: count.name, ...countView(count) })),
     nodes: source.nodes().map((node) => ({ name: node.name, ...countView(node), up: node.isUp })),
+    readers: readersOf(directory, stream, server),
     viewers: viewers.map(viewerView),
     next: next === undefined ? undefined : String(next),
   };
+}
+
+function readersOf(
+  directory: Pick<Directory, 'servers' | 'stream'>,
+  stream: string | undefined,
+  server: string | undefined,
+): ReadersByProtocol {
+  const read =
+    stream === undefined
+      ? directory.servers().map((one) => ({ server: one.name, by: one.readersByProtocol }))
+      : (directory.stream(stream)?.holders ?? []).map((one) => ({ server: one.server, by: one.readersByProtocol }));
+  const sum = { rtsp: 0, rtmp: 0, srt: 0, webrtc: 0, other: 0 };
+  for (const { server: name, by } of read) {
+    if (server !== undefined && name !== server) continue;
+    for (const protocol of Object.keys(sum) as (keyof ReadersByProtocol)[]) sum[protocol] += by[protocol];
+  }
+  return sum;
 }
 
 /** How many watch something; undefined while no HAProxy has told who is there. */

@@ -6,5 +6,5 @@ export {
   type MediamtxClientOptions,
   type ServerInfo,
 } from './client';
-export type { PathReport } from './path-report';
+export { noReaders, type PathReport, type ReaderCounts } from './path-report';
 export { isStreamName, maxStreamNameLength } from './stream-name';

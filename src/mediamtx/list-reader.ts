@@ -14,18 +14,21 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
+const letterT = 0x74;
 // {"items":[{"readers":[{ … }]}]}: an item is an object inside the list inside the answer; what is two levels deeper is not looked at.
 const listDepth = 2;
 const itemDepth = 3;
 const cutDepth = 5;
+/** Enough for a brace, a key `type` and its value, with white space between them. */
+const headBytes = 64;
 
 /**
  * Reads `{"pageCount":1,"items":[{…},{…}]}` as it arrives, item by item. A list of 1,000 paths is some 600 KB: parsed as one text it
  * costs several times that in memory, every second, for every server. Here an item is cut out by its braces, given to JSON.parse alone
  * and handed on at once; what is left, with a 0 for each item, is parsed at the end and shows whether the whole was sound.
  *
- * In an item, objects and lists inside others (each reader, each track's properties) are 0 too: nobody asks for more than their number,
- * and a stream with ten thousand readers would cost more than the rest of the list.
+ * In an item, objects and lists inside others (each reader, each track's properties) are their `type` where they begin with one (a word of
+ * letters), else 0: nobody asks for more, and a stream with ten thousand readers would cost more than the rest of the list.
  */
 export function createListReader(onItem: (item: unknown) => void, maxItemBytes: number): ListReader {
   let frame = '';
@@ -33,6 +36,8 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
   let itemText = '';
   let carried: Buffer[] = [];
   let carriedBytes = 0;
+  /** The beginning of what is being left out, if an earlier chunk had it. */
+  let cutHead = '';
   let depth = 0;
   let isInString = false;
   let isEscaped = false;
@@ -75,6 +80,15 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
     onItem(JSON.parse(text));
   }
 
+  function headOf(chunk: Buffer, cutFrom: number, to: number): string {
+    return cutHead + chunk.toString('latin1', cutFrom, Math.min(to, cutFrom + headBytes - cutHead.length));
+  }
+
+  /** Seen at its third byte, where it begins in this chunk: most of what is left out is no reader. */
+  function isWithoutType(chunk: Buffer, cutFrom: number): boolean {
+    return cutHead === '' && chunk[cutFrom + 1] === quote && chunk[cutFrom + 2] !== letterT;
+  }
+
   return {
     push(chunk) {
       const { length } = chunk;
@@ -86,6 +100,8 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
       isEscaped = false;
       // Where the part of this chunk begins that is not taken yet: inside an item, or around the items.
       let from = 0;
+      // Where that begins which is left out.
+      let cutFrom = 0;
       while (i < length) {
         if (inString) {
           let byte: number | undefined;
@@ -108,7 +124,10 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
             addToFrame(chunk, from, i);
             from = i;
             isInItem = true;
-          } else if (level === cutDepth && isInItem) addToItem(chunk, from, i);
+          } else if (level === cutDepth && isInItem) {
+            addToItem(chunk, from, i);
+            cutFrom = i;
+          }
         } else if (byte === closeBrace || byte === closeBracket) {
           if (level === itemDepth && isInItem) {
             addToItem(chunk, from, i + 1);
@@ -116,7 +135,8 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
             from = i + 1;
             isInItem = false;
           } else if (level === cutDepth && isInItem) {
-            itemText += '0';
+            itemText += isWithoutType(chunk, cutFrom) ? '0' : typeIn(headOf(chunk, cutFrom, i));
+            cutHead = '';
             from = i + 1;
           }
           level--;
@@ -127,6 +147,7 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
       isInString = inString;
       if (!isInItem) addToFrame(chunk, from, length);
       else if (level < cutDepth) carry(chunk, from, length);
+      else cutHead = headOf(chunk, cutFrom, length);
     },
     end() {
       const answer: unknown = JSON.parse(frame);
@@ -136,4 +157,10 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
       return 'pageCount' in answer && typeof answer.pageCount === 'number' ? answer.pageCount : 1;
     },
   };
+}
+
+/** As JSON: the value of the key `type` at the beginning of an object, or 0. */
+function typeIn(head: string): string {
+  const [, type] = /^\{\s*"type"\s*:\s*("[A-Za-z]{1,32}")/.exec(head) ?? [];
+  return type ?? '0';
 }

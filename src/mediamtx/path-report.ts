@@ -1,5 +1,8 @@
 import { isStreamName } from './stream-name';
 
+/** Readers of a path by protocol. `hls` are viewers, of which most come through HAProxy; MediaMTX counts them since v1.18. */
+export type ReaderCounts = Readonly<Record<'rtsp' | 'rtmp' | 'srt' | 'webrtc' | 'other' | 'hls', number>>;
+
 /** What one server says of one of its paths, the same for every MediaMTX era. */
 export interface PathReport {
   readonly name: string;
@@ -9,7 +12,7 @@ export interface PathReport {
   readonly publisherSinceMs: number;
   /** MediaMTX's word, e.g. `rtspSession`; undefined without a source. */
   readonly sourceType: string | undefined;
-  readonly readers: number;
+  readonly readers: ReaderCounts;
   /** Codec names as MediaMTX writes them, e.g. `H264`. */
   readonly tracks: readonly string[];
   readonly bytesReceived: number;
@@ -32,7 +35,7 @@ export function readPathReport(item: unknown): PathReport | undefined {
     live: item['ready'] === true && item['online'] !== false,
     publisherSinceMs: timeMs(item['onlineTime']) || timeMs(item['readyTime']),
     sourceType: isRecord(source) && typeof source['type'] === 'string' ? interned(source['type']) : undefined,
-    readers: Array.isArray(item['readers']) ? item['readers'].length : 0,
+    readers: countReaders(item['readers']),
     tracks: trackNames(item['tracks']),
     bytesReceived: count(item['inboundBytes'] ?? item['bytesReceived']),
     bytesSent: count(item['outboundBytes'] ?? item['bytesSent']),
@@ -54,7 +57,7 @@ function count(value: unknown): number {
   return typeof value === 'number' && value >= 0 && Number.isFinite(value) ? value : 0;
 }
 
-// A fleet repeats a handful of track lists and source types 100,000 times: keep one copy of each.
+// A fleet repeats a handful of track lists, source types and counts of readers 100,000 times: keep one copy of each.
 const maxInterned = 1_000;
 const texts = new Map<string, string>();
 const trackLists = new Map<string, readonly string[]>();
@@ -65,6 +68,44 @@ function interned(text: string): string {
   if (known !== undefined) return known;
   if (texts.size < maxInterned) texts.set(text, text);
   return text;
+}
+
+/** By MediaMTX's word (APIPathReaderType); what is new there is `other`. */
+const protocolOf: Readonly<Record<string, keyof ReaderCounts | 'nobody'>> = {
+  rtspSession: 'rtsp',
+  rtspsSession: 'rtsp',
+  rtspConn: 'rtsp',
+  rtspsConn: 'rtsp',
+  rtmpConn: 'rtmp',
+  rtmpsConn: 'rtmp',
+  srtConn: 'srt',
+  webRTCSession: 'webrtc',
+  hlsSession: 'hls',
+  // The server itself: to v1.17 one for all HLS viewers of a stream, which may go on without any; its own camera.
+  hlsMuxer: 'nobody',
+  rpiCameraSecondary: 'nobody',
+};
+export const noReaders: ReaderCounts = Object.freeze({ rtsp: 0, rtmp: 0, srt: 0, webrtc: 0, other: 0, hls: 0 });
+const readerCounts = new Map<string, ReaderCounts>();
+
+/** A reader is an object with a `type`, or that type alone (see list-reader.ts). */
+function countReaders(value: unknown): ReaderCounts {
+  if (!Array.isArray(value) || value.length === 0) return noReaders;
+  const { nobody, ...counts } = value.reduce<Record<keyof ReaderCounts | 'nobody', number>>(
+    (sums, reader: unknown) => {
+      const type = isRecord(reader) ? reader['type'] : reader;
+      const protocol = typeof type === 'string' && Object.hasOwn(protocolOf, type) ? protocolOf[type] : undefined;
+      sums[protocol ?? 'other']++;
+      return sums;
+    },
+    { ...noReaders, nobody: 0 },
+  );
+  if (nobody === value.length) return noReaders;
+  const key = Object.values(counts).join();
+  const known = readerCounts.get(key);
+  if (known !== undefined) return known;
+  if (readerCounts.size < maxInterned) readerCounts.set(key, counts);
+  return counts;
 }
 
 function trackNames(value: unknown): readonly string[] {

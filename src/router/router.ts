@@ -118,11 +118,15 @@ function ruleOnEntry(entry: StreamEntry, chosen: ServerSlot, session: string): R
 function spread(slots: readonly ServerSlot[], session: string): Ruling {
   const ready = slots.filter((slot) => slot.fleet.administrative === 'ready');
   const candidates = ready.length > 0 ? ready : slots;
-  const total = candidates.reduce((sum, { readers }) => sum + readers, 0);
+  const total = candidates.reduce((sum, { readers }) => sum + allReaders(readers), 0);
   const slot = pickByRendezvous(hashText(session), candidates, ({ readers }) =>
-    spreadWeight(readers, total, candidates.length),
+    spreadWeight(allReaders(readers), total, candidates.length),
   );
   return { rule: 'spread-by-session', slot };
+}
+
+function allReaders(readers: ServerSlot['readers']): number {
+  return Object.values(readers).reduce((sum, count) => sum + count, 0);
 }
 
 /** 1 for a server with an average share of the readers, towards 2 for an idle one, never below 1/4. */

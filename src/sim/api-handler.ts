@@ -5,7 +5,7 @@ import { CHALLENGE, checkCredentials, type SimCredentials } from './credentials'
 import { type GlobalConfigOptions, globalConfig } from './global-config';
 import { mediaLibrary } from './media-library';
 import { allSessions, attachedMs, closeSession, type Muxer, type Session } from './muxer';
-import type { PathTable, SimPath } from './path-table';
+import type { PathTable, SimPath, SimReader } from './path-table';
 import { decodePath, parseQuery, queryValue, requestTarget } from './query';
 import { type Exchange, goJson, type ReplyStyle, reply, replyError, replyJson, replyNotFound } from './reply';
 import type { SimEndpoint, Traffic } from './traffic';
@@ -34,13 +34,13 @@ interface CachedItem {
 }
 
 function readersJson(context: ApiContext, path: SimPath): string {
-  if (!path.muxer) return '[]';
-  if (!context.style.features.sessions) return '[{"type":"hlsMuxer","id":""}]';
-  const ids = allSessions(path.muxer).map(({ id }) => id);
-  return `[${ids
-    .sort()
-    .map((id) => `{"type":"hlsSession","id":"${id}"}`)
-    .join(',')}]`;
+  const readers: SimReader[] = [...path.readers];
+  if (path.muxer && !context.style.features.sessions) readers.push({ type: 'hlsMuxer', id: '' });
+  else if (path.muxer) {
+    const ids = allSessions(path.muxer).map(({ id }) => id);
+    readers.push(...ids.sort().map((id) => ({ type: 'hlsSession', id })));
+  }
+  return `[${readers.map(({ type, id }) => `{"type":"${type}","id":"${id}"}`).join(',')}]`;
 }
 
 function itemHead(context: ApiContext, path: SimPath): string {

@@ -32,6 +32,9 @@ export interface SimSource {
   readonly id: string;
 }
 
+/** Who reads by another way than HLS: one of MediaMTX's reader types, e.g. `rtspSession`, `rtmpConn`, `srtConn`, `webRTCSession`. */
+export type SimReader = SimSource;
+
 /** One stream that the server knows. */
 export interface SimPath {
   readonly name: string;
@@ -42,6 +45,8 @@ export interface SimPath {
   /** Set while the publisher, or the on-demand source, is connected. */
   onlineSinceMs: number | undefined;
   muxer: Muxer | undefined;
+  /** Who reads it by other ways than HLS. */
+  readonly readers: Set<SimReader>;
   /** Readers that wait for the on-demand source. */
   readonly waiting: Set<(isRunning: boolean) => void>;
   startTimer: NodeJS.Timeout | undefined;
@@ -133,6 +138,7 @@ export function createPathTable(options: PathTableOptions): PathTable {
       availableSinceMs: undefined,
       onlineSinceMs: undefined,
       muxer: undefined,
+      readers: new Set(),
       waiting: new Set(),
       startTimer: undefined,
       idleSinceMs: 0,
@@ -172,6 +178,7 @@ export function createPathTable(options: PathTableOptions): PathTable {
     path.revision++;
     if (path.config.alwaysAvailable) return;
     path.availableSinceMs = undefined;
+    path.readers.clear();
     dropMuxer(path);
   }
 

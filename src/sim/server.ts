@@ -98,6 +98,12 @@ export interface SimServer {
   publish(stream: string, options?: PublishOptions): SimPublisher;
   /** The publisher leaves: sessions die, the next one starts anew. Tells whether there was one. */
   unpublish(stream: string): boolean;
+  /**
+   * Somebody reads a live stream by another way than HLS. Throws an Error when it is not live, or the server is not running.
+   * @param type MediaMTX's reader type, e.g. `rtspSession`.
+   * @returns how to stop; a stream that ends stops its readers.
+   */
+  read(stream: string, type: string): () => void;
   /** Names of the streams that can be read, sorted. */
   streams(): string[];
   /** Sessions that are alive. Always empty before v1.18.0. */
@@ -255,6 +261,16 @@ export async function createSimServer(options: SimServerOptions): Promise<SimSer
       };
     },
     unpublish: (stream) => running().paths.unpublish(stream),
+    read(stream, type) {
+      const path = running().paths.get(stream);
+      if (path?.availableSinceMs === undefined) throw new Error(`nobody publishes '${stream}' on '${name}'`);
+      const reader = makeSource(type);
+      path.readers.add(reader);
+      path.revision++;
+      return () => {
+        if (path.readers.delete(reader)) path.revision++;
+      };
+    },
     streams: () =>
       (life?.paths.sorted() ?? []).filter((path) => path.availableSinceMs !== undefined).map((path) => path.name),
     sessions: () =>

@@ -41,6 +41,41 @@ describe(`HAProxy ${haproxyVersion}: the agent counts viewers`, () => {
     await until('all to be gone', async () => (await lab.agent.metric('mtxpilot_viewer_leaves_total')) === 12, 100);
   });
 
+  it.each(['pre-session', 'session'] as const)(
+    'with readers by other ways told apart, and HLS counted once (%s servers)',
+    async (profile) => {
+      lab = await startLab({ sim: { profile }, agentConfig: { directory: { interval: '100ms' } } });
+      await publish();
+      const stops = ['rtspSession', 'rtspSession', 'rtmpConn', 'srtConn', 'webRTCSession'].map((type) =>
+        lab.fleet.server('mtx2').read('live/a', type),
+      );
+      await watch(3);
+      const seen = async () => {
+        const { total, readers } = (await lab.agent.get('/v1/viewers?stream=live/a')).body as {
+          total: { viewers: number };
+          readers: Record<string, number>;
+        };
+        return { viewers: total.viewers, readers };
+      };
+      const expected = (rtsp: number) => ({ viewers: 3, readers: { rtsp, rtmp: 1, srt: 1, webrtc: 1, other: 0 } });
+      await until('3 viewers and 5 readers', async () => JSON.stringify(await seen()) === JSON.stringify(expected(2)));
+      // Several lists, in which MediaMTX shows its HLS viewers too.
+      const listed = () => lab.fleet.server('mtx2').counters()['paths/list'];
+      const since = listed();
+      await until('more lists', () => listed() >= since + 3);
+      expect(await seen()).toEqual(expected(2));
+      const { servers } = (await lab.agent.get('/v1/servers')).body as { servers: Record<string, unknown>[] };
+      const hlsSessions = profile === 'session' ? 3 : 0;
+      expect(servers[1]).toMatchObject({ name: 'mtx2', viewers: 3, readers: 5, hlsSessions });
+      expect(servers[1]).toMatchObject({ control: { viewersLeft: 8 } });
+      const { holders } = (await lab.agent.get('/v1/streams/live/a')).body as { holders: object[] };
+      expect(holders).toMatchObject([{ server: 'mtx2', readers: 5, readersByProtocol: { rtsp: 2, webrtc: 1 } }]);
+      for (const stop of stops.slice(0, 2)) stop();
+      await until('two to be gone', async () => (await seen()).readers['rtsp'] === 0);
+      expect(await seen()).toMatchObject(expected(0));
+    },
+  );
+
   it("hears from HAProxy's table where a stream went, without another list or question", async () => {
     // Lists only at the start: whatever is known after it comes from elsewhere.
     lab = await startLab({ agentConfig: { directory: { interval: '1h' }, lookup: { ttl: '1h' } } });
@@ -51,7 +86,12 @@ describe(`HAProxy ${haproxyVersion}: the agent counts viewers`, () => {
     lab.fleet.server('mtx2').unpublish('live/a');
     lab.fleet.server('mtx3').publish('live/a');
     // Sent to mtx2, HAProxy finds mtx3 within the same request.
+    const calls = () => lab.fleet.servers.map((server) => server.counters());
+    const before = calls();
     expect(await lab.player('live/a').load()).toBe(200);
     await lab.located('live/a', 'mtx3');
+    const asked = calls().map((now, i) => now['paths/get'] - (before[i]?.['paths/get'] ?? 0));
+    const listed = calls().map((now, i) => now['paths/list'] - (before[i]?.['paths/list'] ?? 0));
+    expect({ asked, listed }).toEqual({ asked: [0, 0, 1], listed: [0, 0, 0] });
   });
 });

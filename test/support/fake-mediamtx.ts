@@ -1,5 +1,5 @@
 import type { FleetServer } from '../../src/directory';
-import type { ApiFailure, ApiResult, MediamtxClient, PathReport } from '../../src/mediamtx';
+import { type ApiFailure, type ApiResult, type MediamtxClient, noReaders, type PathReport } from '../../src/mediamtx';
 
 /** A Control API in memory, whose answers a test sets. */
 export interface FakeServer {
@@ -65,7 +65,7 @@ function report(fake: FakeServer, name: string): PathReport {
     live: true,
     publisherSinceMs: fake.streams[name] ?? 0,
     sourceType: 'rtspSession',
-    readers: fake.readers,
+    readers: { ...noReaders, hls: fake.readers },
     tracks: ['H264'],
     bytesReceived: 1,
     bytesSent: 1,

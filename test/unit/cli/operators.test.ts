@@ -390,9 +390,9 @@ describe('servers and why, with control', () => {
     const { out } = await overSocket(['servers']);
     expect(
       out,
-    ).toBe(`SERVER  ADDRESS          STATE  ADMIN  WANTED  VIEWERS  ONLY HERE  STOP  API  VERSION  LIST AGE  STREAMS  READERS  NOTE
-mtx1    127.0.0.11:8888  UP     ready  drain         3          1  no    ok   v1.20.1  300 ms          1        2  drain by alice: kernel, maint at 2026-11-21T10:30:00Z
-mtx2    127.0.0.11:8888  UP     ready  maint         -          0  safe  ok   v1.20.1  300 ms          1        2  its API fails
+    ).toBe(`SERVER  ADDRESS          STATE  ADMIN  WANTED  LEFT  ONLY HERE  STOP  API  VERSION  LIST AGE  STREAMS  VIEWERS  READERS  NOTE
+mtx1    127.0.0.11:8888  UP     ready  drain      3          1  no    ok   v1.20.1  300 ms          1  -              2  drain by alice: kernel, maint at 2026-11-21T10:30:00Z
+mtx2    127.0.0.11:8888  UP     ready  maint      -          0  safe  ok   v1.20.1  300 ms          1  -              2  its API fails
 `);
   });
 

@@ -27,6 +27,8 @@ const mtx1: ServerView = {
   },
   streams: 2,
   readers: 15,
+  readersByProtocol: { rtsp: 10, rtmp: 0, srt: 0, webrtc: 5, other: 0 },
+  hlsSessions: 0,
 };
 const failing: ServerView = {
   ...mtx1,
@@ -40,6 +42,7 @@ const holder = (server: string, stale: boolean): StreamView['holders'][number] =
   sourceType: 'rtmpConn',
   tracks: ['H264', 'MPEG-4 Audio'],
   readers: 15,
+  readersByProtocol: { rtsp: 10, rtmp: 0, srt: 0, webrtc: 5, other: 0 },
   bytesReceived: 1,
   bytesSent: 2,
   evidence: { source: 'inventory', ageMs: 2100, stale },
@@ -201,10 +204,10 @@ describe('streams', () => {
     live = [stream('live/a'), twice];
     expect(await run(['streams'])).toEqual({
       code: 1,
-      out: `STREAM  SERVER  PUBLISHER SINCE       SOURCE    TRACKS             READERS  AGE    NOTE
-live/a  mtx1    2026-11-21T10:00:00Z  rtmpConn  H264,MPEG-4 Audio       15  2.1 s  -
-live/b  mtx2    2026-11-21T10:00:00Z  rtmpConn  H264,MPEG-4 Audio       15  2.1 s  conflict, last good answer
-        mtx1    2026-11-21T10:00:00Z  rtmpConn  H264,MPEG-4 Audio       15  2.1 s  conflict
+      out: `STREAM  SERVER  PUBLISHER SINCE       SOURCE    TRACKS             VIEWERS  READERS  AGE    NOTE
+live/a  mtx1    2026-11-21T10:00:00Z  rtmpConn  H264,MPEG-4 Audio  -             15  2.1 s  -
+live/b  mtx2    2026-11-21T10:00:00Z  rtmpConn  H264,MPEG-4 Audio  -             15  2.1 s  conflict, last good answer
+        mtx1    2026-11-21T10:00:00Z  rtmpConn  H264,MPEG-4 Audio                15  2.1 s  conflict
 `,
       err: '',
     });
@@ -255,9 +258,9 @@ describe('servers', () => {
     fleet = [mtx1, failing];
     expect(await run(['servers'])).toEqual({
       code: 1,
-      out: `SERVER  ADDRESS         STATE  ADMIN  API      VERSION  LIST AGE  STREAMS  READERS  NOTE
-mtx1    10.0.0.11:8888  UP     ready  ok       v1.20.1  412 ms          2       15  -
-mtx2    10.0.0.11:8888  DOWN   ready  suspect  -        75 s            2       15  status 500 \\u001b[2J
+      out: `SERVER  ADDRESS         STATE  ADMIN  API      VERSION  LIST AGE  STREAMS  VIEWERS  READERS  NOTE
+mtx1    10.0.0.11:8888  UP     ready  ok       v1.20.1  412 ms          2  -             15  -
+mtx2    10.0.0.11:8888  DOWN   ready  suspect  -        75 s            2  -             15  status 500 \\u001b[2J
 `,
       err: '',
     });

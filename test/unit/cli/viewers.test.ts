@@ -1,5 +1,5 @@
 import { createViewers, type Viewers } from '../../../src/viewers';
-import { type HttpLab, startHttpLab } from '../http/lab';
+import { type HttpLab, serverView, startHttpLab } from '../http/lab';
 import { type RunOptions, run } from './run';
 
 let lab: HttpLab;
@@ -23,6 +23,7 @@ it('shows counts and peaks of servers and streams, and the viewers', async () =>
   see('live/a|s1', 'mtx1', 1000, 0);
   see('live/a|s2', 'mtx2', 2000);
   see('live/a|s1', 'mtx1', 76_000, 5000);
+  lab.directory.servers = [serverView('mtx1'), serverView('mtx2')];
   expect(await ask([])).toEqual({
     code: 0,
     err: '',
@@ -30,6 +31,8 @@ it('shows counts and peaks of servers and streams, and the viewers', async () =>
 mtx1          1     1  1970-01-01T00:00:01.000Z
 mtx2          1     1  1970-01-01T00:00:02.000Z
 all           2     2  1970-01-01T00:00:02.000Z
+
+readers by other ways: 2 RTSP, 2 WebRTC
 
 STREAM  VIEWERS  PEAK  PEAK AT
 live/a        2     2  1970-01-01T00:00:02.000Z

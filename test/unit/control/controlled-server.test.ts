@@ -43,7 +43,7 @@ const facts = (change: Partial<ControlledServerFacts> = {}): ControlledServerFac
   nodes: [node('lb1', 8)],
   wish: undefined,
   intent: undefined,
-  directory: { readers: 0, api: { health: 'ok' } },
+  directory: { readers: 0, hlsSessions: 0, api: { health: 'ok' } },
   survey: only(0),
   ...change,
 });
@@ -67,13 +67,13 @@ describe('safe to stop', () => {
     ],
     [
       'readers that HAProxy does not know',
-      { directory: { readers: 7, api: { health: 'ok' } } },
+      { directory: { readers: 7, hlsSessions: 0, api: { health: 'ok' } } },
       '7 viewers watch from it',
     ],
     ['not counted', { nodes: [node('lb1', 8, { viewers: undefined })] }, 'its viewers are not counted yet'],
     [
       'an API that does not answer',
-      { directory: { readers: 0, api: { health: 'failing' } } },
+      { directory: { readers: 0, hlsSessions: 0, api: { health: 'failing' } } },
       'its Control API does not answer, so nobody can tell what it holds',
     ],
     ['a stream', { survey: only(1) }, 'a stream lives only there: a'],
@@ -98,21 +98,34 @@ describe('safe to stop', () => {
 describe('viewers left', () => {
   it.each<[string, Partial<ControlledServerFacts>, number | undefined]>([
     [
-      'the greater of both',
-      { nodes: [node('lb1', 8, { viewers: 9 })], directory: { readers: 2, api: { health: 'ok' } } },
+      'HLS sessions are those of HAProxy, seen from the server',
+      { nodes: [node('lb1', 8, { viewers: 9 })], directory: { readers: 0, hlsSessions: 7, api: { health: 'ok' } } },
       9,
     ],
     [
-      'readers where one HAProxy was not counted',
+      'more HLS sessions than HAProxy has: some came past it',
+      { nodes: [node('lb1', 8, { viewers: 9 })], directory: { readers: 0, hlsSessions: 11, api: { health: 'ok' } } },
+      11,
+    ],
+    [
+      'readers by other ways come on top',
+      { nodes: [node('lb1', 8, { viewers: 9 })], directory: { readers: 2, hlsSessions: 7, api: { health: 'ok' } } },
+      11,
+    ],
+    [
+      'what the server counts where one HAProxy was not counted',
       {
         nodes: [node('lb1', 8, { viewers: 9 }), node('lb2', 8, { viewers: undefined })],
-        directory: { readers: 4, api: { health: 'ok' } },
+        directory: { readers: 1, hlsSessions: 3, api: { health: 'ok' } },
       },
       4,
     ],
     [
       'sessions where the API fails',
-      { nodes: [node('lb1', 8, { viewers: 9 })], directory: { readers: 50, api: { health: 'suspect' } } },
+      {
+        nodes: [node('lb1', 8, { viewers: 9 })],
+        directory: { readers: 50, hlsSessions: 0, api: { health: 'suspect' } },
+      },
       9,
     ],
     ['nobody knows', { nodes: [node('lb1', 8, { viewers: undefined })], directory: undefined }, undefined],

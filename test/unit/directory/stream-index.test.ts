@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createApiCallStats, createServerSlot, type ServerSlot } from '../../../src/directory/server-slot';
 import { createStreamIndex, type IndexListeners, type StreamIndex } from '../../../src/directory/stream-index';
-import type { MediamtxClient, PathReport } from '../../../src/mediamtx';
+import { type MediamtxClient, noReaders, type PathReport } from '../../../src/mediamtx';
 
 function slot(name: string): ServerSlot {
   const fleet = { name, address: '', port: 1, apiUrl: '', operational: 'UP', administrative: 'ready' } as const;
@@ -14,7 +14,7 @@ function lists(entries: Record<string, number>): PathReport[] {
     live: true,
     publisherSinceMs,
     sourceType: undefined,
-    readers: 0,
+    readers: noReaders,
     tracks: [],
     bytesReceived: 0,
     bytesSent: 0,
@@ -89,10 +89,10 @@ describe('the stream index', () => {
     const index = create([a]);
     take(index, a, lists({ x: 1, y: 1 }), 0);
     const round = index.list(a, 1);
-    for (const report of lists({ x: 1, z: 1 })) round.note({ ...report, readers: 7 });
+    for (const report of lists({ x: 1, z: 1 })) round.note({ ...report, readers: { ...noReaders, srt: 7 } });
     expect(heldBy(index, a)).toEqual(['x', 'y']);
     expect(index.get('z')).toBeUndefined();
-    expect(index.get('x')?.holdings[0]?.report.readers).toBe(7);
+    expect(index.get('x')?.holdings[0]?.report.readers.srt).toBe(7);
     take(index, a, lists({ x: 1 }), 2);
     expect(heldBy(index, a)).toEqual(['x']);
     index.clear(a);

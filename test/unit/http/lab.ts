@@ -41,6 +41,7 @@ export function holder(server: string, more: Partial<HolderView> = {}): HolderVi
     sourceType: 'rtmpConn',
     tracks: ['H264', 'MPEG-4 Audio'],
     readers: 2,
+    readersByProtocol: { rtsp: 1, rtmp: 0, srt: 0, webrtc: 1, other: 0 },
     bytesReceived: 1000,
     bytesSent: 2000,
     evidence: { source: 'inventory', ageMs: 250, stale: false },
@@ -72,6 +73,8 @@ export function serverView(name: string, api: Partial<ServerView['api']> = {}): 
     },
     streams: 1,
     readers: 2,
+    readersByProtocol: { rtsp: 1, rtmp: 0, srt: 0, webrtc: 1, other: 0 },
+    hlsSessions: 0,
   };
 }
 

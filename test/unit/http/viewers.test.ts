@@ -1,5 +1,5 @@
 import { createViewers, type Viewers } from '../../../src/viewers';
-import { type HttpLab, serverView, startHttpLab, stream } from './lab';
+import { type HttpLab, holder, serverView, startHttpLab, stream } from './lab';
 
 let lab: HttpLab;
 let viewers: Viewers;
@@ -33,6 +33,7 @@ describe('GET /v1/viewers', () => {
     see('live/a|s2', 'mtx2', 2000);
     see('live/b|s1', undefined, 3000, 'lb2');
     see('live/a|s1', 'mtx1', 4500, 'lb1', 350);
+    lab.directory.servers = [serverView('mtx1'), serverView('mtx2')];
     const at = (ms: number) => new Date(ms).toISOString();
     expect(await get('/v1/viewers')).toEqual({
       total: { viewers: 3, peak: 3, peakAt: at(3000) },
@@ -48,6 +49,7 @@ describe('GET /v1/viewers', () => {
         { name: 'lb1', viewers: 2, peak: 2, peakAt: at(2000), up: true },
         { name: 'lb2', viewers: 1, peak: 1, peakAt: at(3000), up: false },
       ],
+      readers: { rtsp: 2, rtmp: 0, srt: 0, webrtc: 2, other: 0 },
       viewers: [
         {
           stream: 'live/a',
@@ -73,6 +75,7 @@ describe('GET /v1/viewers', () => {
       streams: [],
       servers: [],
       nodes: [],
+      readers: { rtsp: 0, rtmp: 0, srt: 0, webrtc: 0, other: 0 },
       viewers: [],
       next: null,
     });
@@ -91,6 +94,24 @@ describe('GET /v1/viewers', () => {
       servers: [],
       viewers: [],
     });
+  });
+
+  it('tells who reads by other ways than HLS: of all servers, of one, of a stream', async () => {
+    const by = (rtsp: number, srt: number) => ({ readersByProtocol: { rtsp, rtmp: 0, srt, webrtc: 0, other: 0 } });
+    lab.directory.servers = [
+      { ...serverView('mtx1'), ...by(3, 1) },
+      { ...serverView('mtx2'), ...by(0, 4) },
+    ];
+    lab.directory.streams = [stream('live/a', [holder('mtx1', by(2, 0)), holder('mtx2', by(0, 1))])];
+    const readers = async (query: string) => {
+      const answer = (await get(`/v1/viewers?${query}`)) as unknown as { readers: { rtsp: number; srt: number } };
+      return [answer.readers.rtsp, answer.readers.srt];
+    };
+    expect(await readers('')).toEqual([3, 5]);
+    expect(await readers('server=mtx2')).toEqual([0, 4]);
+    expect(await readers('stream=live/a')).toEqual([2, 1]);
+    expect(await readers('stream=live/a&server=mtx1')).toEqual([2, 0]);
+    expect(await readers('stream=live/b')).toEqual([0, 0]);
   });
 
   it('goes from page to page until each was there once', async () => {

@@ -14,14 +14,18 @@ function read(text: string | Buffer, cuts: readonly number[] = [], maxItemBytes 
   return { pageCount: reader.end(), items };
 }
 
-/** What the reader makes of an item: objects and lists inside others are 0. */
+/** What the reader makes of an item: objects inside others are the type that they begin with, if any; these and lists are else 0. */
 function shallow(item: unknown): unknown {
   const members = (value: unknown, change: (member: unknown) => unknown): unknown => {
     if (typeof value !== 'object' || value === null) return value;
     if (Array.isArray(value)) return value.map(change);
     return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, change(member)]));
   };
-  const cut = (member: unknown) => (typeof member === 'object' && member !== null ? 0 : member);
+  const typeOf = (member: object): unknown => {
+    const [first, value]: [string?, unknown?] = Object.entries(member)[0] ?? [];
+    return first === 'type' && typeof value === 'string' && /^[A-Za-z]{1,32}$/.test(value) ? value : 0;
+  };
+  const cut = (member: unknown) => (typeof member === 'object' && member !== null ? typeOf(member) : member);
   return members(item, (value) => members(value, cut));
 }
 
@@ -36,6 +40,16 @@ const tricky = [
   {
     items: [
       { name: 'a', readers: [{ type: 'x', id: '}]"' }, { a: [[{}]] }], deep: { er: { still: [1] }, n: 1, o: [] } },
+      {
+        readers: [
+          { type: 'srtConn' },
+          { type: 'no word' },
+          { type: 7 },
+          { id: 'x', type: 'late' },
+          { type: 'x'.repeat(33) },
+          { typ: 'y' },
+        ],
+      },
     ],
   },
   { items: [{ name: 'ü', tracks2: [[], ['é"'], {}, 7, 'ü'], empty: [[]], after: 'é' }, { name: 'b' }] },

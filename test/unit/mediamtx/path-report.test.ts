@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readPathReport } from '../../../src/mediamtx/path-report';
+import { noReaders, readPathReport } from '../../../src/mediamtx/path-report';
 
 const folder = join(__dirname, '../../fixtures/recorded');
 
@@ -38,7 +38,7 @@ describe('readPathReport on recorded answers', () => {
     expect(readPathReport(recorded(file, 'get on-demand, idle'))).toMatchObject({
       live: false,
       publisherSinceMs: 0,
-      readers: 0,
+      readers: noReaders,
     });
   });
 });
@@ -48,7 +48,7 @@ describe('readPathReport', () => {
     [
       'the oldest shape: ready only',
       { name: 'a', ready: true },
-      { live: true, publisherSinceMs: 0, readers: 0, tracks: [] },
+      { live: true, publisherSinceMs: 0, readers: noReaders, tracks: [] },
     ],
     ['always available, nobody publishes', { name: 'a', ready: true, online: false }, { live: false }],
     ['on demand, not started', { name: 'a', ready: false, online: true }, { live: false }],
@@ -66,9 +66,20 @@ describe('readPathReport', () => {
     [
       'wrong types are missing',
       { name: 'a', ready: 'yes', readers: 3, tracks: 'H264', bytesSent: '9', source: [] },
-      { live: false, readers: 0, tracks: [], bytesSent: 0, sourceType: undefined },
+      { live: false, readers: noReaders, tracks: [], bytesSent: 0, sourceType: undefined },
     ],
   ];
+  it('counts readers by protocol: HLS viewers apart, and not what the server reads itself', () => {
+    const types = ['rtspSession', 'rtspsSession', 'rtspConn', 'rtmpConn', 'rtmpsConn', 'srtConn', 'webRTCSession'];
+    const readers = [...types, 'hlsMuxer', 'hlsSession', 'hlsSession', 'moqSession', 'constructor'];
+    const expected = { rtsp: 3, rtmp: 2, srt: 1, webrtc: 1, other: 3, hls: 2 };
+    const asObjects = [...readers.map((type) => ({ type, id: 'x' })), { id: 'x' }];
+    expect(readPathReport({ name: 'a', readers: asObjects })?.readers).toEqual(expected);
+    // As lists are read (list-reader.ts).
+    expect(readPathReport({ name: 'a', readers: [...readers, 0] })?.readers).toEqual(expected);
+    expect(readPathReport({ name: 'a', readers: [{ type: 'hlsMuxer' }] })?.readers).toBe(noReaders);
+  });
+
   it.each(rows)('%s', (_what, item, expected) => {
     expect(readPathReport(item)).toMatchObject(expected as object);
   });

@@ -1,4 +1,4 @@
-import { counted, formatAge, formatBits, formatCount, formatRate, formatTook } from '../../../ui/format';
+import { counted, formatAge, formatBits, formatBytes, formatCount, formatRate, formatTook } from '../../../ui/format';
 
 it.each([
   [formatCount, 1_234_567, '1,234,567'],
@@ -21,6 +21,11 @@ it.each([
   [formatBits, 100_000, '800 kbit/s'],
   [formatBits, 525_000, '4.2 Mbit/s'],
   [formatBits, null, '–'],
+  [formatBytes, 820, '820 B'],
+  [formatBytes, 12_345, '12 kB'],
+  [formatBytes, 999_600, '1.0 MB'],
+  [formatBytes, 1_250_000_000, '1.3 GB'],
+  [formatBytes, null, '–'],
 ] as const)('%p writes %p as %p', (format, value, expected) => expect(format(value)).toBe(expected));
 
 it('counts things', () => expect([counted(1, 'viewer'), counted(0, 'viewer')]).toEqual(['1 viewer', '0 viewers']));
