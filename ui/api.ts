@@ -45,7 +45,7 @@ export interface Server {
     readonly version: string | null;
   };
   readonly streams: number;
-  readonly readers: number;
+  readonly hlsSessions: number;
   readonly control: ControlView | null;
   readonly viewers: number | null;
   readonly viewersPeak: number | null;

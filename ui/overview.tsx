@@ -147,7 +147,7 @@ const mostServers = 12;
 
 /** Those with a trouble first, then by load. */
 function FleetStrip({ now }: { readonly now: Now }) {
-  const most = Math.max(1, ...now.servers.map(({ viewers, readers }) => viewers ?? readers));
+  const most = Math.max(1, ...now.servers.map(({ viewers, hlsSessions }) => viewers ?? hlsSessions));
   const isFine = (server: Now['servers'][number]): number => (summaryOf(server).tone === 'ok' ? 1 : 0);
   const sorted = [...now.servers].sort((a, b) => isFine(a) - isFine(b) || a.name.localeCompare(b.name, 'en'));
   if (sorted.length === 0) return <p class="empty small">HAProxy has not told of any server yet.</p>;
@@ -161,7 +161,7 @@ function FleetStrip({ now }: { readonly now: Now }) {
             {formatCount(server.viewers)} <Icon name="eye" />
             <span class="hidden">viewers</span>
           </span>
-          <progress max={most} value={server.viewers ?? server.readers} aria-label={`viewers of ${server.name}`} />
+          <progress max={most} value={server.viewers ?? server.hlsSessions} aria-label={`viewers of ${server.name}`} />
         </li>
       ))}
       {sorted.length > mostServers && (

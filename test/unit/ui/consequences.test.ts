@@ -17,7 +17,7 @@ function server(name: string, viewersLeft: number | null = 0, onlyHere: readonly
       version: null,
     },
     streams: 0,
-    readers: 0,
+    hlsSessions: 0,
     viewers: viewersLeft,
     viewersPeak: null,
     load: null,
