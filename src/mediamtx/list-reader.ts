@@ -38,6 +38,9 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
   let carriedBytes = 0;
   /** The beginning of what is being left out, if an earlier chunk had it. */
   let cutHead = '';
+  /** The last type that was found, and the bytes up to its end. */
+  let lastType = '0';
+  let lastHead = Buffer.of(closeBrace);
   let depth = 0;
   let isInString = false;
   let isEscaped = false;
@@ -84,9 +87,20 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
     return cutHead + chunk.toString('latin1', cutFrom, Math.min(to, cutFrom + headBytes - cutHead.length));
   }
 
-  /** Seen at its third byte, where it begins in this chunk: most of what is left out is no reader. */
-  function isWithoutType(chunk: Buffer, cutFrom: number): boolean {
-    return cutHead === '' && chunk[cutFrom + 1] === quote && chunk[cutFrom + 2] !== letterT;
+  /** As JSON: the value of the key `type` at the beginning of what ends at `to`, or 0. */
+  function typeOfCut(chunk: Buffer, cutFrom: number, to: number): string {
+    if (cutHead === '') {
+      // Most of what is left out is no reader, which its third byte tells; and readers mostly are of the type of the one before.
+      if (chunk[cutFrom + 1] === quote && chunk[cutFrom + 2] !== letterT) return '0';
+      let same = 0;
+      while (same < lastHead.length && chunk[cutFrom + same] === lastHead[same]) same++;
+      if (same === lastHead.length) return lastType;
+    }
+    const [head, type] = /^\{\s*"type"\s*:\s*("[A-Za-z]{1,32}")/.exec(headOf(chunk, cutFrom, to)) ?? [];
+    if (head === undefined || type === undefined) return '0';
+    lastHead = Buffer.from(head);
+    lastType = type;
+    return type;
   }
 
   return {
@@ -135,7 +149,7 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
             from = i + 1;
             isInItem = false;
           } else if (level === cutDepth && isInItem) {
-            itemText += isWithoutType(chunk, cutFrom) ? '0' : typeIn(headOf(chunk, cutFrom, i));
+            itemText += typeOfCut(chunk, cutFrom, i);
             cutHead = '';
             from = i + 1;
           }
@@ -157,10 +171,4 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
       return 'pageCount' in answer && typeof answer.pageCount === 'number' ? answer.pageCount : 1;
     },
   };
-}
-
-/** As JSON: the value of the key `type` at the beginning of an object, or 0. */
-function typeIn(head: string): string {
-  const [, type] = /^\{\s*"type"\s*:\s*("[A-Za-z]{1,32}")/.exec(head) ?? [];
-  return type ?? '0';
 }
