@@ -1,7 +1,10 @@
 import { addIntentCommand, addWaitOptions, carryOutIntent, type IntentOptions } from './intent-command';
 import type { RegisterCommand } from './terminal';
 
-/** `mtxpilot drain SERVER`: no new viewers there; with `--wait`, until it is safe to stop (else 4 at `--timeout`, 130 at Ctrl-C). */
+/**
+ * `mtxpilot drain SERVER`: no new viewers there; with `--wait`, until it is safe to stop (else 4 at `--timeout`, 130 at Ctrl-C). With `--wait` and
+ * neither `--reason` nor `--deadline` a drain that is in force stays as it was ordered.
+ */
 export const drain: RegisterCommand = (program, terminal, exit) => {
   const command = addIntentCommand(
     program,

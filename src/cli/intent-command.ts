@@ -45,19 +45,35 @@ export async function carryOutIntent(
   options: IntentOptions,
 ): Promise<ExitCode> {
   const { agent, reason, operator, deadline, json } = options;
-  const body = { reason, operator, ...(deadline === undefined ? {} : { deadline }) };
   // These two would turn the URL into that of another question before it is sent.
   if (server === '' || server === '.' || server === '..') {
     terminal.stderr.write(`mtxpilot: "${server}" cannot be the name of a server\n`);
     return exitCodes.problem;
   }
   const path = `/v1/servers/${encodeURIComponent(server)}/${kind}`;
-  const answer = await askAgent(agent, path, controlledShape, { method: 'POST', body });
+  const body = { reason, operator, ...(deadline === undefined ? {} : { deadline }) };
+  const answer =
+    (await whatIsWantedAlready(kind, server, options)) ??
+    (await askAgent(agent, path, controlledShape, { method: 'POST', body }));
   if (!answer.ok || options.wait !== true) {
     return show(terminal, answer, { json, text: describe, exitCode: () => exitCodes.ok });
   }
   if (!json) terminal.stdout.write(describe(answer.value, paintFor(terminal)));
   return waitUntilSafe(terminal, answer.value, options);
+}
+
+/**
+ * Whoever says no more than that he waits waits for what is wanted already: an order of his own would take the deadline and the reason away, and
+ * end the waiting of others. Undefined where an order is needed.
+ */
+async function whatIsWantedAlready(
+  kind: string,
+  server: string,
+  { agent, reason, deadline, wait }: IntentOptions,
+): Promise<Answer<Controlled> | undefined> {
+  if (wait !== true || reason !== undefined || deadline !== undefined) return undefined;
+  const found = await findServer(agent, server);
+  return found.ok && found.value.intent?.kind === kind ? found : undefined;
 }
 
 /** Looks every second; ends when it is safe, when somebody wants something else of the server, or when nobody waits any more. */

@@ -158,9 +158,34 @@ describe('--wait', () => {
     });
   const safe = left(0, { safeToStop: true, notSafeBecause: '' });
 
+  it('waits for a drain that is in force as it is: no second order, and its deadline stays', async () => {
+    const deadline = '2026-11-21T10:30:00.000Z';
+    const intent = { kind: 'drain', reason: 'update', operator: 'alice', since: '2026-11-21T10:00:00.000Z' } as const;
+    operations.controlled = [left(2, { intent: { ...intent, deadline } })];
+    const { code, out } = await overSocket(['drain', 'mtx1', '--wait', '--operator', 'bob'], {
+      onOutput: (text) => {
+        if (text.includes('waiting: 2 viewers left')) operations.controlled = [{ ...safe, intent }];
+      },
+    });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^mtx1: drain, maint at 2026-11-21T10:30:00\.000Z, /);
+    expect(operations.orders).toEqual([]);
+  });
+
+  it.each([
+    ['a reason', 'drain', ['--reason', 'update']],
+    ['a deadline', 'drain', ['--deadline', '30m']],
+    ['no drain in force', 'maint', []],
+  ] as const)('orders the drain with %s', async (_what, kind, words) => {
+    const intent = { kind, reason: 'x', operator: 'alice', since: '2026-11-21T10:00:00.000Z' } as const;
+    operations.controlled = [{ ...safe, intent }];
+    await overSocket(['drain', 'mtx1', '--wait', '--timeout', '10ms', ...words]);
+    expect(operations.orders).toEqual([expect.stringMatching(/^setIntent mtx1 .*"kind":"drain"/)]);
+  });
+
   it('follows the viewers left until it is safe to stop, with 0', async () => {
     operations.controlled = [left(2)];
-    const { code, out } = await overSocket(['drain', 'mtx1', '--wait'], {
+    const { code, out } = await overSocket(['drain', 'mtx1', '--wait', '--reason', 'kernel'], {
       onOutput: (text) => {
         if (text.includes('waiting: 2 viewers left')) operations.controlled = [left(1)];
         if (text.includes('waiting: 1 viewer left')) operations.controlled = [safe];
@@ -205,7 +230,9 @@ describe('--wait', () => {
 
   it('writes one line over on a terminal, and leaves none', async () => {
     operations.controlled = [safe];
-    const { out } = await overSocket(['drain', 'mtx1', '--wait'], { terminal: { columns: 30, rows: 10 } });
+    const { out } = await overSocket(['drain', 'mtx1', '--wait', '--reason', 'kernel'], {
+      terminal: { columns: 30, rows: 10 },
+    });
     expect(out).toContain('\r\u001b[Kwaiting: 2 viewers left, 1 st\r\u001b[Kmtx1 is safe to stop\n');
   });
 
