@@ -1,6 +1,7 @@
 import type { SimFault } from '../../src/sim';
 import { haproxyVersion } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
+import { profiles } from '../support/matrix';
 import { until } from '../support/until';
 
 interface RouteAnswer {
@@ -14,24 +15,29 @@ interface ServersAnswer {
   servers: { name: string; api: { health: string; lastError?: string; inventoryAgeMs?: number } }[];
 }
 
-const faults: [string, SimFault][] = [
-  ['stalls', { kind: 'stall' }],
-  ['answers 401, late', { kind: 'unauthorized', delayMs: 300 }],
-  ['answers garbage', { kind: 'garbage' }],
-  ['answers truncated JSON', { kind: 'truncated' }],
-  ['closes half way', { kind: 'cut' }],
-  ['answers 500', { kind: 'status', status: 500 }],
-  ['is gone', { kind: 'refused' }],
+/** Each with what the agent says of it: the delays are far from the client's time-out, on either side. */
+const faults: [string, SimFault, RegExp][] = [
+  ['stalls', { kind: 'stall' }, /no complete answer within 300 ms$/],
+  ['answers 401, late', { kind: 'unauthorized', delayMs: 50 }, /status 401: check mediamtx\.username/],
+  ['answers garbage', { kind: 'garbage' }, /no list of paths: /],
+  ['answers truncated JSON', { kind: 'truncated' }, /no list of paths: /],
+  ['closes half way', { kind: 'cut' }, /UND_ERR_SOCKET$|ECONNRESET$/],
+  ['answers 500', { kind: 'status', status: 500 }, /status 500$/],
+  ['is gone', { kind: 'refused' }, /ECONNREFUSED$/],
 ];
 
-describe(`HAProxy ${haproxyVersion}: the Control API of one server`, () => {
+describe.each(profiles)(`HAProxy ${haproxyVersion}, %s servers: the Control API of one server`, (profile) => {
   let lab: Lab;
 
   beforeAll(async () => {
-    lab = await startLab({ agentConfig: { mediamtx: { timeout: '300ms' }, directory: { interval: '200ms' } } });
+    lab = await startLab({
+      sim: { profile },
+      agentConfig: { mediamtx: { timeout: '300ms' }, directory: { interval: '200ms' } },
+    });
     lab.fleet.server('mtx1').publish('live/a');
     lab.fleet.server('mtx2').publish('live/b');
   });
+  afterEach(() => lab.fleet.server('mtx1').clearFaults());
   afterAll(() => lab.stop());
 
   const route = async (stream: string) => (await lab.agent.get(`/v1/route?stream=${stream}`)).body as RouteAnswer;
@@ -42,7 +48,7 @@ describe(`HAProxy ${haproxyVersion}: the Control API of one server`, () => {
 
   it.each(faults)(
     '%s: the others are unharmed, its last good answer is used and its age shown',
-    async (_what, fault) => {
+    async (_what, fault, told) => {
       await lab.located('live/a', 'mtx1');
       await lab.located('live/b', 'mtx2');
       await until('a good API', async () => (await api('mtx1'))?.health === 'ok');
@@ -52,6 +58,7 @@ describe(`HAProxy ${haproxyVersion}: the Control API of one server`, () => {
         return seen?.health === 'suspect' && seen;
       });
       expect(suspect.lastError).toMatch(/^server mtx1: paths\/list: /);
+      expect(suspect.lastError).toMatch(told);
       expect((await api('mtx2'))?.health).toBe('ok');
 
       expect(await route('live/a')).toMatchObject({ state: 'located', server: 'mtx1' });
@@ -84,6 +91,5 @@ describe(`HAProxy ${haproxyVersion}: the Control API of one server`, () => {
     expect(await player.load()).toBe(200);
     expect(await player.round()).toBe(200);
     expect(player.answers.at(-1)?.server).toBe('mtx1');
-    await lab.fleet.server('mtx1').clearFaults();
   });
 });
