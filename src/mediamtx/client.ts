@@ -35,7 +35,7 @@ export interface PathList {
 /** The Control API of one MediaMTX server (v1.2.0 and newer). No method throws: failures are values. */
 export interface MediamtxClient {
   /**
-   * Every path of the server, in as few pages as it gives.
+   * Every path of the server, in as few pages as it gives; more than 20 pages are a failure.
    * @param onReport gets each path as it arrives; only when the result is `ok` were they all.
    */
   listPaths(onReport: (report: PathReport) => void): Promise<ApiResult<PathList>>;
@@ -134,7 +134,13 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
         const { user, system } = process.cpuUsage(before);
         ownMs += (user + system) / 1000;
       }
-      return { pageCount: Math.min(reader.end(), maxPages), ownMs };
+      const pageCount = reader.end();
+      // Read in part it would look as if the rest had gone.
+      if (pageCount > maxPages)
+        throw new BadBody(
+          `the list has ${pageCount} pages of up to ${itemsPerPage} paths, at most ${maxPages} are read`,
+        );
+      return { pageCount, ownMs };
     } catch (error) {
       throw error instanceof SyntaxError || error instanceof RangeError
         ? new BadBody(`no list of paths: ${error.message}`)

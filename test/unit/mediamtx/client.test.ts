@@ -61,6 +61,20 @@ describe('the Control API client', () => {
     expect(names).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
+  it('takes a list of more pages than it reads for a failure, not for a short list', async () => {
+    const asked: (string | null)[] = [];
+    answer = (request, response) => {
+      asked.push(new URL(request.url ?? '', 'http://x').searchParams.get('page'));
+      json(200, { pageCount: 21, items: [{ name: 'a', ready: true }] })(request, response);
+    };
+    expect(await client.listPaths(() => undefined)).toMatchObject({
+      ok: false,
+      failure: 'bad_body',
+      detail: 'server mtx7: paths/list: the list has 21 pages of up to 1000000 paths, at most 20 are read',
+    });
+    expect(asked).toEqual(['0']);
+  });
+
   it('counts listed names that are none', async () => {
     answer = json(200, { pageCount: 1, items: [{ name: 'a' }, { name: 'b\n' }, { x: 7 }] });
     const names: string[] = [];
