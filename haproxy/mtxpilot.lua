@@ -34,6 +34,8 @@ local longest_stream = 200
 local longest_session = 512
 -- An agent that answered so lately is alive: see ask_guarded.
 local fresh_ms = 20
+-- An agent that did not answer so lately is not asked for the sake of one that does.
+local away_ms = 2000
 local most_unfinished = 200
 
 local function route_url(agent)
@@ -52,6 +54,7 @@ end
 -- Every thread runs a copy of this script, so these are the thread's own.
 local preferred = 1
 local answered_at_ms = -math.huge
+local failed_at_ms = {}
 local unfinished = 0
 
 local function now_ms()
@@ -65,7 +68,7 @@ local function escape(text)
     end))
 end
 
--- Returns { state, server }, or nil and the error. The connection is kept and shared by HAProxy's HTTP client.
+-- Returns { state, server, stopping }, or nil and the error. The connection is kept and shared by HAProxy's HTTP client.
 local function ask(url, timeout_ms)
     local response = core.httpclient():get({ url = url, timeout = timeout_ms })
     local headers = response and response.headers
@@ -75,7 +78,7 @@ local function ask(url, timeout_ms)
     end
     answered_at_ms = now_ms()
     local server = headers["x-mtx-server"]
-    return { state = state[0], server = server and server[0] }
+    return { state = state[0], server = server and server[0], stopping = headers["x-mtx-stopping"] ~= nil }
 end
 
 -- The same, never longer than the time-out. The HTTP client of HAProxy 2.6 tries four times, a second apart when the connection
@@ -106,6 +109,11 @@ local function ask_guarded(url, timeout_ms)
     return answer, err
 end
 
+local function prefer_next()
+    answered_at_ms = -math.huge
+    preferred = preferred % #agents + 1
+end
+
 local function route(txn)
     local stream = txn:get_var("txn.stream")
     if not stream then
@@ -128,6 +136,11 @@ local function route(txn)
         end
         local answer, err = ask_now(agents[preferred] .. question, left_ms)
         if answer then
+            -- An agent that is about to end answers until nobody asks it any more.
+            local next_failed_at_ms = failed_at_ms[preferred % #agents + 1] or -math.huge
+            if answer.stopping and now_ms() - next_failed_at_ms > away_ms then
+                prefer_next()
+            end
             txn:set_var("txn.mtx.state", answer.state)
             if answer.server then
                 txn:set_var("txn.mtx.server", answer.server)
@@ -135,9 +148,9 @@ local function route(txn)
             return
         end
         failure = err
-        answered_at_ms = -math.huge
+        failed_at_ms[preferred] = now_ms()
+        prefer_next()
         ask_now = ask_guarded
-        preferred = preferred % #agents + 1
     end
     txn:set_var("txn.mtx.error", failure)
 end

@@ -13,13 +13,14 @@ import type { Logger } from '../log';
 import type { Router } from '../router';
 import type { Access } from './access';
 import { controlView, moveView, tablesView } from './control-view';
+import type { Drain } from './drain';
 import type { EventSource, EventStreams } from './event-streams';
 import { createReportHandler, type HookReports } from './hook-reports';
 import { countAnswer, type HttpStats } from './http-stats';
 import { createOpenApi } from './openapi';
 import { createOperatorRoutes, nameOf } from './operator-routes';
 import { type BadParameter, parseEventPage, parseStreamPage, queryOf } from './parameters';
-import { respondBadStreamName, respondProblem } from './problem';
+import { type ProblemDetails, respondBadStreamName, respondProblem } from './problem';
 import { onlyJson, readJson } from './request-body';
 import { respond, respondJson, toJson } from './respond';
 import { type createRouteAnswer, routePath } from './route-answer';
@@ -40,6 +41,7 @@ interface AppOptions {
   readonly version: string;
   readonly stats: HttpStats;
   readonly routeAnswer: ReturnType<typeof createRouteAnswer>;
+  readonly drain: Pick<Drain, 'isStopping' | 'checked'>;
   /** Undefined where no HAProxy is controlled. */
   readonly operations: Operations | undefined;
   readonly events: Pick<EventSource, 'list'> | undefined;
@@ -49,6 +51,8 @@ interface AppOptions {
   readonly hookReports: HookReports;
   readonly access: (req: Request) => Access;
 }
+
+const stopping: ProblemDetails = { detail: 'Questions are answered until HAProxy asks no more; ask another agent.' };
 
 type Handlers = Partial<Record<'get' | 'post' | 'delete', RequestHandler | RequestHandler[]>>;
 
@@ -60,8 +64,20 @@ type Handlers = Partial<Record<'get' | 'post' | 'delete', RequestHandler | Reque
  * `/v1/streams/x%2Fwhy` shows the stream `x/why` and `/v1/streams/x/why/why` explains it. The same holds for `move`.
  */
 export function createApp(options: AppOptions): Express {
-  const { router, directory, metrics, log, version, stats, routeAnswer, operations, events, eventStreams, viewers } =
-    options;
+  const {
+    router,
+    directory,
+    metrics,
+    log,
+    version,
+    stats,
+    routeAnswer,
+    drain,
+    operations,
+    events,
+    eventStreams,
+    viewers,
+  } = options;
   const operator = createOperatorRoutes(options);
   const openApi = toJson(createOpenApi(version));
   const startedMs = performance.now();
@@ -211,12 +227,19 @@ export function createApp(options: AppOptions): Express {
   });
 
   endpoint('/healthz', {
-    get: (_req, res) =>
-      respondJson(res, 200, { status: 'ok', version, uptimeSeconds: (performance.now() - startedMs) / 1000 }),
+    get: (_req, res) => {
+      drain.checked();
+      if (drain.isStopping) respondProblem(res, 'Stopping', stopping);
+      else respondJson(res, 200, { status: 'ok', version, uptimeSeconds: (performance.now() - startedMs) / 1000 });
+    },
   });
 
   endpoint('/readyz', {
     get: (_req, res) => {
+      if (drain.isStopping) {
+        respondProblem(res, 'Stopping', stopping);
+        return;
+      }
       if (directory.hasEvidence()) {
         respondJson(res, 200, { status: 'ready' });
         return;

@@ -8,6 +8,7 @@ import { createAccess } from './access';
 import { listenOnAdminSocket } from './admin-socket';
 import { createApp, type MetricsPage } from './app';
 import { createDashboard, type DashboardSource } from './dashboard';
+import { createDrain } from './drain';
 import { createEventStreams, type EventSource } from './event-streams';
 import { createHookReports } from './hook-reports';
 import { countAnswer, createHttpStats, type HttpStats } from './http-stats';
@@ -54,7 +55,10 @@ export interface HttpServer {
   readonly adminSocket: string | undefined;
   /** Where it listens, `http://host:port`; empty when it does not. */
   readonly url: string;
-  /** Takes no new connections, closes idle ones, lets requests in hand finish (5 s at most), then closes the rest. */
+  /**
+   * Fails health checks and sends the Lua bridge to another agent, but goes on answering until nobody asks (2 s at most; not at all when
+   * nobody asked lately); then takes no new connections, closes idle ones, lets requests in hand finish (5 s at most), and closes the rest.
+   */
   stop(): Promise<void>;
   readonly stats: HttpStats;
 }
@@ -79,7 +83,8 @@ const urlLimit = 8_192;
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { log, maxConnections = 1024, events, directory, heartbeatMs } = options;
   const stats = createHttpStats();
-  const routeAnswer = createRouteAnswer({ ...options, stats });
+  const drain = createDrain();
+  const routeAnswer = createRouteAnswer({ ...options, stats, drain });
   const hookReports = createHookReports({ directory, stats });
   const eventStreams =
     events === undefined
@@ -103,6 +108,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     access,
     stats,
     routeAnswer,
+    drain,
   });
   const dashboard =
     options.dashboard === undefined
@@ -203,6 +209,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return `http://${at.family === 'IPv6' ? `[${at.address}]` : at.address}:${at.port}`;
     },
     async stop() {
+      await drain.finish();
       hookReports.stop();
       eventStreams?.stop();
       dashboard?.stop();

@@ -290,6 +290,10 @@ const stateHeader = {
   schema: reference('DecisionState'),
 };
 const serverHeader = { description: 'The server again; absent when there is none.', schema: text };
+const stoppingHeader = {
+  description: 'The agent is about to end: ask another one next time. Absent otherwise.',
+  schema: { type: 'string', enum: ['1'] },
+};
 
 const problemResponse = (name: ProblemName): [string, Json] => {
   const [status, title] = problemTitles[name];
@@ -414,7 +418,7 @@ const paths: Json = {
     summary: 'Which server has this stream?',
     parameters: [query('stream', `The stream's name: ${streamNameRule}.`, text, true), sessionParameter],
     answer: 'Route',
-    headers: { 'x-mtx-state': stateHeader, 'x-mtx-server': serverHeader },
+    headers: { 'x-mtx-state': stateHeader, 'x-mtx-server': serverHeader, 'x-mtx-stopping': stoppingHeader },
     problems: ['BadParameter', 'BadStreamName'],
   }),
   '/v1/streams': get({
@@ -568,12 +572,17 @@ const paths: Json = {
     }),
   },
   '/v1/servers': get({ operationId: 'servers', summary: 'The fleet', answer: 'ServerList' }),
-  '/healthz': get({ operationId: 'healthz', summary: 'The process runs', answer: 'Health' }),
+  '/healthz': get({
+    operationId: 'healthz',
+    summary: 'The process runs, and is not about to end',
+    answer: 'Health',
+    problems: ['Stopping'],
+  }),
   '/readyz': get({
     operationId: 'readyz',
     summary: 'At least one server has told what it has',
     answer: 'Readiness',
-    problems: ['NotReady'],
+    problems: ['NotReady', 'Stopping'],
   }),
   '/metrics': get({
     operationId: 'metrics',

@@ -24,6 +24,7 @@ export const problemTitles = {
   InternalError: [500, 'Something went wrong here'],
   NotAvailable: [501, 'This agent does not do that'],
   NotReady: [503, 'Nothing is known about the servers yet'],
+  Stopping: [503, 'This agent is stopping'],
   NoHaproxy: [503, 'HAProxy does not answer'],
   NotKept: [503, 'The change could not be kept'],
   TooManyStreams: [503, 'Too many event streams are open'],

@@ -3,6 +3,7 @@ import { isStreamName } from '../directory';
 import type { Logger } from '../log';
 import type { Decision, Router } from '../router';
 import { countDecision } from '../router/decision-stats';
+import type { Drain } from './drain';
 import { countAnswer, type HttpStats } from './http-stats';
 import { queryOf } from './parameters';
 import { respondBadStreamName, respondProblem } from './problem';
@@ -17,18 +18,20 @@ interface RouteAnswerOptions {
   readonly router: Pick<Router, 'decide'>;
   readonly stats: HttpStats;
   readonly log: Logger;
+  readonly drain: Pick<Drain, 'isStopping' | 'asked'>;
 }
 
 /**
  * Makes the handler of `GET /v1/route?stream=&session=`. It needs nothing of express, whose own way to a handler costs
  * several times what the answer does. When the directory knows, the answer leaves in the same turn of the event loop.
- * Every answer has `x-mtx-state` (`unknown` on a problem), and `x-mtx-server` when there is one.
+ * Every answer has `x-mtx-state` (`unknown` on a problem), and `x-mtx-server` when there is one; a decision of a server that stops has
+ * `x-mtx-stopping: 1`, upon which the bridge asks another agent next time.
  * @returns a function of the request's URL and its response; its promise, if any, never rejects.
  */
 export function createRouteAnswer(
   options: RouteAnswerOptions,
 ): (url: string, res: ServerResponse) => void | Promise<void> {
-  const { router, stats, log } = options;
+  const { router, stats, log, drain } = options;
 
   const fail = (res: ServerResponse, error: unknown): void => {
     log.error({ err: error }, 'deciding a route failed');
@@ -38,11 +41,11 @@ export function createRouteAnswer(
 
   const answer = (res: ServerResponse, stream: string, session: string, decision: Decision, sinceMs: number): void => {
     const { state, server } = decision;
-    const seconds = (performance.now() - sinceMs) / 1000;
-    countDecision(stats.decisions, state, seconds);
+    countDecision(stats.decisions, state, (performance.now() - sinceMs) / 1000);
     countAnswer(stats, routePath, 200);
-    if (log.isLevelEnabled('debug')) log.debug({ bridge: 'http', stream, session, state, server, seconds }, 'decision');
-    const headers = server === undefined ? ['x-mtx-state', state] : ['x-mtx-state', state, 'x-mtx-server', server];
+    const headers = ['x-mtx-state', state];
+    if (server !== undefined) headers.push('x-mtx-server', server);
+    if (drain.isStopping) headers.push('x-mtx-stopping', '1');
     const body = JSON.stringify({ stream, session, state, server: server ?? null });
     respond(res, 200, 'application/json', body, headers);
   };
@@ -66,6 +69,7 @@ export function createRouteAnswer(
 
   return (url, res) => {
     const sinceMs = performance.now();
+    drain.asked();
     const { stream, session = '' } = queryOf(url);
     if (typeof stream !== 'string' || typeof session !== 'string') {
       const detail = '"stream" is needed, "session" may be left out, and neither may be given twice.';

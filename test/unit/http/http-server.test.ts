@@ -431,12 +431,37 @@ describe('stop', () => {
     const waiting = lab.request('/v1/route?stream=a');
     await until('the question to wait', () => stats.waitingRequests === 1 && stats.connectionsOpen === 2);
     const stopped = lab.server.stop();
-    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+    await until('nothing new to be taken', () =>
+      fetch(`${url}/healthz`).then(
+        () => false,
+        () => true,
+      ),
+    );
     decide(located);
     expect(await waiting).toMatchObject({ status: 200, json: { server: 'mtx1' } });
     await stopped;
     await until('all to be closed', () => stats.connectionsOpen === 0);
     expect(lab.server.url).toBe('');
+  });
+
+  it('goes on answering while it is asked, says so, and fails health checks', async () => {
+    const { url } = lab.server;
+    const ask = () => lab.request('/v1/route?stream=a');
+    expect((await ask()).headers).not.toHaveProperty('x-mtx-stopping');
+    let isStopped = false;
+    const stopped = lab.server.stop().then(() => (isStopped = true));
+    // Longer than it waits for silence, shorter than it goes on at the most.
+    for (const started = performance.now(); performance.now() - started < 300; ) {
+      expect(await ask()).toMatchObject({
+        status: 200,
+        headers: { 'x-mtx-state': 'located', 'x-mtx-server': 'mtx1', 'x-mtx-stopping': '1' },
+      });
+    }
+    expect((await lab.request('/healthz')).json).toMatchObject({ status: 503, title: 'This agent is stopping' });
+    expect((await lab.request('/readyz')).status).toBe(503);
+    expect(isStopped).toBe(false);
+    await stopped;
+    await expect(fetch(url)).rejects.toThrow();
   });
 
   it('may be called twice, and before listening', async () => {

@@ -103,6 +103,7 @@ it('describes every path and method that express has, and no other', () => {
     version: '1.2.3',
     stats: createHttpStats(),
     routeAnswer: () => undefined,
+    drain: { isStopping: false, checked: () => undefined },
     operations: undefined,
     events: undefined,
     eventStreams: undefined,
