@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createObserver, type Observer } from '../../../src/control';
-import type { FleetServer } from '../../../src/directory/views';
-import { createLogger } from '../../../src/log';
-import { createRuntimeClient } from '../../../src/runtime';
-import { type Haproxy, startHaproxy } from '../../support/haproxy';
-import { type LoopbackBlock, takeLoopbackBlock } from '../../support/loopback-block';
-import { until } from '../../support/until';
+import { createObserver, type Observer } from '../../src/control';
+import type { FleetServer } from '../../src/directory/views';
+import { createLogger } from '../../src/log';
+import { createRuntimeClient } from '../../src/runtime';
+import { type Haproxy, startHaproxy } from '../support/haproxy';
+import { type LoopbackBlock, takeLoopbackBlock } from '../support/loopback-block';
+import { until } from '../support/until';
 
 let block: LoopbackBlock;
 let folder: string;

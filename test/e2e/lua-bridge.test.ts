@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Child, startChild } from '../../support/child-process';
-import { haproxyBin, haproxyVersion } from '../../support/haproxy';
-import { type LoopbackBlock, takeLoopbackBlock } from '../../support/loopback-block';
-import { until } from '../../support/until';
+import { type Child, startChild } from '../support/child-process';
+import { haproxyBin, haproxyVersion } from '../support/haproxy';
+import { type LoopbackBlock, takeLoopbackBlock } from '../support/loopback-block';
+import { until } from '../support/until';
 
 // One thread, so that what a thread of the script remembers can be told from outside.
 const config = `
@@ -193,6 +193,32 @@ describe(`HAProxy ${haproxyVersion}: mtxpilot.lua`, () => {
     second.server.close();
     second.server.closeAllConnections();
     await until('the first agent', async () => (await ask('a')) === 'state=located server=mtx2 error=');
+  });
+
+  it('asks the second agent after the first has said that it stops, without losing a question', async () => {
+    const first = await agent(2, { 'x-mtx-state': 'located', 'x-mtx-server': 'mtx2', 'x-mtx-stopping': '1' });
+    const second = await agent(3, { 'x-mtx-state': 'located', 'x-mtx-server': 'mtx3' });
+    await start({ MTX_AGENT2_HTTP: `${block.address(3)}:9101` });
+    expect(await ask('a')).toBe('state=located server=mtx2 error=');
+    for (let i = 0; i < 5; i++) expect(await ask('a')).toBe('state=located server=mtx3 error=');
+    expect([first.asked.length, second.asked.length]).toEqual([1, 5]);
+  });
+
+  it('stays with an agent that stops while the other one is away', async () => {
+    const { asked } = await agent(2, { 'x-mtx-state': 'located', 'x-mtx-server': 'mtx2', 'x-mtx-stopping': '1' });
+    await start({ MTX_AGENT2_HTTP: `${block.address(3)}:9101` });
+    const replies: string[] = [];
+    for (let i = 0; i < 10; i++) replies.push(await ask('a'));
+    // The other one was tried once, which HAProxy 2.6 takes until the deadline to find out.
+    expect(replies.filter((reply) => reply !== 'state=located server=mtx2 error=').length).toBeLessThanOrEqual(1);
+    expect(asked.length).toBeGreaterThanOrEqual(9);
+  });
+
+  it('stays with the only agent there is when that one stops', async () => {
+    const { asked } = await agent(2, { 'x-mtx-state': 'located', 'x-mtx-server': 'mtx2', 'x-mtx-stopping': '1' });
+    await start();
+    for (let i = 0; i < 5; i++) expect(await ask('a')).toBe('state=located server=mtx2 error=');
+    expect(asked).toHaveLength(5);
   });
 
   it('does nothing without a stream', async () => {
