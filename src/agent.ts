@@ -3,13 +3,13 @@ import { startUpCheck } from './check';
 import { mediamtxAccess, type Settings } from './config';
 import { createHaproxyControl, type HaproxyControl } from './control';
 import { createDirectory, type Directory, type FleetServer } from './directory';
-import { createDelivery, createEventLog, type Emit, type Webhook } from './events';
+import { createEventLog, createLeasedDelivery, type Emit, type Webhook } from './events';
 import { createHttpServer, openAdminSocket } from './http';
 import type { Logger } from './log';
 import { createMetrics } from './metrics';
 import { createRouter, withCanaries, withDecisionLog } from './router';
 import { createSpoeServer } from './spoe';
-import { createMemoryStore, openStore, type Store } from './store';
+import { createMemoryStore, type Lease, openStore, type Store } from './store';
 import { version } from './version';
 import { watchFigures } from './watch-figures';
 import { watchStreams } from './watch-streams';
@@ -59,10 +59,13 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     directory.start();
     const store = await openSettingsStore(settings, log);
     closers.push(() => store.close());
+    // Of the agents that share a store, who has it tells and delivers events.
+    const lease = store.lease('leader');
+    closers.push(() => lease.release());
     const { count, age: ageMs } = settings.events.keep;
-    const events = createEventLog({ store, source: `/mtxpilot/${hostname()}`, log, keep: { count, ageMs } });
+    const events = createEventLog({ store, source: `/mtxpilot/${hostname()}`, log, keep: { count, ageMs }, lease });
     closers.push(() => events.stop());
-    const delivery = createDelivery({ webhooks: webhooksOf(settings), store, events, log });
+    const delivery = createLeasedDelivery({ webhooks: webhooksOf(settings), store, events, lease, log });
     closers.push(() => delivery.stop());
     await delivery.start();
     const streams = await watchStreams(settings, directory, { store, events }, log);
@@ -73,16 +76,17 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       log: events.stats,
       streams: streams.stats,
       audience: viewerEvents,
-      webhooks: delivery.stats,
+      delivery,
     });
-    const control = await controlFleet(settings, directory, store, events.emit, log);
+    metrics.addStore({ store, lease });
+    const control = await controlFleet(settings, directory, { store, lease }, events.emit, log);
     if (control !== undefined) {
       closers.push(() => control.stop());
       metrics.addControl(control);
       metrics.addRoutePushes(control.pushes);
     }
 
-    const watch = await watchViewers(settings, directory, log);
+    const watch = await watchViewers(settings, directory, store, log);
     metrics.addViewers(watch);
     viewerEvents.watch(watch.viewers);
     closers.push(() => watch.stop());
@@ -101,6 +105,14 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       operations: control,
       events,
       viewers: watch.viewers,
+      store: {
+        get isUp() {
+          return store.isUp;
+        },
+        get isLeader() {
+          return lease.isHeld;
+        },
+      },
       dashboard: {
         ...figures,
         viewers: watch.viewers,
@@ -150,12 +162,14 @@ function webhooksOf({ events }: Settings): ReadonlyMap<string, Webhook> {
   );
 }
 
-/** The store of the configured folder; without one a store that forgets with the process. */
+/** The store of the configured folder or Redis; without one a store that forgets with the process. */
 async function openSettingsStore(settings: Settings, log: Logger): Promise<Store> {
+  const { redis: url, username, password, prefix } = settings.store;
+  if (url !== undefined) return openStore({ redis: { url, username, password, prefix }, log });
   // systemd gives several folders separated by colons; the first is ours.
   const folder = settings.store.folder ?? process.env['STATE_DIRECTORY']?.split(':')[0];
   if (folder !== undefined && folder !== '') return openStore({ folder, log });
-  log.warn('intents and events are kept in memory only, until the agent ends: give store.folder');
+  log.warn('intents and events are kept in memory only, until the agent ends: give store.folder or store.redis');
   return createMemoryStore(log);
 }
 
@@ -163,7 +177,7 @@ async function openSettingsStore(settings: Settings, log: Logger): Promise<Store
 async function controlFleet(
   settings: Settings,
   directory: Directory,
-  store: Store,
+  { store, lease }: { readonly store: Store; readonly lease: Lease },
   emit: Emit,
   log: Logger,
 ): Promise<HaproxyControl | undefined> {
@@ -185,6 +199,7 @@ async function controlFleet(
     emit,
     onApiFailure: settings.control.onApiFailure,
     weights: settings.control.weights,
+    leads: () => lease.isHeld,
     intervalMs: interval,
     goneAfterMs: settings.viewers.goneAfter,
     log,

@@ -8,6 +8,7 @@ import type { HttpServer } from './http';
 import type { PeersServer } from './peers';
 import type { DecisionStats } from './router/decision-stats';
 import type { SpoeServer } from './spoe';
+import type { Lease, Store } from './store';
 import type { TimeHistogram } from './time-histogram';
 import { version } from './version';
 import type { TablePoll, Viewers } from './viewers';
@@ -28,6 +29,7 @@ export interface Metrics {
   addRoutePushes(sources: readonly Pick<RoutePush, 'stats' | 'view'>[]): void;
   addEvents(source: EventSource): void;
   addViewers(source: ViewerSource): void;
+  addStore(source: StoreSource): void;
   /** The page for Prometheus (text format 0.0.4). Without a source its metrics are 0, or have no samples. */
   render(): Promise<{ contentType: string; body: string }>;
 }
@@ -46,8 +48,13 @@ interface EventSource {
   readonly streams: StreamEvents['stats'];
   /** Undefined before the viewers are watched. */
   readonly audience: { readonly stats: ViewerEvents['stats'] | undefined };
-  /** By name, of which the configuration has some. */
-  readonly webhooks: ReadonlyMap<string, CourierStats>;
+  /** By name, of which the configuration has some; none while another agent delivers. */
+  readonly delivery: { readonly stats: ReadonlyMap<string, CourierStats> };
+}
+
+interface StoreSource {
+  readonly store: Pick<Store, 'isUp'>;
+  readonly lease: Pick<Lease, 'isHeld' | 'changes'>;
 }
 
 /** Values of labels. Never the name of a stream or a viewer: those are not bounded. Servers are bounded by the fleet. */
@@ -68,6 +75,7 @@ export function createMetrics(): Metrics {
 
   let events: EventSource | undefined;
   let watch: ViewerSource | undefined;
+  let kept: StoreSource | undefined;
 
   const counter = (name: string, help: string, labelNames: string[], read: Read): void => {
     new Counter({
@@ -551,6 +559,17 @@ export function createMetrics(): Metrics {
   counter('mtxpilot_events_total', 'Events that happened, by type.', ['type'], (set) => {
     for (const [type, count] of Object.entries(events?.log.byType ?? {})) set({ type }, count);
   });
+  level('mtxpilot_store_up', '1 while the store answers.', () => (kept?.store.isUp === true ? 1 : 0));
+  level(
+    'mtxpilot_leader',
+    'Of the agents that share a store, one is the leader (1): it tells and delivers events. An agent alone is always.',
+    () => (kept?.lease.isHeld === true ? 1 : 0),
+  );
+  total(
+    'mtxpilot_leader_changes_total',
+    'Times that this agent became the leader, or ceased to be.',
+    () => kept?.lease.changes,
+  );
   level('mtxpilot_events_waiting', 'Events that are not in the store yet.', () => events?.log.waiting);
   total(
     'mtxpilot_events_lost_total',
@@ -582,7 +601,7 @@ export function createMetrics(): Metrics {
   // Webhooks
   const byWebhook = (read: (stats: CourierStats) => number): Read => {
     return (set) => {
-      for (const [webhook, stats] of events?.webhooks ?? []) set({ webhook }, read(stats));
+      for (const [webhook, stats] of events?.delivery.stats ?? []) set({ webhook }, read(stats));
     };
   };
   counter(
@@ -590,7 +609,7 @@ export function createMetrics(): Metrics {
     'Attempts to deliver an event. result=ok: the receiver took it; gone (410), bad_status, timeout, tls, unreachable: it is tried again.',
     ['webhook', 'result'],
     (set) => {
-      for (const [webhook, { attempts }] of events?.webhooks ?? []) {
+      for (const [webhook, { attempts }] of events?.delivery.stats ?? []) {
         for (const [result, count] of Object.entries(attempts)) set({ webhook, result }, count);
       }
     },
@@ -643,13 +662,13 @@ export function createMetrics(): Metrics {
       'mtxpilot_delivery_duration_seconds',
       'Time of attempts to deliver an event, failed ones included.',
       'webhook',
-      [...(events?.webhooks ?? [])].map(([webhook, { time }]) => [webhook, time] as const),
+      [...(events?.delivery.stats ?? [])].map(([webhook, { time }]) => [webhook, time] as const),
     ),
     histogramText(
       'mtxpilot_event_lag_seconds',
       'Time from an event to its delivery.',
       'webhook',
-      [...(events?.webhooks ?? [])].map(([webhook, { lag }]) => [webhook, lag] as const),
+      [...(events?.delivery.stats ?? [])].map(([webhook, { lag }]) => [webhook, lag] as const),
     ),
   ];
 
@@ -673,6 +692,9 @@ export function createMetrics(): Metrics {
     },
     addViewers: (source) => {
       watch = source;
+    },
+    addStore: (source) => {
+      kept = source;
     },
     addRoutePushes: (sources) => {
       pushes = sources;

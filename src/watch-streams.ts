@@ -1,6 +1,14 @@
 import type { Settings } from './config';
 import type { Directory } from './directory';
-import { createStreamEvents, createToldStreams, type EventLog, type StreamEvents, type StreamHolders } from './events';
+import {
+  createStreamEvents,
+  createToldStreams,
+  type EventLog,
+  followsOnTold,
+  type StreamEvents,
+  type StreamHolders,
+  type ToldStream,
+} from './events';
 import type { Logger } from './log';
 import type { Store } from './store';
 
@@ -38,6 +46,24 @@ export async function watchStreams(
     oldBeforeMs: before === undefined ? startedAtMs : undefined,
   });
   for (const [stream, value] of before ?? []) streams.restore(stream, value);
+  events.onLead(async () => {
+    const known = await told.load();
+    const next = known ?? new Map<string, ToldStream>();
+    const admitted = new Set<string>();
+    return {
+      admits(event) {
+        // Where nobody told of anything yet, what this process took as told is the beginning.
+        if (known !== undefined && !followsOnTold(next, event)) return false;
+        const { stream } = event.data;
+        if (typeof stream === 'string') admitted.add(stream);
+        return true;
+      },
+      begin() {
+        if (known !== undefined) for (const stream of admitted) told.note(stream, next.get(stream));
+        streams.resume(known);
+      },
+    };
+  });
 
   // A clock that nobody sets: the grace is as long as it says.
   const nowMs = (): number => performance.now();

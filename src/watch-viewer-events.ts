@@ -1,15 +1,15 @@
 import type { Settings } from './config';
-import { createToldWatched, createViewerEvents, type EventLog, type ViewerEvents } from './events';
+import { createToldWatched, createViewerEvents, type EventLog, followsOnWatched, type ViewerEvents } from './events';
 import type { Logger } from './log';
 import type { Store } from './store';
-import type { Viewers } from './viewers';
+import type { ViewersWithOthers } from './viewers';
 
 /** Tells the event log when streams are watched and unwatched, and, with `events.viewers`, of each viewer. */
 export interface ViewerEventsWatch {
   /** Undefined until it begins. */
   readonly stats: ViewerEvents['stats'] | undefined;
   /** Begins. Call it in the turn in which the list of viewers begins, so that nobody is missed. */
-  watch(viewers: Viewers): void;
+  watch(viewers: ViewersWithOthers): void;
   /** Streams that are watched stay so: an agent that ends is no news of them. */
   stop(): Promise<void>;
 }
@@ -34,10 +34,27 @@ export async function watchViewerEvents(
   const nowMs = (): number => performance.now();
   const enoughAtMs = nowMs() + settings.directory.staleFor;
   let stats: ViewerEvents['stats'] | undefined;
+  let resume: ((watched: ReadonlySet<string>) => void) | undefined;
+  events.onLead(async () => {
+    const known = await told.load();
+    const admitted = new Set<string>();
+    return {
+      admits(event) {
+        if (!followsOnWatched(known, event)) return false;
+        const { stream } = event.data;
+        if (typeof stream === 'string') admitted.add(stream);
+        return true;
+      },
+      begin() {
+        for (const stream of admitted) told.note(stream, known.has(stream));
+        resume?.(known);
+      },
+    };
+  });
   let unsubscribe: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  function tick(viewers: Viewers, audience: ViewerEvents, isComplete: boolean): void {
+  function tick(viewers: ViewersWithOthers, audience: ViewerEvents, isComplete: boolean): void {
     const isCompleteNow = isComplete || hasEveryNode(viewers);
     if (isCompleteNow && !isComplete) audience.complete(nowMs());
     audience.tick(nowMs());
@@ -48,7 +65,7 @@ export async function watchViewerEvents(
   }
 
   /** Every HAProxy has told what its table holds; those that are not there are waited for no longer than `staleFor`. */
-  function hasEveryNode(viewers: Viewers): boolean {
+  function hasEveryNode(viewers: ViewersWithOthers): boolean {
     const up = viewers.nodes().filter(({ isUp }) => isUp).length;
     return up >= Math.max(1, nowMs() > enoughAtMs ? 1 : settings.haproxy.nodes.length);
   }
@@ -68,7 +85,14 @@ export async function watchViewerEvents(
       });
       stats = audience.stats;
       for (const stream of before) audience.restore(stream);
-      unsubscribe = viewers.onChange((change) => audience.changed(change, nowMs()));
+      resume = (watched) => audience.resume(watched);
+      const unsubscribes = [
+        viewers.onChange((change) => audience.changed(change, nowMs())),
+        viewers.onOthers((stream) => audience.recounted(stream, nowMs())),
+      ];
+      unsubscribe = () => {
+        for (const end of unsubscribes) end();
+      };
       tick(viewers, audience, false);
     },
     async stop() {

@@ -3,11 +3,13 @@ import type { Directory } from './directory';
 import type { Logger } from './log';
 import { createPeersServer, createTableWatch, type PeersServer } from './peers';
 import { createRuntimeClient } from './runtime';
-import { createTablePoll, createViewers, type TablePoll, type Viewers } from './viewers';
+import { shareViewers } from './share-viewers';
+import type { Store } from './store';
+import { createTablePoll, createViewers, type TablePoll, type ViewersWithOthers, withOthers } from './viewers';
 
 /** The list of viewers, and what keeps it. */
 export interface ViewerWatch {
-  readonly viewers: Viewers;
+  readonly viewers: ViewersWithOthers;
   /** Undefined where the tables are polled instead. */
   readonly peers: PeersServer | undefined;
   readonly polls: readonly TablePoll[];
@@ -19,14 +21,20 @@ export interface ViewerWatch {
  *
  * @throws Error when the address cannot be listened on; nothing is left running then.
  */
-export async function watchViewers(settings: Settings, directory: Directory, log: Logger): Promise<ViewerWatch> {
+export async function watchViewers(
+  settings: Settings,
+  directory: Directory,
+  store: Store,
+  log: Logger,
+): Promise<ViewerWatch> {
   // Goes on evenly when the system's clock is set.
   const nowMs = (): number => performance.timeOrigin + performance.now();
-  const viewers = createViewers({
+  const heard = createViewers({
     goneAfterMs: settings.viewers.goneAfter,
     showAddresses: settings.viewers.addresses,
     nowMs: nowMs(),
   });
+  const viewers = withOthers(heard);
   const { listen, siblings } = settings.peers;
   let peers: PeersServer | undefined;
   const polls: TablePoll[] = [];
@@ -45,6 +53,7 @@ export async function watchViewers(settings: Settings, directory: Directory, log
     }
   }
   for (const poll of polls) poll.start();
+  const exchange = store.isShared ? shareViewers(viewers, { store, log }) : undefined;
   const ticking = setInterval(() => viewers.tick(nowMs()), viewers.tickMs);
   return {
     viewers,
@@ -52,6 +61,7 @@ export async function watchViewers(settings: Settings, directory: Directory, log
     polls,
     async stop() {
       clearInterval(ticking);
+      await exchange?.stop();
       await Promise.all([peers?.stop(), ...polls.map((poll) => poll.stop())]);
     },
   };

@@ -57,6 +57,22 @@ export function crossChecks(
     }
   }
 
+  const { store } = settings;
+  if (store.redis !== undefined && store.folder !== undefined) {
+    errors.push(
+      `${at('store.redis')}: there is a store.folder too (${originText(originOf('store.folder'))}), give one of the two`,
+    );
+  }
+  if (store.redis === undefined) {
+    for (const key of ['username', 'password', 'passwordFile'] as const) {
+      // A password that came from a file is told of by the file's key.
+      if (store[key] === undefined || (key === 'password' && store.passwordFile !== undefined)) continue;
+      errors.push(`${at(`store.${key}`)}: there is no store.redis that it belongs to`);
+    }
+  } else if (store.username !== undefined && store.password === undefined) {
+    errors.push(`${at('store.username')}: there is no store.password that belongs to it`);
+  }
+
   for (const key of ['name', 'socket'] as const) {
     const given = settings.haproxy.nodes.map((node) => (key === 'name' ? node.name : formatAddress(node.socket)));
     for (const [index, text] of given.entries()) {

@@ -239,6 +239,29 @@ export function folderKey(description: string) {
   });
 }
 
+/** Where Redis listens. Its user and password are keys of their own, so that the address may be shown. */
+export function redisUrlKey(description: string) {
+  const allowed =
+    'a redis:// or rediss:// (TLS) URL without user and password, such as redis://10.0.0.5:6379 or rediss://redis.example:6380/2';
+  const schema = z.string().refine((text) => {
+    if (!/^rediss?:\/\/[\x21-\x7e]{1,1000}$/.test(text) || !URL.canParse(text)) return false;
+    const { username, password, hostname, pathname, search, hash } = new URL(text);
+    return `${username}${password}${search}${hash}` === '' && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname);
+  });
+  return describe(schema, { type: 'URL', description, allowed, write: unchanged });
+}
+
+/** What the keys of a shared store begin with. Braces would tell a cluster which part of a key counts. */
+export function storePrefixKey(description: string) {
+  const allowed = 'a text of at most 64 letters, digits and _ . : -';
+  return describe(z.string().regex(/^[A-Za-z0-9_.:-]{0,64}$/), {
+    type: 'text',
+    description,
+    allowed,
+    write: unchanged,
+  });
+}
+
 /** Base URL of a Control API; with `template`, `{address}` and `{name}` stand for those of a server. */
 export function apiUrlKey(description: string, kind: 'template' | 'plain') {
   const allowed =

@@ -16,10 +16,12 @@ import {
   optionalListenKey,
   optionalMapFileKey,
   ownSocketKey,
+  redisUrlKey,
   secretFileKey,
   secretKey,
   serverMapKey,
   socketKey,
+  storePrefixKey,
   streamPatternKey,
   usernameKey,
   webhookSecretKey,
@@ -153,6 +155,17 @@ export const settingsSchema = z.strictObject({
       folder: folderKey(
         "Where operators' intents and events outlive a restart. One folder serves one agent. Without it: `$STATE_DIRECTORY` (set by systemd), else they are kept in memory only.",
       ).optional(),
+      redis: redisUrlKey(
+        'A Redis or Valkey (7.0 or newer) that the agents of one fleet share, instead of a folder: orders given to one are carried out by all, and one of them at a time tells events.',
+      ).optional(),
+      username: usernameKey('User for Redis (an ACL user). Without it: the default user.').optional(),
+      password: secretKey('Password for Redis.').optional(),
+      passwordFile: secretFileKey(
+        'File that holds this password (a line end at its end is dropped). In a configuration file, relative to that file.',
+      ).optional(),
+      prefix: storePrefixKey(
+        'What every key in Redis begins with. Agents with the same prefix share a fleet; another fleet needs another one.',
+      ).default('mtxpilot:'),
     })
     .prefault({}),
   servers: listKey(

@@ -3,6 +3,7 @@ import type { Emit } from '../events/event';
 import type { Logger } from '../log';
 import type { HaproxyInfo, RuntimeError } from '../runtime';
 import type { Store } from '../store/store';
+import { createAutomatic } from './automatic';
 import { controlledServer, type NodeServer } from './controlled-server';
 import type { Command } from './decide';
 import { type ApiUrlFor, fleetServers } from './fleet-servers';
@@ -11,6 +12,7 @@ import { createIntents } from './intents';
 import { createKeptMemories } from './kept-memories';
 import { type LoadMemory, loadWeights } from './load-weights';
 import { type ControlNode, createNode, type HaproxyNode, type NodeStats } from './node';
+import type { NodeMemory } from './node-memory';
 import type { ObserverStats } from './observe';
 import { createServerEvents } from './server-events';
 import { createSurvey } from './survey';
@@ -32,6 +34,8 @@ export interface ControlOptions {
   readonly onApiFailure: 'suspect' | 'drain';
   /** Whether weights follow load. */
   readonly weights: 'config' | 'auto';
+  /** Where agents share the store, whether this one decides what is done without an operator. Default: always. */
+  readonly leads?: (() => boolean) | undefined;
   /** Pause between two looks at a HAProxy. Default 1000. */
   readonly intervalMs?: number;
   /** A session that asked for nothing for so long is not counted as a viewer. Default 10,000. */
@@ -73,9 +77,11 @@ const answerAfterMs = 5000;
 const demandMs = 5000;
 
 export function createControl(options: ControlOptions): Control {
-  const { directory, emit, log, moves } = options;
+  const { directory, emit, log, moves, leads = () => true } = options;
+  const { isShared } = options.store;
   const stopping = new AbortController();
   const intents = createIntents(options.store, log);
+  const automatic = isShared ? createAutomatic(options.store, log) : undefined;
   const memories = createKeptMemories(options.store, log);
   const survey = createSurvey(directory, stopping.signal, () => performance.now());
   const tellEvents = createServerEvents(emit);
@@ -87,6 +93,8 @@ export function createControl(options: ControlOptions): Control {
       intervalMs: options.intervalMs ?? 1000,
       goneAfterMs: options.goneAfterMs ?? 10_000,
       think,
+      isShared,
+      onDoubt,
       onProcess: (haproxy, before) => onProcess(node.name, haproxy, before),
       onAction: (command, error) => onAction(node.name, command, error),
       onMemory: (memory) => memories.keep(node.name, memory),
@@ -132,16 +140,53 @@ export function createControl(options: ControlOptions): Control {
     const nowMs = Date.now();
     intents.loadIfDue();
     const before = wishes;
-    const made = makeWishes(wishMemory, serverFacts(), { onApiFailure: options.onApiFailure }, nowMs);
-    wishMemory = made.memory;
-    wishes = made.wishes;
+    automatic?.loadIfDue();
+    wishes = wish(nowMs);
     tellWishes(before);
     report();
     const isOut = [...wishes.values()].some(({ state }) => state === 'drain' || state === 'maint');
     if (isOut || options.weights === 'auto' || isDemanded()) void survey.look('ifDue');
     if (isDemanded()) for (const node of nodes) void node.sessions.count('ifDue');
     if (options.weights === 'auto') thinkOfWeights(nowMs);
-    return { wishes, weights };
+    return { wishes, weights: automatic?.inForce().weights ?? weights };
+  }
+
+  function wish(nowMs: number): ReadonlyMap<string, Wish> {
+    const facts = serverFacts();
+    const { onApiFailure } = options;
+    if (automatic === undefined || leads()) {
+      const made = makeWishes(wishMemory, facts, { onApiFailure }, nowMs);
+      wishMemory = made.memory;
+      if (automatic === undefined) return made.wishes;
+      const drained = [...made.memory].flatMap(([name, { damping }]) => (damping.drained ? [name] : []));
+      const { drained: decided } = automatic.inForce();
+      automatic.decide({ drained: new Set(drained), weights }, actNow);
+      // Until the store has it, what was decided before is in force; but what is held back can be told.
+      const inForce = makeWishes(wishMemory, facts, { onApiFailure, decided }, nowMs).wishes;
+      return new Map([...inForce].map(([name, each]) => [name, withGuard(each, made.wishes.get(name))]));
+    }
+    const { drained: decided, weights: decidedWeights } = automatic.inForce();
+    const made = makeWishes(wishMemory, facts, { onApiFailure, decided }, nowMs);
+    // To go on from, should this agent come to decide.
+    wishMemory = made.memory;
+    weights = decidedWeights;
+    return made.wishes;
+  }
+
+  function actNow(): void {
+    for (const node of nodes) void node.now();
+  }
+
+  /** Before what another agent did is taken for somebody's hand. */
+  async function onDoubt(): Promise<boolean> {
+    if (!isShared) return true;
+    try {
+      await Promise.all([intents.load(), automatic?.load()]);
+      return true;
+    } catch {
+      // The store tells that it is away.
+      return false;
+    }
   }
 
   function serverFacts(): ServerFacts[] {
@@ -323,11 +368,11 @@ export function createControl(options: ControlOptions): Control {
   return {
     async start() {
       await intents.load();
+      await automatic?.load();
       const kept = await Promise.all(nodes.map((node) => memories.load(node.name)));
-      wishMemory = drainedBefore(
-        kept.flatMap((memory) => [...memory.servers]),
-        (server) => intents.get(server),
-      );
+      const drained = automatic?.inForce().drained ?? drainedIn(kept);
+      wishMemory = drainedBefore(drained, (server) => intents.get(server));
+      weights = automatic?.inForce().weights ?? weights;
       for (const [i, node] of nodes.entries()) {
         const memory = kept[i];
         if (memory !== undefined) node.start(memory);
@@ -354,18 +399,21 @@ export function createControl(options: ControlOptions): Control {
   };
 }
 
-/** Servers that the agent drained on its own before it was restarted: they stay so until their API answers. */
-function drainedBefore(
-  kept: readonly (readonly [
-    name: string,
-    memory: { readonly own: { readonly by: string; readonly state: string } | undefined },
-  ])[],
-  intentOf: (server: string) => Intent | undefined,
-): WishMemory {
-  const drained = kept.filter(([, { own }]) => own?.by === 'automatic' && own.state === 'drain');
+function withGuard(inForce: Wish, decided: Wish | undefined): Wish {
+  return decided?.isHeldBack === true ? { ...inForce, isHeldBack: true, because: decided.because } : inForce;
+}
+
+/** Servers that the agent drained on its own before it was restarted. */
+function drainedIn(kept: readonly NodeMemory[]): Set<string> {
+  const all = kept.flatMap((memory) => [...memory.servers]);
+  return new Set(all.flatMap(([name, { own }]) => (own?.by === 'automatic' && own.state === 'drain' ? [name] : [])));
+}
+
+/** They stay so until their API answers. */
+function drainedBefore(drained: Iterable<string>, intentOf: (server: string) => Intent | undefined): WishMemory {
   const damping = { drained: true, flaps: 1, okSinceMs: undefined, suspectSinceMs: undefined };
   return new Map(
-    drained.map(([name]) => {
+    [...drained].map((name) => {
       const intent = intentOf(name);
       return [name, { damping, intentId: intent === undefined ? undefined : intentId(intent, Date.now()) }];
     }),

@@ -33,6 +33,10 @@ export interface NodeFacts {
   readonly weights: ReadonlyMap<string, number>;
   /** Entries of the table `sessions` by server id, as last counted; undefined while not known. */
   readonly sessions: ReadonlyMap<number, number> | undefined;
+  /** Other agents carry out the same wishes, maybe on the same HAProxy: what is as wanted is no stranger's doing. */
+  readonly isShared?: boolean | undefined;
+  /** False while it cannot be known what other agents were told: then a difference stays a doubt. */
+  readonly knowsOthers?: boolean | undefined;
 }
 
 /**
@@ -68,14 +72,19 @@ export function decide(
       configured: state.configuredWeight,
     };
     const wish = facts.wishes.get(name);
+    const others = facts.isShared === true ? ownedByOthers(seen, wish, facts.weights.get(name)) : {};
     const known = memory.servers.get(name);
     const compared =
       known === undefined
-        ? firstSight(memory, name, seen)
+        ? { ...firstSight(memory, name, seen), ...others }
         : compare(
-            known,
+            known.isExternal ? known : { ...known, ...others },
             seen,
-            { isSettling: facts.uptimeSeconds < settlingSeconds, isNewIntent: isNew(wish, known) },
+            {
+              isSettling: facts.uptimeSeconds < settlingSeconds,
+              isNewIntent: isNew(wish, known),
+              knowsOthers: facts.knowsOthers !== false,
+            },
             nowMs,
           );
     if (compared.doubtSinceMs !== undefined || wish === undefined) {
@@ -158,6 +167,16 @@ function firstSight(memory: NodeMemory, name: string, seen: Seen): ServerMemory 
   };
 }
 
+/** What another agent did on behalf of the same decision, which this one may have to undo some day. */
+function ownedByOthers(seen: Seen, wish: Wish | undefined, byLoad: number | undefined): Partial<ServerMemory> {
+  const isState = wish?.by === 'automatic' && wish.state === seen.state;
+  const isWeight = byLoad === seen.weight && seen.weight !== seen.configured;
+  return {
+    ...(isState ? { own: { state: seen.state, by: 'automatic' }, isExternal: false } : {}),
+    ...(isWeight ? { ownWeight: seen.weight, isWeightExternal: false } : {}),
+  };
+}
+
 function isNew(wish: Wish | undefined, { intentId }: ServerMemory): boolean {
   return wish?.by === 'intent' && wish.intentId !== intentId;
 }
@@ -165,7 +184,11 @@ function isNew(wish: Wish | undefined, { intentId }: ServerMemory): boolean {
 function compare(
   known: ServerMemory,
   seen: Seen,
-  { isSettling, isNewIntent }: { readonly isSettling: boolean; readonly isNewIntent: boolean },
+  {
+    isSettling,
+    isNewIntent,
+    knowsOthers,
+  }: { readonly isSettling: boolean; readonly isNewIntent: boolean; readonly knowsOthers: boolean },
   nowMs: number,
 ): ServerMemory {
   // What control began to set, and whose end it did not see, is no foreign hand either.
@@ -180,7 +203,7 @@ function compare(
     return { ...current, isExternal: known.isExternal || (seen.state !== 'ready' && known.own?.state !== seen.state) };
   }
   const doubtSinceMs = known.doubtSinceMs ?? nowMs;
-  const isBelieved = isNewIntent || Math.abs(nowMs - doubtSinceMs) >= believeAfterMs;
+  const isBelieved = knowsOthers && (isNewIntent || Math.abs(nowMs - doubtSinceMs) >= believeAfterMs);
   if (!isBelieved) return { ...known, doubtSinceMs };
   return {
     ...current,

@@ -10,7 +10,16 @@ import { createRoutePush, type RoutePush } from './push';
 export interface HaproxyControlOptions
   extends Pick<
     ControlOptions,
-    'backend' | 'apiUrlFor' | 'onApiFailure' | 'weights' | 'intervalMs' | 'goneAfterMs' | 'store' | 'emit' | 'log'
+    | 'backend'
+    | 'apiUrlFor'
+    | 'onApiFailure'
+    | 'weights'
+    | 'leads'
+    | 'intervalMs'
+    | 'goneAfterMs'
+    | 'store'
+    | 'emit'
+    | 'log'
   > {
   /** Every HAProxy and its `stats socket`. */
   readonly nodes: readonly { readonly name: string; readonly socket: RuntimeAddress }[];

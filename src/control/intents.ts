@@ -14,10 +14,14 @@ export interface Intents {
   loadIfDue(): void;
 }
 
-const periodMs = 5000;
+/** Of a store that others do not write it is enough now and then. */
+const alonePeriodMs = 5000;
+const sharedPeriodMs = 500;
 
 export function createIntents(store: Store, log: Logger): Intents {
   const collection: Collection<Intent> = store.collection('intents', readIntent);
+  const periodMs = store.isShared ? sharedPeriodMs : alonePeriodMs;
+  let revision: string | undefined;
   let intents: ReadonlyMap<string, Intent> = new Map();
   let writes = 0;
   let loadedAt = Number.NEGATIVE_INFINITY;
@@ -26,9 +30,14 @@ export function createIntents(store: Store, log: Logger): Intents {
   async function load(): Promise<void> {
     const before = writes;
     loadedAt = performance.now();
+    // Read before the rest: what changes in between is read again.
+    const newest = await collection.revision();
+    if (newest !== undefined && newest === revision) return;
     const entries = await collection.entries();
     // What was set meanwhile is newer than what was read.
-    if (before === writes) intents = new Map(entries);
+    if (before !== writes) return;
+    intents = new Map(entries);
+    revision = newest;
   }
 
   return {

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Logger } from '../log';
 import type { Store } from '../store/store';
 import {
@@ -21,6 +22,8 @@ export interface KeptMemories {
 
 export function createKeptMemories(store: Store, log: Logger): KeptMemories {
   const collection = store.collection('haproxy-nodes', readNodeMemory);
+  // Agents that share a store may each have a HAProxy of the same name.
+  const keyOf = (node: string): string => (store.isShared ? `${hostname()} ${node}` : node);
   const written = new Map<string, string>();
   const wanted = new Map<string, KeptNodeMemory>();
   let writing: Promise<void> | undefined;
@@ -32,7 +35,7 @@ export function createKeptMemories(store: Store, log: Logger): KeptMemories {
       const [node, kept] = next;
       wanted.delete(node);
       try {
-        await collection.set(node, kept);
+        await collection.set(keyOf(node), kept);
       } catch (error) {
         written.delete(node);
         log.warn({ node, error: String(error) }, 'the store does not keep what was set in HAProxy');
@@ -42,7 +45,7 @@ export function createKeptMemories(store: Store, log: Logger): KeptMemories {
 
   return {
     async load(node) {
-      const kept = await collection.get(node).catch((error: unknown) => {
+      const kept = await collection.get(keyOf(node)).catch((error: unknown) => {
         log.warn({ node, error: String(error) }, 'the store does not say what was set in HAProxy before');
         return undefined;
       });

@@ -24,7 +24,7 @@ export interface MovesOptions {
   readonly nodes: readonly MovesNode[];
   readonly emit: Emit;
   readonly log: Logger;
-  /** Pause between two looks into the store, which other agents may share. Default 5000. */
+  /** Pause between two looks into the store. Default 5000, and 500 where other agents share it. */
   readonly periodMs?: number;
 }
 
@@ -44,18 +44,20 @@ const sessionsTable = 'sessions';
 const streamsTable = 'streams';
 
 export function createMoves(options: MovesOptions): Moves {
-  const { directory, nodes, emit, log, periodMs = 5000 } = options;
+  const { directory, nodes, emit, log } = options;
+  const { periodMs = options.store.isShared ? 500 : 5000 } = options;
   const collection: Collection<KeptMove> = options.store.collection('moves', readMove);
   const stopping = new AbortController();
   const { signal } = stopping;
   const moves = new Map<string, KeptMove>();
-  /** Moves of an earlier life whose server has not been heard since: it may have lost the stream meanwhile. */
-  const unheard = new Set<string>();
+  /** Moves of an earlier life, or given to another agent, and since when (by performance.now()) their server is to be heard: it may have lost the stream meanwhile. */
+  const unheard = new Map<string, number>();
   /** Ended moves that the store still holds, by their time: it could not be reached. */
   const ended = new Map<string, string>();
   let timer: NodeJS.Timeout | undefined;
   let unsubscribe: (() => void) | undefined;
   let writes = 0;
+  let revision: string | undefined;
   let isFailing = false;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -68,16 +70,20 @@ export function createMoves(options: MovesOptions): Moves {
 
   async function load(): Promise<void> {
     const before = writes;
+    // Read before the rest: what changes in between is read again.
+    const newest = await collection.revision();
+    if (newest !== undefined && newest === revision && ended.size === 0) return;
     const entries = await collection.entries();
     // What was set meanwhile is newer than what was read.
     if (before !== writes) return;
+    revision = newest;
     const kept = new Map(entries.filter(([stream, move]) => isStreamName(stream) && move.stream === stream));
     for (const stream of [...moves.keys()]) if (!kept.has(stream)) forget(stream);
     for (const [stream, move] of kept) {
       if (ended.get(stream) === move.since) {
         await removeEnded(stream);
       } else if (moves.get(stream)?.since !== move.since) {
-        if (takeOver(move) && move.wasHeld) unheard.add(stream);
+        if (takeOver(move) && move.wasHeld) unheard.set(stream, performance.now());
       }
     }
   }
@@ -114,7 +120,9 @@ export function createMoves(options: MovesOptions): Moves {
     if (!ended.has(stream)) return;
     writes++;
     try {
-      await collection.delete(stream);
+      // Another agent may have been given a new one meanwhile.
+      const kept = await collection.get(stream);
+      if (kept?.since === ended.get(stream)) await collection.delete(stream);
       ended.delete(stream);
       tellStore(undefined);
     } catch (error) {
@@ -133,17 +141,20 @@ export function createMoves(options: MovesOptions): Moves {
     isFailing = error !== undefined;
   }
 
-  function settleUnheard(): void {
-    for (const stream of unheard) {
+  async function settleUnheard(): Promise<void> {
+    for (const [stream, sinceMs] of unheard) {
       const server = directory.servers().find(({ name }) => name === moves.get(stream)?.server);
-      if (server?.api.inventoryAgeMs === undefined) continue;
+      const ageMs = server?.api.inventoryAgeMs;
+      if (server === undefined || ageMs === undefined || performance.now() - ageMs < sinceMs) continue;
       unheard.delete(stream);
-      if (!isHolder(stream, server.name)) end(stream);
+      // A list may be older than it came.
+      if (!isHolder(stream, server.name)) await directory.confirm(stream, server.name);
+      if (moves.get(stream)?.server === server.name && !isHolder(stream, server.name)) end(stream);
     }
   }
 
   async function tick(): Promise<void> {
-    settleUnheard();
+    await settleUnheard();
     await inTurn(load).then(() => tellStore(undefined), tellStore);
     if (!signal.aborted) timer = setTimeout(() => void tick(), periodMs);
   }

@@ -30,6 +30,10 @@ export interface NodeOptions {
   readonly think: () => { readonly wishes: ReadonlyMap<string, Wish>; readonly weights: ReadonlyMap<string, number> };
   readonly onProcess: (haproxy: HaproxyInfo, before: HaproxyInfo | undefined) => void;
   readonly onAction: (command: Command, error: RuntimeError | undefined) => void;
+  /** Something is not as it was left: other agents may have done it. Resolves when it is known what they were told; with false when that cannot be known now. Never rejects. */
+  readonly onDoubt: () => Promise<boolean>;
+  /** Other agents want the same of the same servers. */
+  readonly isShared: boolean;
   /** What is remembered became another. */
   readonly onMemory: (memory: NodeMemory) => void;
   readonly log: Logger;
@@ -93,6 +97,7 @@ export function createNode(options: NodeOptions): ControlNode {
   let notBefore = Number.NEGATIVE_INFINITY;
   let complaint: string | undefined;
   let wasFollowedUp = false;
+  let knowsOthers = !options.isShared;
 
   const observer = createObserver({
     client,
@@ -113,10 +118,12 @@ export function createNode(options: NodeOptions): ControlNode {
     if (observation.isNewProcess) greet(observation.haproxy);
     const { wishes, weights } = options.think();
     if ([...wishes.values()].some(({ state }) => state === 'drain' || state === 'maint')) void sessions.count('ifDue');
-    const facts = { states, uptimeSeconds, wishes, weights, sessions: sessions.latest() };
+    const { isShared } = options;
+    const facts = { states, uptimeSeconds, wishes, weights, sessions: sessions.latest(), isShared, knowsOthers };
     const decision = decide(memory, facts, Date.now());
     remember(decision.memory);
     const isDone = await carryOut(decision.commands);
+    knowsOthers = decision.lookAgain ? await options.onDoubt() : !isShared;
     // What was done is looked at once more, at once; but what will not stay as it was set is no reason for haste.
     const isFollowedUp = decision.commands.length > 0 && isDone && !wasFollowedUp;
     wasFollowedUp = isFollowedUp;

@@ -33,6 +33,8 @@ export interface Wish {
 
 export interface WishOptions {
   readonly onApiFailure: 'suspect' | 'drain';
+  /** The servers that are drained automatically, where that is decided already; undefined: to be decided. */
+  readonly decided?: ReadonlySet<string> | undefined;
 }
 
 /** What is remembered between two rounds, by server. */
@@ -50,9 +52,15 @@ export function makeWishes(
   options: WishOptions,
   nowMs: number,
 ): { readonly wishes: ReadonlyMap<string, Wish>; readonly memory: WishMemory } {
-  const dampings = new Map(servers.map((server) => [server.name, nextDamping(memory, server, options, nowMs)]));
+  const { decided } = options;
+  const dampings = new Map(
+    servers.map((server) => {
+      const damping = nextDamping(memory, server, options, nowMs);
+      return [server.name, decided === undefined ? damping : { ...damping, drained: decided.has(server.name) }];
+    }),
+  );
   const isDrained = ({ name }: ServerFacts): boolean => dampings.get(name)?.drained === true;
-  const candidates = servers
+  const candidates = (decided === undefined ? servers : [])
     .filter((server) => mayDrain(server, dampings.get(server.name) ?? undamped, options))
     .sort((a, b) => suspectSince(dampings, a) - suspectSince(dampings, b) || (a.name < b.name ? -1 : 1));
 

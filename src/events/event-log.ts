@@ -1,7 +1,8 @@
 import type { Logger } from '../log';
-import type { Store } from '../store';
+import { isLeaseLost, type Lease, type Store } from '../store';
 import { type Emit, type EventDraft, type EventType, eventTypes, type StoredEvent } from './event';
 import { createEventIds, idBefore } from './event-id';
+import { createHeldEvents } from './held-events';
 import { readEvent } from './read-event';
 
 export interface EventLogOptions {
@@ -16,6 +17,19 @@ export interface EventLogOptions {
   };
   /** Unix time in ms. */
   readonly now?: () => number;
+  /**
+   * Where the store is shared: who has it tells of what all agents see. What only this agent knows (orders given to it, its start) it tells in any
+   * case. Without it this process is alone.
+   */
+  readonly lease?: Lease | undefined;
+}
+
+/** One who emits what every agent sees, when it is this agent's turn to tell of it. */
+export interface Teller {
+  /** Whether an event that was seen can follow on what has been told, the earlier ones that were asked about included. True for what is not its own. */
+  admits(event: Pick<StoredEvent, 'type' | 'data'>): boolean;
+  /** Every event that was admitted is taken in; from now on what is emitted is told. */
+  begin(): void;
 }
 
 export interface EventQuery {
@@ -58,6 +72,13 @@ export interface EventLog {
    * Rejects when the log ends before.
    */
   whenKept(): Promise<string | undefined>;
+  /** Whether this process tells of what every agent sees. */
+  readonly leads: boolean;
+  /**
+   * `prepare` is called each time that this process begins to lead after another one (or at the start, in a shared store), and reads what was told. Until `begin` what is
+   * emitted is held, and told afterwards if it was not told yet. Where `prepare` rejects it is called again.
+   */
+  onLead(prepare: () => Promise<Teller>): void;
   readonly stats: EventLogStats;
   /** Keeps what is waiting (once: a store that fails loses them) and ends. Idempotent. */
   stop(): Promise<void>;
@@ -67,6 +88,9 @@ export interface EventLog {
 interface WaitingEvent {
   readonly timeMs: number;
   readonly event: Omit<StoredEvent, 'id'>;
+  /** Other agents see it too. */
+  readonly isShared: boolean;
+  isCounted?: true;
   /** Given at the first try, and the same at the next: a store that kept a batch and could not say so has it once. */
   id?: string;
 }
@@ -85,16 +109,23 @@ const batchSize = 1000;
 const firstRetryMs = 100;
 const lastRetryMs = 5000;
 const ageCheckMs = 60_000;
+/** So often the log is read for what other agents wrote. */
+const readOnMs = 250;
 
 /**
  * Opens the log. Events are kept in batches: the first at the next turn of the event loop, what comes while that is written with the next one.
  */
 export function createEventLog(options: EventLogOptions): EventLog {
   const { source, log, keep, now = Date.now } = options;
+  const lease = options.store.isShared ? options.lease : undefined;
   const journal = options.store.journal('events', readEvent);
+  /** Writes only while this process leads. */
+  const leaderJournal = lease?.store.journal('events', readEvent) ?? journal;
   const ids = createEventIds();
   const listeners = new Set<(event: StoredEvent) => void>();
   const byType = Object.fromEntries(eventTypes.map((type) => [type, 0])) as Record<EventType, number>;
+  const held = createHeldEvents<WaitingEvent>();
+  const prepares: (() => Promise<Teller>)[] = [];
   let waiting: WaitingEvent[] = [];
   /** Those who wait for an event (or the log's opening) to be kept. */
   let keptWaiters: KeptWaiter[] = [];
@@ -102,15 +133,22 @@ export function createEventLog(options: EventLogOptions): EventLog {
   let kept = 0;
   let cutThrough: string | undefined;
   let opened = false;
+  let leads = lease === undefined;
+  /** Of a shared log: everything up to this one has been told to the listeners. */
+  let toldThrough = '';
+  /** Ids of this process's last batch. */
+  let tried = new Set<string>();
   let stopped: Promise<void> | undefined;
-  let writing: Promise<void> | undefined;
+  /** Writing, reading on and taking over go one after the other. */
+  let turns = Promise.resolve();
+  let isWriteDue = false;
   let retry: NodeJS.Timeout | undefined;
   let retryMs = firstRetryMs;
 
   const stats: EventLogStats = {
     byType,
     get waiting() {
-      return waiting.length;
+      return waiting.length + held.size;
     },
     dropped: 0,
     failures: 0,
@@ -131,49 +169,144 @@ export function createEventLog(options: EventLogOptions): EventLog {
   function emit(draft: EventDraft): void {
     if (stopped !== undefined) return;
     const timeMs = now();
-    const event = waiting.length < maxWaiting ? eventOf(draft, source, timeMs) : `${maxWaiting} wait for the store`;
+    const event = stats.waiting < maxWaiting ? eventOf(draft, source, timeMs) : `${maxWaiting} wait for the store`;
     if (typeof event === 'string') {
       drop(event, draft.type);
       return;
     }
-    byType[draft.type]++;
-    waiting.push({ timeMs, event });
+    const isShared = draft.evidence !== 'operator' && draft.type !== 'agent.started';
+    takeIn({ timeMs, event, isShared });
+  }
+
+  function takeIn(one: WaitingEvent): void {
+    if (one.isShared && !leads) {
+      held.hold(one, performance.now());
+      return;
+    }
+    if (one.isCounted !== true) byType[one.event.type]++;
+    one.isCounted = true;
+    waiting.push(one);
     startWriting();
   }
 
   /** Keeps everything that waits, batch by batch; ends at the first failure, having set a timer. */
   async function write(): Promise<void> {
+    isWriteDue = false;
+    // Until the timer.
+    if (retry !== undefined) return;
     try {
       await open();
       tellKept(({ event }) => event === undefined);
-      while (waiting.length > 0) {
-        const batch = waiting.slice(0, batchSize).map((one): StoredEvent => {
-          one.id ??= ids.next(one.timeMs);
-          return { ...one.event, id: one.id };
-        });
-        await journal.append(batch.map((event) => [event.id, event] as const));
-        const done = new Set(waiting.slice(0, batch.length));
-        waiting = waiting.slice(batch.length);
-        kept += batch.length;
-        lastId = batch.at(-1)?.id;
+      for (;;) {
+        if (!leads) giveBack();
+        const batch = nextBatch();
+        if (batch.length === 0) return;
+        if (!(await append(batch))) continue;
+        const done = new Set(batch);
+        waiting = waiting.filter((one) => !done.has(one));
         if (retryMs > firstRetryMs) log.info({ waiting: waiting.length }, 'events are kept again');
         retryMs = firstRetryMs;
-        for (const event of batch) tell(event);
+        if (lease === undefined) for (const one of batch) tellOf(storedEvent(one));
         tellKept(({ event }) => event !== undefined && done.has(event));
+        if (lease !== undefined) await readOn();
         await cutByCount();
       }
-      writing = undefined;
     } catch (error) {
-      writing = undefined;
       stats.failures++;
       if (retryMs === firstRetryMs) log.error({ error: String(error) }, 'events cannot be kept; it is tried again');
       if (stopped !== undefined) return;
       retry = setTimeout(() => {
         retry = undefined;
-        writing = write();
+        startWriting();
       }, retryMs);
       retryMs = Math.min(retryMs * 2, lastRetryMs);
     }
+  }
+
+  /** What was tried already is tried again as it was, and nothing with it: its ids may be in the log, below those of others. */
+  function nextBatch(): WaitingEvent[] {
+    const triedBefore = waiting.findIndex(({ id }) => id === undefined);
+    return waiting.slice(0, triedBefore > 0 ? triedBefore : batchSize);
+  }
+
+  /** @returns false when it has to be tried again at once: another process wrote meanwhile, or this one leads no more. */
+  async function append(batch: readonly WaitingEvent[]): Promise<boolean> {
+    for (const one of batch) one.id ??= ids.next(one.timeMs);
+    const records = batch.map((one) => [one.id ?? '', storedEvent(one)] as const);
+    if (lease === undefined) {
+      await journal.append(records);
+      return true;
+    }
+    tried = new Set(records.map(([id]) => id));
+    try {
+      const newest = await (leads ? leaderJournal : journal).appendAbove(records);
+      if (newest === undefined) return true;
+      ids.see(newest);
+      for (const one of batch) delete one.id;
+    } catch (error) {
+      if (!isLeaseLost(error)) throw error;
+      leads = false;
+    }
+    return false;
+  }
+
+  /** What all see is another process's to tell. It may be in the log, where an answer was lost: then it is found there. */
+  function giveBack(): void {
+    const shared = waiting.filter(({ isShared }) => isShared);
+    if (shared.length === 0) return;
+    waiting = waiting.filter(({ isShared }) => !isShared);
+    tried = new Set();
+    const given = new Set(shared);
+    tellKept(
+      ({ event }) => event !== undefined && given.has(event),
+      new Error('another process tells of events from now on'),
+    );
+    for (const one of shared) {
+      delete one.id;
+      held.hold(one, performance.now());
+    }
+  }
+
+  /** Reads what is new in a log that several processes write, and tells of it. */
+  async function readOn(): Promise<void> {
+    for (;;) {
+      const page = await journal.read({ after: toldThrough, limit: batchSize });
+      if (page.length === 0) return;
+      for (const [id, event] of page) {
+        toldThrough = id;
+        ids.see(id);
+        if (tried.has(id)) confirm(id);
+        else if (!leads) held.logged(event, performance.now());
+        tellOf(event);
+      }
+    }
+  }
+
+  /** One of this process's own is in the log; it may not know yet. */
+  function confirm(id: string): void {
+    const one = waiting.find((each) => each.id === id);
+    if (one === undefined) return;
+    waiting = waiting.filter((each) => each !== one);
+    tellKept(({ event }) => event === one);
+  }
+
+  /** Goes on where the one that led before has ended. */
+  async function takeOver(): Promise<void> {
+    giveBack();
+    await open();
+    // Nobody else can write what all see any more, so this is all that was told.
+    await readOn();
+    const tellers = await Promise.all(prepares.map((prepare) => prepare()));
+    if (!isHeldNow()) return;
+    leads = true;
+    const left = held.take().filter(({ event }) => tellers.every((teller) => teller.admits(event)));
+    log.info({ held: left.length }, 'this agent tells of events from now on');
+    for (const one of left) takeIn(one);
+    for (const teller of tellers) teller.begin();
+  }
+
+  function isHeldNow(): boolean {
+    return lease?.isHeld === true;
   }
 
   /** What an earlier process left: new ids go on above it. */
@@ -182,18 +315,54 @@ export function createEventLog(options: EventLogOptions): EventLog {
     const [newest] = await journal.read({ newestFirst: true, limit: 1 });
     if (newest !== undefined) ids.see(newest[0]);
     lastId = newest?.[0];
+    toldThrough = lastId ?? '0';
     kept = await journal.count();
     opened = true;
   }
 
-  function tellKept(isDue: (waiter: KeptWaiter) => boolean): void {
+  function tellKept(isDue: (waiter: KeptWaiter) => boolean, failure?: Error): void {
     const due = keptWaiters.filter(isDue);
     keptWaiters = keptWaiters.filter((waiter) => !due.includes(waiter));
-    for (const { event, resolve } of due) resolve(event?.id ?? lastId);
+    for (const { event, resolve, reject } of due) {
+      if (failure === undefined) resolve(event?.id ?? lastId);
+      else reject(failure);
+    }
+  }
+
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    turns = turns.then(work);
+    return turns;
   }
 
   function startWriting(): void {
-    if (writing === undefined && retry === undefined) writing = new Promise(setImmediate).then(() => write());
+    if (isWriteDue || retry !== undefined) return;
+    isWriteDue = true;
+    // What is emitted in the same turn of the event loop goes with it.
+    void inTurn(() => new Promise(setImmediate).then(write));
+  }
+
+  /** Looks into a log that several processes write. What fails is tried again soon; the store tells of it. */
+  async function follow(): Promise<void> {
+    if (stopped !== undefined) return;
+    try {
+      if (isHeldNow() && !leads) await takeOver();
+      else if (opened) await readOn();
+      else await open();
+      if (retry !== undefined) {
+        clearTimeout(retry);
+        retry = undefined;
+        startWriting();
+      }
+    } catch {
+      stats.failures++;
+    }
+    if (lease !== undefined) held.forget(lease.elsewhereAtMs, performance.now());
+  }
+
+  function tellOf(event: StoredEvent): void {
+    kept++;
+    lastId = event.id;
+    tell(event);
   }
 
   function tell(event: StoredEvent): void {
@@ -208,11 +377,11 @@ export function createEventLog(options: EventLogOptions): EventLog {
 
   async function cutByCount(): Promise<void> {
     const excess = kept - keep.count;
-    if (excess <= keep.count / 20) return;
+    if (!leads || excess <= keep.count / 20) return;
     const oldest = await journal.read({ limit: excess });
     const last = oldest.at(-1);
     if (last === undefined) return;
-    await journal.cut(last[0]);
+    await leaderJournal.cut(last[0]);
     cutThrough = last[0];
     kept = await journal.count();
   }
@@ -222,10 +391,12 @@ export function createEventLog(options: EventLogOptions): EventLog {
       await open();
       const before = idBefore(now() - keep.ageMs);
       const [oldest] = await journal.read({ before, newestFirst: true, limit: 1 });
-      if (oldest === undefined) return;
-      await journal.cut(oldest[0]);
-      cutThrough = oldest[0];
-      kept = await journal.count();
+      if (leads && oldest !== undefined) {
+        await leaderJournal.cut(oldest[0]);
+        cutThrough = oldest[0];
+      }
+      // Others may have cut it.
+      if (lease !== undefined || oldest !== undefined) kept = await journal.count();
     } catch (error) {
       log.warn({ error: String(error) }, 'old events cannot be removed; it is tried again');
     }
@@ -238,11 +409,32 @@ export function createEventLog(options: EventLogOptions): EventLog {
   ageTimer.unref();
   ageCheck = cutByAge();
 
+  let followTimer: NodeJS.Timeout | undefined;
+  let unwatchLease: (() => void) | undefined;
+  if (lease !== undefined) {
+    const followSoon = (): void => {
+      if (stopped !== undefined) return;
+      followTimer = setTimeout(() => void inTurn(follow).then(followSoon), readOnMs);
+    };
+    followSoon();
+    unwatchLease = lease.onChange((isHeld) => {
+      if (isHeld) void inTurn(follow);
+      else {
+        leads = false;
+        log.info('another agent tells of events from now on');
+        startWriting();
+      }
+    });
+  }
+
   async function stop(): Promise<void> {
     clearInterval(ageTimer);
+    unwatchLease?.();
+    clearTimeout(followTimer);
     clearTimeout(retry);
+    retry = undefined;
     await ageCheck;
-    await writing;
+    await turns;
     if (waiting.length > 0) await write();
     if (waiting.length > 0) log.error({ lost: waiting.length }, 'events are lost: the store could not keep them');
     for (const { reject } of keptWaiters.splice(0)) reject(new Error('the event log has ended'));
@@ -252,6 +444,12 @@ export function createEventLog(options: EventLogOptions): EventLog {
   return {
     emit,
     stats,
+    get leads() {
+      return leads;
+    },
+    onLead(prepare) {
+      prepares.push(prepare);
+    },
     async list(query) {
       const { limit, after } = query;
       if (!Number.isInteger(limit) || limit < 1 || limit > maxListed) {
@@ -291,6 +489,10 @@ export function createEventLog(options: EventLogOptions): EventLog {
       return stopped;
     },
   };
+}
+
+function storedEvent({ id = '', event }: WaitingEvent): StoredEvent {
+  return { ...event, id };
 }
 
 function matcherOf({ types, stream, server }: EventQuery): (event: StoredEvent) => boolean {

@@ -50,6 +50,8 @@ export interface StreamEvents {
   restore(stream: string, told: ToldStream): void;
   /** A server began or ceased to hold the stream. */
   changed(stream: string, nowMs: number): void;
+  /** What another process told, instead of what this one believed to be told; undefined: none has told anything yet. What differs from what is there is told soon. */
+  resume(told: ReadonlyMap<string, ToldStream> | undefined): void;
   /** Every server has said once what it has: what was told of before and is nowhere begins to end. */
   complete(): void;
   /** Does what is due. To be called some times in each `endGraceMs`. */
@@ -182,6 +184,22 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
       unseen.add(stream);
     },
     changed: look,
+    resume(told) {
+      if (told === undefined) {
+        for (const [stream, server] of servers) onTold(stream, { server, inConflict: conflicts.has(stream) });
+        return;
+      }
+      for (const stream of [...servers.keys(), ...pending.keys()]) postponed.add(stream);
+      servers.clear();
+      conflicts.clear();
+      unseen.clear();
+      for (const [stream, { server, inConflict }] of told) {
+        servers.set(stream, server);
+        if (inConflict) conflicts.add(stream);
+        if (isComplete) postponed.add(stream);
+        else if (!postponed.has(stream)) unseen.add(stream);
+      }
+    },
     complete() {
       isComplete = true;
       for (const stream of unseen) postponed.add(stream);

@@ -6,9 +6,9 @@ import type { ToldStream } from './stream-events';
 
 /** What was told of the streams, kept for the next process. */
 export interface ToldStreams {
-  /** What is live as told by earlier processes; undefined when there was none. @throws Error when the store cannot be read. */
-  load(): Promise<ReadonlyMap<string, ToldStream> | undefined>;
-  /** What was told of a stream became this; undefined: it has ended. The event, if any, is emitted in the same turn. */
+  /** What is live as told by other processes; undefined when there was none. What was noted before is forgotten. @throws Error when the store cannot be read. */
+  load(): Promise<Map<string, ToldStream> | undefined>;
+  /** What was told of a stream became this; undefined: it has ended. The event, if any, is emitted in the same turn. Ignored where another process tells. */
   note(stream: string, told: ToldStream | undefined): void;
   /** Keeps what was noted and ends. */
   stop(): Promise<void>;
@@ -31,7 +31,7 @@ export function createToldStreams({
   log,
 }: {
   readonly store: Store;
-  readonly events: Pick<EventLog, 'list' | 'whenKept'>;
+  readonly events: Pick<EventLog, 'list' | 'whenKept' | 'leads'>;
   readonly log: Logger;
 }): ToldStreams {
   const collection = store.collection('told-streams', readKept);
@@ -39,7 +39,8 @@ export function createToldStreams({
   let hasFailed = false;
 
   async function save(): Promise<void> {
-    if (noted.size === 0) return;
+    // Another process tells, and keeps what it told.
+    if (!events.leads || noted.size === 0) return;
     const taken = noted;
     noted = new Map();
     try {
@@ -68,6 +69,7 @@ export function createToldStreams({
   return {
     async load() {
       const told = new Map<string, ToldStream>();
+      noted = new Map();
       let mark: string | undefined;
       for (const [key, value] of await collection.entries()) {
         if ('throughId' in value) mark = value.throughId;
@@ -80,7 +82,7 @@ export function createToldStreams({
         const last = list.at(-1);
         if (last === undefined) return hasHistory || told.size > 0 ? told : undefined;
         for (const event of list) {
-          const stream = apply(told, event);
+          const stream = applyEvent(told, event);
           // To be kept before the mark goes past this event.
           if (stream !== undefined) noted.set(stream, told.get(stream));
         }
@@ -88,7 +90,7 @@ export function createToldStreams({
       }
     },
     note(stream, value) {
-      if (store.isDurable) noted.set(stream, value);
+      if (store.isDurable && events.leads) noted.set(stream, value);
     },
     async stop() {
       clearInterval(timer);
@@ -98,8 +100,8 @@ export function createToldStreams({
   };
 }
 
-/** @returns the stream of which something was told. */
-function apply(told: Map<string, ToldStream>, { type, data }: StoredEvent): string | undefined {
+/** Takes an event into what was told. @returns the stream of which something was told. */
+function applyEvent(told: Map<string, ToldStream>, { type, data }: Pick<StoredEvent, 'type' | 'data'>) {
   const { stream, server, evidence } = data;
   if (typeof stream !== 'string' || typeof server !== 'string') return undefined;
   if (type === 'stream.ended') told.delete(stream);
@@ -109,6 +111,21 @@ function apply(told: Map<string, ToldStream>, { type, data }: StoredEvent): stri
     told.set(stream, { server, inConflict: told.get(stream)?.inConflict ?? false });
   } else return undefined;
   return stream;
+}
+
+/** Takes an event in, if it can follow on what was told: a stream starts that is not live, ends or moves from where it is. True for what is about no stream. */
+export function followsOnTold(told: Map<string, ToldStream>, event: Pick<StoredEvent, 'type' | 'data'>): boolean {
+  const { stream, server, from } = event.data;
+  const before = typeof stream === 'string' ? told.get(stream) : undefined;
+  const isNext: Partial<Record<StoredEvent['type'], boolean>> = {
+    'stream.started': before === undefined,
+    'stream.ended': before !== undefined && before.server === server,
+    'stream.moved': before !== undefined && before.server === from,
+    'stream.conflict': before?.inConflict === false,
+  };
+  if (isNext[event.type] === false) return false;
+  applyEvent(told, event);
+  return true;
 }
 
 function readKept(value: unknown): Kept | undefined {

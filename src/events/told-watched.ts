@@ -1,12 +1,13 @@
 import type { Logger } from '../log';
 import type { Store } from '../store';
+import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
 
 /** Which streams were told to be watched, kept for the next process. */
 export interface ToldWatched {
-  /** @throws Error when the store cannot be read. */
-  load(): Promise<ReadonlySet<string>>;
-  /** It was emitted in this turn that a stream is watched, or is not any more. */
+  /** What other processes told; what was noted before is forgotten. @throws Error when the store cannot be read. */
+  load(): Promise<Set<string>>;
+  /** It was emitted in this turn that a stream is watched, or is not any more. Ignored where another process tells. */
   note(stream: string, isWatched: boolean): void;
   /** Keeps what was noted and ends. */
   stop(): Promise<void>;
@@ -28,7 +29,7 @@ export function createToldWatched({
   log,
 }: {
   readonly store: Store;
-  readonly events: Pick<EventLog, 'list' | 'whenKept'>;
+  readonly events: Pick<EventLog, 'list' | 'whenKept' | 'leads'>;
   readonly log: Logger;
 }): ToldWatched {
   const collection = store.collection('told-watched', readKept);
@@ -36,7 +37,8 @@ export function createToldWatched({
   let hasFailed = false;
 
   async function save(): Promise<void> {
-    if (noted.size === 0) return;
+    // Another process tells, and keeps what it told.
+    if (!events.leads || noted.size === 0) return;
     const taken = noted;
     noted = new Map();
     try {
@@ -63,17 +65,18 @@ export function createToldWatched({
 
   return {
     async load() {
+      noted = new Map();
       const watched = new Set((await collection.entries()).map(([stream]) => stream));
-      for (const { type, data } of await events.list({ limit: newestEvents })) {
-        const { stream } = data;
-        if (typeof stream !== 'string') continue;
-        if (type === 'stream.watched') watched.add(stream);
-        else if (type === 'stream.unwatched') watched.delete(stream);
+      for (const event of await events.list({ limit: newestEvents })) {
+        const { stream } = event.data;
+        if (typeof stream !== 'string' || !followsOnWatched(watched, event)) continue;
+        // Kept before it is too old to be found here.
+        if (store.isDurable) noted.set(stream, watched.has(stream) ? { watched: true } : undefined);
       }
       return watched;
     },
     note(stream, isWatched) {
-      if (store.isDurable) noted.set(stream, isWatched ? { watched: true } : undefined);
+      if (store.isDurable && events.leads) noted.set(stream, isWatched ? { watched: true } : undefined);
     },
     async stop() {
       clearInterval(timer);
@@ -81,6 +84,17 @@ export function createToldWatched({
       await save();
     },
   };
+}
+
+/** Takes an event in, if it can follow on what was told: a stream is watched that was not, or the other way round. True for any other event. */
+export function followsOnWatched(watched: Set<string>, { type, data }: Pick<StoredEvent, 'type' | 'data'>): boolean {
+  const { stream } = data;
+  if (typeof stream !== 'string') return true;
+  if (type === 'stream.watched') {
+    if (watched.has(stream)) return false;
+    watched.add(stream);
+  }
+  return type === 'stream.unwatched' ? watched.delete(stream) : true;
 }
 
 function readKept(value: unknown): Kept | undefined {

@@ -37,7 +37,11 @@ export interface ViewerEventsOptions {
 export interface ViewerEvents {
   /** An earlier process told that the stream is watched. Before anything else. */
   restore(stream: string): void;
+  /** What another process told, instead of what this one believed to be told. What differs from what is there is told soon. */
+  resume(told: Iterable<string>): void;
   changed(change: AudienceChange, nowMs: number): void;
+  /** The stream's viewers may have become others, over HAProxys of which other agents tell. */
+  recounted(stream: string, nowMs: number): void;
   /** Every HAProxy has said once who is there: what was restored and has no viewers begins to be unwatched. */
   complete(nowMs: number): void;
   /** Does what is due. To be called some times in each `unwatchedAfterMs`. */
@@ -70,6 +74,7 @@ export function createViewerEvents(options: ViewerEventsOptions): ViewerEvents {
   const postponed = new Map<string, string | undefined>();
   /** Restored, and not seen since. */
   const unseen = new Set<string>();
+  let isComplete = false;
 
   function look(stream: string, server: string | undefined, nowMs: number): void {
     unseen.delete(stream);
@@ -138,7 +143,19 @@ export function createViewerEvents(options: ViewerEventsOptions): ViewerEvents {
       if (tellsViewers) tellViewer(change);
       if (!isFirst) look(stream, server, nowMs);
     },
+    resume(told) {
+      for (const stream of watched) if (!unseen.has(stream)) postponed.set(stream, undefined);
+      watched.clear();
+      unseen.clear();
+      for (const stream of told) {
+        watched.add(stream);
+        if (isComplete) postponed.set(stream, undefined);
+        else if (!postponed.has(stream)) unseen.add(stream);
+      }
+    },
+    recounted: (stream, nowMs) => look(stream, undefined, nowMs),
     complete(nowMs) {
+      isComplete = true;
       for (const stream of unseen) look(stream, undefined, nowMs);
     },
     tick(nowMs) {

@@ -33,6 +33,12 @@ export interface MetricsPage {
   render(): Promise<{ contentType: string; body: string }>;
 }
 
+/** What is kept, where: whether it answers, and whether this agent tells events, of those that share it. */
+export interface StoreState {
+  readonly isUp: boolean;
+  readonly isLeader: boolean;
+}
+
 interface AppOptions {
   readonly router: Pick<Router, 'explain'>;
   readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence' | 'confirm'>;
@@ -48,6 +54,7 @@ interface AppOptions {
   readonly eventStreams: EventStreams | undefined;
   /** Undefined where nobody counts them. */
   readonly viewers: ViewerSource | undefined;
+  readonly store: StoreState | undefined;
   readonly hookReports: HookReports;
   readonly access: (req: Request) => Access;
 }
@@ -241,7 +248,12 @@ export function createApp(options: AppOptions): Express {
         return;
       }
       if (directory.hasEvidence()) {
-        respondJson(res, 200, { status: 'ready' });
+        // Routing needs no store.
+        const { store } = options;
+        respondJson(res, 200, {
+          status: 'ready',
+          store: store === undefined ? undefined : { up: store.isUp, leader: store.isLeader },
+        });
         return;
       }
       const detail = 'No Control API has answered yet; /v1/servers shows each server with its last error.';

@@ -6,7 +6,7 @@ import type { Logger } from '../log';
 import type { Router } from '../router';
 import { createAccess } from './access';
 import { listenOnAdminSocket } from './admin-socket';
-import { createApp, type MetricsPage } from './app';
+import { createApp, type MetricsPage, type StoreState } from './app';
 import { createDashboard, type DashboardSource } from './dashboard';
 import { createDrain } from './drain';
 import { createEventStreams, type EventSource } from './event-streams';
@@ -30,6 +30,8 @@ export interface HttpServerOptions {
   readonly events?: EventSource | undefined;
   /** Who watches what; left out where nobody counts them. */
   readonly viewers?: ViewerSource | undefined;
+  /** Shown by `/readyz`; left out where nothing is kept. */
+  readonly store?: StoreState | undefined;
   /** What changes over TCP need as a bearer token; left out: they are refused there. */
   readonly token?: string | undefined;
   /** Pause between two signs of life in a stream of events; 15 s when left out. */
@@ -97,11 +99,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isLocal: (req) => overSocket.has(req),
     socketPath: () => socketPath,
   });
-  const { operations, viewers } = options;
+  const { operations, viewers, store } = options;
   const app = createApp({
     ...options,
     operations,
     viewers,
+    store,
     events,
     eventStreams,
     hookReports,

@@ -269,7 +269,13 @@ const schemas: Json = {
   }),
   ServerList: record({ servers: list(reference('Server')) }),
   Health: record({ status: { const: 'ok' }, version: text, uptimeSeconds: { type: 'number', minimum: 0 } }),
-  Readiness: record({ status: { const: 'ready' } }),
+  Readiness: record({
+    status: { const: 'ready' },
+    store: recordOrNull(
+      { up: { type: 'boolean' }, leader: { type: 'boolean' } },
+      'Whether the store answers, and whether this agent tells events, of those that share it. Routing needs no store.',
+    ),
+  }),
   Problem: {
     type: 'object',
     description: 'RFC 9457.',

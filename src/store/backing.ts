@@ -14,15 +14,19 @@ export interface KeyRange {
 export interface Backing {
   /** False where it forgets with the process. */
   readonly isDurable: boolean;
-  get(space: string, key: string): Promise<string | undefined>;
   /** Whether other processes use it at the same time. */
   readonly isShared: boolean;
+  /** Whether it answered when it was last asked. One in this process always does. */
+  readonly isUp: boolean;
+  get(space: string, key: string): Promise<string | undefined>;
   /** All or nothing, durable when the promise resolves. @returns the newest key, where nothing was written because of `isAbove`; else undefined. */
   write(space: string, changes: readonly Change[], condition?: WriteCondition): Promise<string | undefined>;
   range(space: string, range: KeyRange): Promise<(readonly [key: string, text: string])[]>;
   /** Removes every key up to this one, itself included. */
   cut(space: string, throughKey: string, fence?: Fence): Promise<void>;
   count(space: string): Promise<number>;
+  /** Another one after every write to the space; undefined where that is not counted. */
+  revision(space: string): Promise<string | undefined>;
   /** A backing that is not shared has none. */
   readonly leases?: Leases | undefined;
   close(): Promise<void>;

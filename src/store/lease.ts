@@ -25,6 +25,8 @@ function heldForATime(name: string, leases: Leases, view: (fence: () => Fence) =
   let token = randomUUID();
   let isHeld = false;
   let heldUntilMs = 0;
+  let elsewhereAtMs = Number.NEGATIVE_INFINITY;
+  let changes = 0;
   let isReleased = false;
   let timer: NodeJS.Timeout | undefined;
   let expiry: NodeJS.Timeout | undefined;
@@ -32,6 +34,7 @@ function heldForATime(name: string, leases: Leases, view: (fence: () => Fence) =
   function change(now: boolean): void {
     if (now === isHeld) return;
     isHeld = now;
+    changes++;
     if (!now) token = randomUUID();
     for (const listener of [...listeners]) listener(now);
   }
@@ -49,7 +52,10 @@ function heldForATime(name: string, leases: Leases, view: (fence: () => Fence) =
         const leftMs = heldUntilMs - performance.now();
         if (leftMs > 0) expiry = setTimeout(() => change(false), leftMs);
         change(leftMs > 0);
-      } else change(false);
+      } else {
+        elsewhereAtMs = askedMs;
+        change(false);
+      }
     } catch {
       // The store cannot be reached: it is held until it runs out, and tried for again. The store's own log tells.
     }
@@ -71,6 +77,12 @@ function heldForATime(name: string, leases: Leases, view: (fence: () => Fence) =
   return {
     get isHeld() {
       return isHeldNow();
+    },
+    get elsewhereAtMs() {
+      return elsewhereAtMs;
+    },
+    get changes() {
+      return changes;
     },
     store: view(() => {
       if (!isHeldNow()) throw leaseLost(name);
@@ -102,6 +114,8 @@ function heldForATime(name: string, leases: Leases, view: (fence: () => Fence) =
 function heldForGood(view: (fence: () => Fence) => Store): Lease {
   return {
     isHeld: true,
+    elsewhereAtMs: Number.NEGATIVE_INFINITY,
+    changes: 0,
     store: view(() => ({ lease: '', token: '' })),
     onChange: () => () => undefined,
     release: () => Promise.resolve(),

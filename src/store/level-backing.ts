@@ -15,6 +15,7 @@ export async function openLevelBacking(folder: string, log: Logger): Promise<Bac
   return {
     isDurable: true,
     isShared: false,
+    isUp: true,
     get: (space, key) => db.get(place(space, key)),
     async write(space, changes, { isAbove = false } = {}) {
       const [first, text] = changes[0] ?? [];
@@ -56,6 +57,7 @@ export async function openLevelBacking(folder: string, log: Logger): Promise<Bac
       }
       return count;
     },
+    revision: () => Promise.resolve(undefined),
     close: () => db.close(),
   };
 }

@@ -20,6 +20,7 @@ export function createMemoryBacking(): Backing {
   return {
     isDurable: false,
     isShared: false,
+    isUp: true,
     get: (name, key) => Promise.resolve(spaceOf(name).get(key)),
     write(name, changes, { isAbove: mustBeAbove = false } = {}) {
       const space = spaceOf(name);
@@ -53,6 +54,7 @@ export function createMemoryBacking(): Backing {
       return Promise.resolve();
     },
     count: (name) => Promise.resolve(spaceOf(name).size),
+    revision: () => Promise.resolve(undefined),
     close: () => Promise.resolve(),
   };
 }

@@ -43,36 +43,40 @@ export async function openRedisBacking(
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   });
   const { host } = new URL(url);
-  const unwatch = watch(redis, host, log);
+  const health = watch(redis, host, log);
   await connect(redis, host);
   await checkDurability(redis, host, log);
 
   // One slot of a cluster: the scripts touch several keys.
   const keyOf = (kind: string, name: string): string => `${prefix}{mtxpilot}:${kind}:${name}`;
   const keysOf = (space: string): [string, string] => [keyOf('texts', space), keyOf('keys', space)];
-  const run = async (script: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> => {
+  const asking = async <T>(command: Promise<T>): Promise<T> => {
     try {
-      return await redis.eval(script, keys.length, ...keys, ...args);
+      const answer = await command;
+      health.answered();
+      return answer;
     } catch (error) {
+      // An error that Redis itself tells is an answer too.
+      if (!(error instanceof Error && error.name === 'ReplyError')) health.failed(error);
       throw explained(error, host);
     }
   };
+  const run = (script: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> =>
+    asking(redis.eval(script, keys.length, ...keys, ...args));
   const fenceKey = (lease: string | undefined): string => keyOf('lease', lease ?? '');
 
   return {
     isDurable: true,
     isShared: true,
-    async get(space, key) {
-      try {
-        return (await redis.hget(keysOf(space)[0], key)) ?? undefined;
-      } catch (error) {
-        throw explained(error, host);
-      }
+    get isUp() {
+      return health.isUp();
     },
+    get: async (space, key) => (await asking(redis.hget(keysOf(space)[0], key))) ?? undefined,
     async write(space, changes, { isAbove = false, fence } = {}) {
       const triples = changes.flatMap(([key, text]) => (text === undefined ? ['-', key, ''] : ['+', key, text]));
       const args = [fence?.token ?? '', isAbove ? 1 : 0, ...triples];
-      const answer = await run(writeScript, [...keysOf(space), fenceKey(fence?.lease)], args);
+      const keys = [...keysOf(space), fenceKey(fence?.lease), keyOf('revision', space)];
+      const answer = await run(writeScript, keys, args);
       if (answer === 'lost') throw leaseLost(fence?.lease ?? '');
       const newest = Array.isArray(answer) ? (answer as unknown[])[0] : undefined;
       return typeof newest === 'string' ? newest : undefined;
@@ -100,13 +104,8 @@ export async function openRedisBacking(
         if (answer !== pageSize) return;
       }
     },
-    async count(space) {
-      try {
-        return await redis.zcard(keysOf(space)[1]);
-      } catch (error) {
-        throw explained(error, host);
-      }
-    },
+    count: (space) => asking(redis.zcard(keysOf(space)[1])),
+    revision: async (space) => (await asking(redis.get(keyOf('revision', space)))) ?? '0',
     leases: {
       acquire: async ({ lease, token }, forMs) => (await run(acquireScript, [fenceKey(lease)], [token, forMs])) === 1,
       async release({ lease, token }) {
@@ -114,7 +113,7 @@ export async function openRedisBacking(
       },
     },
     async close() {
-      unwatch();
+      health.end();
       try {
         await redis.quit();
       } catch {
@@ -150,22 +149,40 @@ async function connect(redis: Redis, host: string): Promise<void> {
   throw explained(last, host);
 }
 
-/** Tells when it goes and when it is back, once each. @returns how to end it. */
-function watch(redis: Redis, host: string, log: Logger): () => void {
+/** Whether Redis answers; the log tells when it goes and when it is back, once each. */
+interface Health {
+  isUp(): boolean;
+  answered(): void;
+  /** No answer came. */
+  failed(error: unknown): void;
+  end(): void;
+}
+
+function watch(redis: Redis, host: string, log: Logger): Health {
   let isAway = false;
-  const goes = (error?: Error): void => {
-    if (!isAway) log.warn({ redis: host, error: error && reasonOf(error) }, 'Redis is away; it is tried again');
+  let isEnded = false;
+  const failed = (error?: unknown): void => {
+    if (!isAway && !isEnded) {
+      const reason = error === undefined ? undefined : reasonOf(error);
+      log.warn({ redis: host, error: reason }, 'Redis is away; it is tried again');
+    }
     isAway = true;
   };
-  redis.on('error', goes);
-  redis.on('close', goes);
-  redis.on('ready', () => {
-    if (isAway) log.info({ redis: host }, 'Redis answers again');
+  const answered = (): void => {
+    if (isAway && !isEnded) log.info({ redis: host }, 'Redis answers again');
     isAway = false;
-  });
-  // Errors are still listened to: one that nobody wants to hear ends the process.
-  return () => {
-    isAway = true;
+  };
+  // To the end: an error that nobody wants to hear ends the process.
+  redis.on('error', failed);
+  redis.on('close', failed);
+  redis.on('ready', answered);
+  return {
+    isUp: () => !isAway && !isEnded,
+    answered,
+    failed,
+    end() {
+      isEnded = true;
+    },
   };
 }
 
@@ -204,6 +221,7 @@ for i = 3, #ARGV, 3 do
     redis.call('ZREM', KEYS[2], ARGV[i + 1])
   end
 end
+redis.call('INCR', KEYS[4])
 return 'ok'`;
 
 const rangeScript = `

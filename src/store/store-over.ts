@@ -53,6 +53,9 @@ export function storeOver(backing: Backing, log: Logger): Store {
     return {
       isDurable: backing.isDurable,
       isShared: backing.isShared,
+      get isUp() {
+        return backing.isUp;
+      },
       collection(name, read) {
         const space = spaceOf('collection', name);
         return {
@@ -65,6 +68,7 @@ export function storeOver(backing: Backing, log: Logger): Store {
           delete: (key) => using(() => change(space, [[checkedKey(key), undefined]])),
           write: (changes) => using(() => change(space, changes.map(toChange))),
           entries: () => using(async () => decodeAll(space, await backing.range(space, {}), read)),
+          revision: () => using(() => backing.revision(space)),
         };
       },
       journal(name, read) {

@@ -8,6 +8,8 @@ export interface Collection<T> {
   write(changes: readonly (readonly [key: string, value: T | undefined])[]): Promise<void>;
   /** Every document, by key in ascending order (of UTF-8 bytes). */
   entries(): Promise<(readonly [key: string, value: T])[]>;
+  /** Another text after every change, by whoever; undefined where the store is not shared. Cheap, so that others' changes can be looked for often. */
+  revision(): Promise<string | undefined>;
 }
 
 /** A piece of a journal. */
@@ -46,6 +48,8 @@ export interface Store {
   readonly isDurable: boolean;
   /** Whether other processes use it at the same time. */
   readonly isShared: boolean;
+  /** False while it cannot be reached. */
+  readonly isUp: boolean;
   /**
    * @param name letters, digits and `-`, at most 64; e.g. `intents`.
    * @param read checks a kept document; undefined where it cannot be understood (it is then left out, with a line in the log).
@@ -66,6 +70,10 @@ export interface Store {
 export interface Lease {
   /** False as soon as another process could have it. */
   readonly isHeld: boolean;
+  /** When another process was last known to have it, by `performance.now()`; -Infinity: never. */
+  readonly elsewhereAtMs: number;
+  /** Times that it was got or lost. */
+  readonly changes: number;
   /**
    * The same store, but for its writes: they happen only while the lease is held, which is checked in the same step as they are made.
    * Else they reject with an error of which `isLeaseLost` is true. So a process that was suspended, and does not know yet that it lost it, changes nothing.

@@ -2,3 +2,4 @@ export { createTablePoll, type TablePoll } from './table-poll';
 export type { Count } from './tally';
 export type { Sighting, Viewer, ViewerChange } from './viewer';
 export { createViewers, type Viewers } from './viewers';
+export { type OtherNode, type ViewersWithOthers, withOthers } from './with-others';

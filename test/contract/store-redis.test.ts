@@ -71,6 +71,9 @@ describe('a store in Redis that several processes share', () => {
       await until('the second has it', () => second.isHeld);
       expect(performance.now() - released).toBeLessThan(2000);
       expect(seen).toEqual([true]);
+      // It was refused while the first one had it.
+      expect(second.elsewhereAtMs).toBeLessThanOrEqual(released);
+      expect([first.changes, second.changes]).toEqual([2, 1]);
     });
 
     it('goes to another within five seconds when its holder vanishes, and comes back to nobody', async () => {
@@ -161,11 +164,59 @@ describe('a store in Redis that several processes share', () => {
     );
   });
 
-  it('names a Redis that is not there, or refuses the password', async () => {
+  it('knows whether it answers, also while it hangs', async () => {
+    const store = await open();
+    expect(store.isUp).toBe(true);
+    server.freeze();
+    await expect(store.collection('n', readNumber).get('a')).rejects.toThrow('Command timed out');
+    expect(store.isUp).toBe(false);
+    server.thaw();
+    await until('it answers', async () => {
+      await store.collection('n', readNumber).get('a');
+      return store.isUp;
+    });
+    expect(lines).toEqual(['warn Redis is away; it is tried again', 'info Redis answers again']);
+  });
+
+  it('tells a collection that changed from one that did not', async () => {
+    const [one, two] = [await open(), await open()];
+    const [own, others] = [one.collection('n', readNumber), two.collection('n', readNumber)];
+    const before = await own.revision();
+    expect(await own.revision()).toBe(before);
+    await two.collection('other', readNumber).set('a', 1);
+    expect(await own.revision()).toBe(before);
+    await others.set('a', 1);
+    const after = await own.revision();
+    expect(after).not.toBe(before);
+    await others.delete('a');
+    expect(await own.revision()).not.toBe(after);
+  });
+
+  it('names a Redis that is not there', async () => {
     await server.halt();
     const { url } = server;
     await expect(openStore({ redis: { url, prefix: '', password: 'geheim' }, log })).rejects.toThrow(
       /^Redis at 127\.[0-9.]+:6379: connect ECONNREFUSED/,
     );
+  });
+
+  it('gives the password, and says that it is wrong or missing without naming it', async () => {
+    const guarded = await startRedis({ password: 'open sesame' });
+    closers.push(() => guarded.stop());
+    const { url } = guarded;
+    const store = await openStore({ redis: { url, prefix: '', password: 'open sesame' }, log });
+    closers.push(() => store.close());
+    await store.collection('n', readNumber).set('a', 1);
+    const told = await Promise.all(
+      ['geheim', undefined].map((password) =>
+        openStore({ redis: { url, prefix: '', password }, log }).then(
+          () => 'opened',
+          (error: unknown) => String(error),
+        ),
+      ),
+    );
+    expect(told[0]).toMatch(/^Error: Redis at 127\.[0-9.]+:6379: WRONGPASS/);
+    expect(told[1]).toMatch(/^Error: Redis at 127\.[0-9.]+:6379: NOAUTH/);
+    expect([...told, ...lines].join('\n')).not.toMatch(/geheim|sesame/);
   });
 });

@@ -19,7 +19,8 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-export async function startRedis(): Promise<RedisServer> {
+/** @param options.password what clients must give. */
+export async function startRedis({ password }: { readonly password?: string } = {}): Promise<RedisServer> {
   const block = await takeLoopbackBlock();
   const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-redis-'));
   const address = block.address(1);
@@ -29,6 +30,7 @@ export async function startRedis(): Promise<RedisServer> {
     child = startChild('redis-server', [
       ...['--bind', address, '--port', '6379', '--dir', folder, '--save', ''],
       ...['--appendonly', 'yes', '--appendfsync', 'always'],
+      ...(password === undefined ? [] : ['--requirepass', password]),
     ]);
     await until('redis-server', () => {
       if (child.process.exitCode !== null) throw new GiveUp(`redis-server ended: ${child.lines.join('\n')}`);

@@ -78,6 +78,7 @@ function failingStore(): { store: Store; fail: boolean } {
         delete: (key) => attempt(() => inner.delete(key)),
         write: (changes) => attempt(() => inner.write(changes)),
         entries: () => attempt(() => inner.entries()),
+        revision: () => attempt(() => inner.revision()),
       };
     },
   };

@@ -108,6 +108,7 @@ it('describes every path and method that express has, and no other', () => {
     events: undefined,
     eventStreams: undefined,
     viewers: undefined,
+    store: undefined,
     hookReports: { happened: () => undefined, aboutToHappen: () => undefined, stop: () => undefined },
     access: () => ({ allowed: false, problem: 'ChangesRefused', details: { detail: '' } }),
   });

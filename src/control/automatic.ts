@@ -1,0 +1,102 @@
+import type { Logger } from '../log';
+import type { Store } from '../store/store';
+
+/** What one agent decided for all, without an operator. */
+export interface AutomaticDecisions {
+  /** Servers that are drained because their Control APIs fail. */
+  readonly drained: ReadonlySet<string>;
+  /** Weights that follow load. */
+  readonly weights: ReadonlyMap<string, number>;
+}
+
+/**
+ * The decisions in force, which every agent of a shared store carries out. They are in the store before a HAProxy is told of them, so that no agent
+ * takes another one's doing for somebody's hand.
+ */
+export interface Automatic {
+  inForce(): AutomaticDecisions;
+  /** Puts others in force, where they differ, as soon as the store has them; `then` is called after that. */
+  decide(decisions: AutomaticDecisions, then: () => void): void;
+  /** Takes over what another agent decided. Rejects when the store fails. */
+  load(): Promise<void>;
+  /** The same beside what goes on, now and then. */
+  loadIfDue(): void;
+}
+
+interface Kept {
+  readonly drained: readonly string[];
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+const key = 'decisions';
+const periodMs = 500;
+
+export function createAutomatic(store: Store, log: Logger): Automatic {
+  const collection = store.collection('automatic', readKept);
+  let inForce: AutomaticDecisions = { drained: new Set(), weights: new Map() };
+  let isDeciding = false;
+  let isFailing = false;
+  let loadedAtMs = Number.NEGATIVE_INFINITY;
+  let revision: string | undefined;
+
+  async function load(): Promise<void> {
+    loadedAtMs = performance.now();
+    const newest = await collection.revision();
+    if (newest !== undefined && newest === revision) return;
+    const kept = await collection.get(key);
+    if (isDeciding) return;
+    if (kept !== undefined) {
+      inForce = { drained: new Set(kept.drained), weights: new Map(Object.entries(kept.weights)) };
+    }
+    revision = newest;
+  }
+
+  async function keep(decisions: AutomaticDecisions): Promise<boolean> {
+    try {
+      await collection.set(key, toKept(decisions));
+      isFailing = false;
+      return true;
+    } catch (error) {
+      if (!isFailing) log.warn({ error: String(error) }, 'the store does not keep what was decided, so it is not done');
+      isFailing = true;
+      return false;
+    }
+  }
+
+  return {
+    inForce: () => inForce,
+    decide(decisions, then) {
+      if (isDeciding || isSame(decisions, inForce)) return;
+      isDeciding = true;
+      void keep(decisions).then((isKept) => {
+        isDeciding = false;
+        if (!isKept) return;
+        inForce = decisions;
+        then();
+      });
+    },
+    load,
+    loadIfDue() {
+      if (performance.now() - loadedAtMs < periodMs) return;
+      // What is known stays in force; the store itself tells that it is away.
+      load().catch(() => undefined);
+    },
+  };
+}
+
+function toKept({ drained, weights }: AutomaticDecisions): Kept {
+  return { drained: [...drained].sort(), weights: Object.fromEntries([...weights].sort()) };
+}
+
+function isSame(left: AutomaticDecisions, right: AutomaticDecisions): boolean {
+  return JSON.stringify(toKept(left)) === JSON.stringify(toKept(right));
+}
+
+function readKept(value: unknown): Kept | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { drained, weights } = value as Partial<Record<keyof Kept, unknown>>;
+  if (!Array.isArray(drained) || !drained.every((name): name is string => typeof name === 'string')) return undefined;
+  if (typeof weights !== 'object' || weights === null) return undefined;
+  if (!Object.values(weights).every((weight) => Number.isInteger(weight))) return undefined;
+  return { drained, weights: weights as Record<string, number> };
+}

@@ -1,0 +1,78 @@
+import type { Lease } from '../store';
+import type { CourierStats } from './courier';
+import { createDelivery, type Delivery, type DeliveryOptions } from './delivery';
+
+export interface LeasedDeliveryOptions extends DeliveryOptions {
+  /** Who has it delivers; the next one goes on where the last one stopped. */
+  readonly lease: Lease;
+}
+
+const tryAgainMs = 1000;
+const nobody: ReadonlyMap<string, CourierStats> = new Map();
+
+/**
+ * Delivery by one of the agents that share a store. What was delivered and not noted when one of them ended is delivered again by the next, under the same ids.
+ * Its `stats` are empty while another agent delivers; `replay` rejects then.
+ */
+export function createLeasedDelivery(options: LeasedDeliveryOptions): Delivery {
+  const { lease, log } = options;
+  const idle = createDelivery({ ...options, webhooks: new Map() });
+  let current: Delivery | undefined;
+  let turns: Promise<unknown> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  let unwatch: (() => void) | undefined;
+  let isStopped = false;
+
+  /** Is as the lease says; `current` is not told of before it runs. */
+  async function settle(): Promise<void> {
+    const isWanted = lease.isHeld && !isStopped;
+    if (isWanted === (current !== undefined)) return;
+    if (!isWanted) {
+      const ended = current;
+      current = undefined;
+      await ended?.stop();
+      return;
+    }
+    const next = createDelivery({ ...options, store: lease.store });
+    try {
+      await next.start();
+    } catch (error) {
+      await next.stop();
+      throw error;
+    }
+    current = next;
+  }
+
+  function settleSoon(): void {
+    clearTimeout(timer);
+    turns = turns.then(settle).catch((error: unknown) => {
+      log.warn({ error: String(error) }, 'events cannot be delivered yet; it is tried again');
+      if (!isStopped) timer = setTimeout(settleSoon, tryAgainMs);
+    });
+  }
+
+  return {
+    async start() {
+      await settle();
+      unwatch = lease.onChange(settleSoon);
+      // It may have changed meanwhile.
+      settleSoon();
+    },
+    replay(webhook, after) {
+      if (current !== undefined) return current.replay(webhook, after);
+      return Promise.reject(new Error('another agent delivers events: ask that one'));
+    },
+    deadLetters: (limit) => idle.deadLetters(limit),
+    get stats() {
+      return current?.stats ?? nobody;
+    },
+    async stop() {
+      isStopped = true;
+      unwatch?.();
+      settleSoon();
+      clearTimeout(timer);
+      await turns;
+      clearTimeout(timer);
+    },
+  };
+}
