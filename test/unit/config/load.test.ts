@@ -42,7 +42,7 @@ describe('without any configuration', () => {
         nodes: [],
       },
       control: { onApiFailure: 'suspect', weights: 'config' },
-      store: {},
+      store: { prefix: 'mtxpilot:' },
       servers: [],
       mediamtx: { api: 'http://{address}:9997', timeout: 1000, servers: {} },
       directory: { interval: 1000, staleFor: 60_000, maxStreams: 500_000, suspectAfter: 3 },
@@ -273,6 +273,31 @@ describe('mistakes in a file', () => {
       'F:3: http.tokenFile: there is a token too, give one of the two',
     ],
     [
+      'store: {redis: "redis://pilot:geheim@10.0.0.5:6379"}',
+      'F:1: store.redis: "redis://(hidden)@10.0.0.5:6379" is not allowed, expected a redis:// or rediss:// (TLS) URL without user and password, such as redis://10.0.0.5:6379 or rediss://redis.example:6380/2',
+    ],
+    [
+      'store: {redis: "http://10.0.0.5:6379"}',
+      'F:1: store.redis: "http://10.0.0.5:6379" is not allowed, expected a redis:// or rediss:// (TLS) URL without user and password, such as redis://10.0.0.5:6379 or rediss://redis.example:6380/2',
+    ],
+    [
+      'store: {redis: "redis://10.0.0.5/my-db"}',
+      'F:1: store.redis: "redis://10.0.0.5/my-db" is not allowed, expected a redis:// or rediss:// (TLS) URL without user and password, such as redis://10.0.0.5:6379 or rediss://redis.example:6380/2',
+    ],
+    [
+      'store:\n  folder: state\n  redis: "redis://10.0.0.5"',
+      'F:3: store.redis: there is a store.folder too (F:2), give one of the two',
+    ],
+    ['store: {password: geheim}', 'F:1: store.password: there is no store.redis that it belongs to'],
+    [
+      'store:\n  username: pilot\n  redis: "redis://10.0.0.5"',
+      'F:2: store.username: there is no store.password that belongs to it',
+    ],
+    [
+      'store: {prefix: "{a}"}',
+      'F:1: store.prefix: "{a}" is not allowed, expected a text of at most 64 letters, digits and _ . : -',
+    ],
+    [
       'http: {adminSocket: run/admin.sock}',
       'F:1: http.adminSocket: "run/admin.sock" is not allowed, expected the path of a Unix socket, such as /run/mtxpilot/admin.sock, at most 107 characters, or auto, or off',
     ],
@@ -482,7 +507,23 @@ it.each([
   expect(settingsOf(`http: {adminSocket: ${text}}`).settings.http.adminSocket).toEqual(value);
 });
 
+it.each(['redis://10.0.0.5', 'redis://redis:6379', 'rediss://redis.example:6380/2', 'redis://[::1]:6379/0'])(
+  'Redis may be at %s',
+  (url) => {
+    expect(settingsOf(`store: {redis: "${url}"}`).settings.store.redis).toBe(url);
+  },
+);
+
 describe('secret files', () => {
+  it('hold the password of Redis', () => {
+    writeFileSync(join(folder, 'redis-password'), 'geheim\n');
+    const { settings } = settingsOf('store: {redis: "redis://10.0.0.5", passwordFile: redis-password}');
+    expect(settings.store.password).toBe('geheim');
+    expect(load('store: {passwordFile: redis-password}').errors).toEqual([
+      'F:1: store.passwordFile: there is no store.redis that it belongs to',
+    ]);
+  });
+
   it('hold the token, which must be as long as any token', () => {
     writeFileSync(join(folder, 'token'), '0123456789abcdef\n');
     writeFileSync(join(folder, 'short-token'), 'short\n');

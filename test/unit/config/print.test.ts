@@ -39,6 +39,7 @@ events:
     billing: {url: "https://b.example/mtx?k=1", types: [stream.started, stream.ended], streams: "live/*", token: streng}
 holders:
   - {match: "a/**", policy: spread}
+store: {redis: "redis://10.0.0.5:6379", password: geheim}
 `;
 
 describe('printSettings', () => {
@@ -60,6 +61,10 @@ haproxy:
 control:
   onApiFailure: suspect
   weights: config
+store:
+  redis: redis://10.0.0.5:6379 # from ./mtxpilot.yaml:16
+  password: (hidden) # from ./mtxpilot.yaml:16
+  prefix: "mtxpilot:"
 # from ./mtxpilot.yaml:4
 servers:
   - name: mtx1
