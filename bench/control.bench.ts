@@ -12,8 +12,10 @@ import { stringify } from 'yaml';
 import { createRoutePush } from '../src/control/push';
 import type { ServerView } from '../src/directory';
 import { createLogger } from '../src/log';
-import { createRuntimeClient, getMap, type RuntimeClient, showMaps } from '../src/runtime';
+import { createRuntimeClient, getMap, type RuntimeClient } from '../src/runtime';
 import { createSimFleet, type SimFleet } from '../src/sim';
+import { decisionCount } from './decision-count';
+import { mapEntries, untilMapHas } from './map-entries';
 import { startOrigin } from './origin';
 import {
   haproxyBin,
@@ -27,6 +29,7 @@ import {
   wrk,
 } from './processes';
 import { createRows, median, print } from './rows';
+import { withServers } from './with-servers';
 
 const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-bench-'));
 const block = '127.78.0';
@@ -76,15 +79,14 @@ end`,
     for (const decider of order) {
       const haproxy = await startHaproxy(decider, 3);
       const agent = await startAgent({ push: decider === 'routed' });
-      if (decider === 'routed') await entries(streamCount);
+      if (decider === 'routed') await untilMapHas(adminSocket, streamCount);
       await wrk(`http://${viewersAddress}`, script, 1);
       const before = haproxy.cpuSeconds();
       const load = await wrk(`http://${viewersAddress}`, script, secondsEach);
-      if (load.failed > 0) console.error(`${decider}: ${load.failed} of ${load.requests} requests failed`);
       rates[decider].push(load.requestsPerSecond);
       costs[decider].push(((haproxy.cpuSeconds() - before) / load.requests) * 1e6);
-      const { decisions } = await figures();
-      if (decisions > 0) console.error(`${decider}: the agent was asked ${decisions} times`);
+      const decisions = await decisionCount(`${home}:9101`);
+      if (decisions > 0) throw new Error(`${decider}: the agent was asked ${decisions} times`);
       await agent.stop();
       await haproxy.stop();
     }
@@ -134,7 +136,7 @@ async function benchFill(): Promise<void> {
         }),
       );
       await push.stop();
-      if ((await entryCount(client)) !== routes.size) throw new Error('not every route is in the map');
+      if ((await mapEntries(client)) !== routes.size) throw new Error('not every route is in the map');
     }
   }
   add('100,000 routes into an empty map', 'ms', median(times.fill), '<=500');
@@ -153,7 +155,7 @@ async function benchIdle(): Promise<void> {
   });
   const haproxy = await startHaproxy('routed', servers);
   const agent = await startAgent({ push: true });
-  await entries(servers * 1000);
+  await untilMapHas(adminSocket, servers * 1000);
   // The first lists and the filling are over; garbage of them goes in the next seconds.
   await pause(20_000);
   const seconds = 20;
@@ -180,7 +182,7 @@ async function benchMoves(): Promise<void> {
       lookupsPerSecond: 10_000,
       ...(evidence === 'hook' ? { interval: '1h' } : {}),
     });
-    await entries(moves);
+    await untilMapHas(adminSocket, moves);
     const client = createRuntimeClient({ address: { path: adminSocket }, maxWaiting: 10_000 });
     const waiting: Promise<number>[] = [];
     for (let i = 0; i < moves; i++) {
@@ -240,38 +242,19 @@ async function probing(work: () => Promise<unknown>): Promise<number> {
   return Math.max(...(JSON.parse(text) as number[]).slice(20));
 }
 
-async function entryCount(client: RuntimeClient): Promise<number> {
-  const maps = await showMaps(client);
-  return (maps.ok && maps.value.find(({ file }) => file === 'routes.map')?.entryCount) || 0;
-}
-
-/** Waits until the map has so many entries. */
-async function entries(count: number): Promise<void> {
-  const client = createRuntimeClient({ address: { path: adminSocket } });
-  await until(async () => (await entryCount(client)) === count);
-}
-
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await pause(2);
-}
-
-async function figures(): Promise<{ decisions: number }> {
-  const text = await (await fetch(`http://${home}:9101/metrics`)).text();
-  const decisions = [...text.matchAll(/^mtxpilot_decisions_total\{.*\} (\d+)$/gm)];
-  return { decisions: decisions.reduce((sum, [, value]) => sum + Number(value), 0) };
 }
 
 /** The shipped haproxy.cfg on one thread; for a static map, without anything about the agent. */
 async function startHaproxy(decider: Decider, servers: number): Promise<Process> {
   const shipped = readFileSync(resolve('haproxy/haproxy.cfg'), 'utf8');
   const question = / {4}http-request set-var\(txn\.mtx\.server\) .*map_str[\s\S]*?\.endif\n/;
-  const list = / {4}server mtx1 .*\n {4}server mtx2 .*\n {4}server mtx3 .*\n/;
-  if (!question.test(shipped) || !list.test(shipped)) throw new Error('haproxy.cfg is not as it was');
+  if (!question.test(shipped)) throw new Error('haproxy.cfg is not as it was');
   const own = '    http-request set-var(txn.mtx.server) var(txn.stream),map_str(static.map) if master\n';
-  const lines = Array.from({ length: servers }, (_, i) => `    server mtx${i + 1} ${block}.${i + 11}:8888\n`).join('');
-  const config = (decider === 'routed' ? shipped : shipped.replace(question, own))
-    .replace(list, lines)
-    .replace(/^global\n/m, '$&    nbthread 1\n');
+  const addresses = Array.from({ length: servers }, (_, i) => `${block}.${i + 11}:8888`);
+  const decided = decider === 'routed' ? shipped : shipped.replace(question, own);
+  const config = withServers(decided, addresses).replace(/^global\n/m, '$&    nbthread 1\n');
   const file = join(folder, `haproxy-${decider}.cfg`);
   writeFileSync(file, config);
   const map = Array.from({ length: streamCount }, (_, i) => `live/${i} mtx${(i % 3) + 1}\n`).join('');

@@ -131,7 +131,6 @@ async function benchCost(): Promise<void> {
       const load = await wrk(haproxy.url, script, secondsEach);
       // The first round fills the tables.
       if (round === 0) continue;
-      if (load.failed > 0) console.error(`${kind}: ${load.failed} of ${load.requests} requests failed`);
       costs.get(kind)?.push(((haproxy.process.cpuSeconds() - cpu) / load.requests) * 1e6);
       if (kind !== 'with') continue;
       agentCosts.push(((agent.cpuSeconds() - agentCpu) / load.requests) * 1e6);
