@@ -17,7 +17,8 @@ function configurationPage(table) {
   return `# Configuration
 
 In \`mtxpilot.yaml\` (YAML), as environment variables, or as flags of \`mtxpilot agent\` (\`mtxpilot agent --help\` lists them; \`--set key=value\` takes
-any key). Durations are written \`80ms\`, \`2s\`, \`30m\`, \`1h\`. Made from the code by \`npm run docs\`.
+any key). Durations are written \`80ms\`, \`2s\`, \`30m\`, \`1h\`; a bare number is milliseconds. \`HOST:PORT\` is \`127.0.0.1:9101\`, \`[::1]:9101\` or,
+to listen on every IPv4 address, \`*:9101\`. Bounds are allowed themselves. Made from the code by \`npm run docs\`.
 
 ${table.trim()}
 

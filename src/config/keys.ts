@@ -24,6 +24,8 @@ export interface KeyMeta<T = unknown> {
   readonly description: string;
   /** Completes "expected …". */
   readonly allowed: string;
+  /** The same beside the type, for the reference: without examples, values as code. Default: `allowed`. */
+  readonly limits?: string | undefined;
   /** Of a map: what its names are the names of, e.g. `server`. */
   readonly namesOf?: string | undefined;
   /** The value as the configuration file has it. */
@@ -61,21 +63,24 @@ export function durationKey(description: string, min: number, max: number) {
     const durationMs = parseDuration(given);
     return durationMs !== undefined && durationMs >= min && durationMs <= max ? durationMs : undefined;
   });
-  const range = `from ${formatDuration(min)} to ${formatDuration(max)}`;
-  const allowed = `a duration ${range}, such as 80ms, 2s, 30m or 1h (a bare number is milliseconds)`;
-  return describe(schema, { type: 'duration', description, allowed, write: formatDuration });
+  const [least, most] = [formatDuration(min), formatDuration(max)];
+  const allowed = `a duration from ${least} to ${most}, such as 80ms, 2s, 30m or 1h (a bare number is milliseconds)`;
+  const limits = `\`${least}\` to \`${most}\``;
+  return describe(schema, { type: 'duration', description, allowed, limits, write: formatDuration });
 }
 
 /** Bounds, both allowed. */
 export function numberKey(description: string, min: number, max: number) {
   const allowed = `a whole number from ${min} to ${max}`;
-  return describe(z.int().min(min).max(max), { type: 'number', description, allowed, write: unchanged });
+  const limits = `\`${min}\` to \`${max}\``;
+  return describe(z.int().min(min).max(max), { type: 'number', description, allowed, limits, write: unchanged });
 }
 
 /** An address to listen on. */
 export function listenKey(description: string) {
   const allowed = 'HOST:PORT, such as 127.0.0.1:9101, [::1]:9101, or *:9101 for every IPv4 address';
-  return describe(readText(parseListen), { type: 'address', description, allowed, write: formatAddress });
+  const limits = '`HOST:PORT`';
+  return describe(readText(parseListen), { type: 'address', description, allowed, limits, write: formatAddress });
 }
 
 /** An address to listen on, or null where the file says `off`. */
@@ -88,6 +93,7 @@ export function optionalListenKey(description: string) {
     type: 'address',
     description,
     allowed: 'HOST:PORT, such as 127.0.0.1:9100, [::1]:9100, or *:9100 for every IPv4 address, or off',
+    limits: '`HOST:PORT`, `off`',
     write: (address: HostPort | null) => (address === null ? 'off' : formatAddress(address)),
   });
 }
@@ -96,7 +102,8 @@ export function optionalListenKey(description: string) {
 export function socketKey(description: string) {
   const allowed =
     'the path of a Unix socket, such as /run/haproxy/admin.sock, or HOST:PORT, such as 127.0.0.1:9999 (unix@, ipv4@ and ipv6@ may stand in front)';
-  return describe(readText(parseSocketAddress), { type: 'socket', description, allowed, write: formatAddress });
+  const limits = "a Unix socket's path, `HOST:PORT`";
+  return describe(readText(parseSocketAddress), { type: 'socket', description, allowed, limits, write: formatAddress });
 }
 
 /** Where our own Unix socket is made: a path, `auto`, or null where the file says `off`. */
@@ -111,6 +118,7 @@ export function ownSocketKey(description: string) {
     type: 'socket',
     description,
     allowed: 'the path of a Unix socket, such as /run/mtxpilot/admin.sock, at most 107 characters, or auto, or off',
+    limits: "a Unix socket's path, at most 107 characters, `auto`, `off`",
     write: (socket: { readonly path: string } | 'auto' | null) =>
       socket === null ? 'off' : socket === 'auto' ? 'auto' : socket.path,
   });
@@ -123,12 +131,13 @@ export function hostPortKey(description: string) {
     return address !== undefined && address.port > 0 ? address : undefined;
   });
   const allowed = 'HOST:PORT, such as 10.0.0.11:8888 or [2001:db8::11]:8888';
-  return describe(schema, { type: 'address', description, allowed, write: formatAddress });
+  return describe(schema, { type: 'address', description, allowed, limits: '`HOST:PORT`', write: formatAddress });
 }
 
 export function choiceKey<const T extends readonly [string, ...string[]]>(description: string, choices: T) {
   const allowed = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1) ?? ''}`;
-  return describe(z.enum(choices), { type: 'choice', description, allowed, write: unchanged });
+  const limits = choices.map((choice) => `\`${choice}\``).join(', ');
+  return describe(z.enum(choices), { type: 'choice', description, allowed, limits, write: unchanged });
 }
 
 /** True or false. */
@@ -137,7 +146,8 @@ export function yesNoKey(description: string) {
     if (given === true || given === 'true') return true;
     return given === false || given === 'false' ? false : undefined;
   });
-  return describe(schema, { type: 'choice', description, allowed: 'true or false', write: unchanged });
+  const limits = '`true`, `false`';
+  return describe(schema, { type: 'choice', description, allowed: 'true or false', limits, write: unchanged });
 }
 
 /** Some of the choices, in a list. */
@@ -151,6 +161,7 @@ export function choicesKey<const T extends readonly string[]>(description: strin
     type: 'list',
     description,
     allowed: `a list of some of ${choices.join(', ')}`,
+    limits: `some of ${choices.map((choice) => `\`${choice}\``).join(', ')}`,
     write: unchanged,
   });
 }
@@ -162,6 +173,7 @@ export function haproxyNameKey(description: string) {
     type: 'text',
     description,
     allowed,
+    limits: 'letters, digits and `_ . : -`, at most 255',
     write: unchanged,
   });
 }
@@ -176,6 +188,7 @@ export function optionalMapFileKey(description: string) {
     type: 'text',
     description,
     allowed: "a map's file as haproxy.cfg names it, such as routes.map or /etc/haproxy/routes.map, or off",
+    limits: 'a file as haproxy.cfg names it, `off`',
     write: (map: string | null) => map ?? 'off',
   });
 }
@@ -193,6 +206,7 @@ export function usernameKey(description: string) {
     type: 'text',
     description,
     allowed,
+    limits: '1 to 255 characters without a colon',
     write: unchanged,
   });
 }
@@ -209,6 +223,7 @@ export function secretKey(description: string, least = 1) {
       type: 'secret',
       description,
       allowed,
+      limits: `${least} to 1024 characters in one line`,
       write: () => hiddenSecret,
     },
   );
@@ -272,7 +287,11 @@ export function apiUrlKey(description: string, kind: 'template' | 'plain') {
     const example = kind === 'template' ? text.replaceAll('{address}', '127.0.0.1').replaceAll('{name}', 'mtx1') : text;
     return isBaseUrl(example) ? text.replace(/\/+$/, '') : undefined;
   });
-  return describe(schema, { type: 'URL', description, allowed, write: unchanged });
+  const limits =
+    kind === 'template'
+      ? '`http://` or `https://`, without user, password and query; with `{address}` and `{name}` in it'
+      : '`http://` or `https://`, without user, password and query';
+  return describe(schema, { type: 'URL', description, allowed, limits, write: unchanged });
 }
 
 /** Where a receiver of webhooks listens. */
@@ -283,7 +302,8 @@ export function webhookUrlKey(description: string) {
     const { username, password } = new URL(text);
     return username === '' && password === '';
   });
-  return describe(schema, { type: 'URL', description, allowed, write: unchanged });
+  const limits = '`http://` or `https://`, without user, password and fragment, at most 2048 characters';
+  return describe(schema, { type: 'URL', description, allowed, limits, write: unchanged });
 }
 
 /** A secret as Standard Webhooks has it. */
@@ -294,7 +314,8 @@ export function webhookSecretKey(description: string) {
     const bytes = encoded === undefined ? 0 : Buffer.from(encoded, 'base64').length;
     return bytes >= 24 && bytes <= 64;
   });
-  return describe(schema, { type: 'secret', description, allowed, write: () => hiddenSecret });
+  const limits = '`whsec_` and 24 to 64 bytes in base 64';
+  return describe(schema, { type: 'secret', description, allowed, limits, write: () => hiddenSecret });
 }
 
 function isBaseUrl(text: string): boolean {
@@ -319,7 +340,8 @@ export function streamPatternKey(description: string) {
       wildcards.every((wildcard) => wildcard.length <= 2)
     );
   });
-  return describe(schema, { type: 'pattern', description, allowed, write: unchanged });
+  const limits = 'letters, digits and `_ - / . ~`, `*` and `**`, at most three of them';
+  return describe(schema, { type: 'pattern', description, allowed, limits, write: unchanged });
 }
 
 /** A list of sections; `write` is applied to the keys of each. */

@@ -1,24 +1,25 @@
-import { metaOf } from './keys';
-import { keysIn, type SettingKey, schemaAt, settingKeys, unwrap } from './setting-keys';
+import { type KeyMeta, metaOf } from './keys';
+import { innerStandard, keysIn, type SettingKey, schemaAt, settingKeys, unwrap } from './setting-keys';
 import type { Path } from './tree';
 
 /**
- * The configuration reference: a Markdown table of every key with type, default, environment variable and meaning, and one of the keys inside lists
- * and maps.
+ * The configuration reference: a Markdown table of every key with type, what is allowed, default, environment variable and meaning, and one of
+ * the keys inside lists and maps.
  */
 export function renderReference(): string {
   const rows = settingKeys.map((key) => [
     code(key.key),
     key.meta.type,
+    limitsOf(key.meta),
     key.standard === undefined ? '–' : code(key.standard),
     code(key.variable),
     key.meta.description,
   ]);
   const inner = settingKeys.flatMap(innerRows);
   return [
-    ...table(['Key', 'Type', 'Default', 'Variable', 'Meaning'], rows),
+    ...table(['Key', 'Type', 'Allowed', 'Default', 'Variable', 'Meaning'], rows),
     '',
-    ...table(['Key inside a list or map', 'Type', 'Needed', 'Meaning'], inner),
+    ...table(['Key inside a list or map', 'Type', 'Allowed', 'Default', 'Meaning'], inner),
     '',
   ].join('\n');
 }
@@ -26,13 +27,19 @@ export function renderReference(): string {
 function innerRows({ key, path, meta }: SettingKey): string[][] {
   if (meta.type !== 'list' && meta.type !== 'map') return [];
   const element: Path = [...path, meta.type === 'list' ? 0 : 'NAME'];
-  return keysIn(element).map((name) => {
+  return keysIn(element).flatMap((name) => {
     const schema = schemaAt([...element, name]);
     const innerMeta = schema === undefined ? undefined : metaOf(schema);
-    const isNeeded = schema !== undefined && unwrap(schema) === schema;
+    if (schema === undefined || innerMeta === undefined) return [];
     const where = meta.type === 'list' ? `${key}[].${name}` : `${key}.NAME.${name}`;
-    return [code(where), innerMeta?.type ?? '', isNeeded ? 'yes' : 'no', innerMeta?.description ?? ''];
+    const standard = innerStandard(schema);
+    const whenLeftOut = unwrap(schema) === schema ? 'needed' : standard === undefined ? '–' : code(standard);
+    return [[code(where), innerMeta.type, limitsOf(innerMeta), whenLeftOut, innerMeta.description]];
   });
+}
+
+function limitsOf({ limits, allowed }: KeyMeta): string {
+  return limits ?? allowed;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

@@ -43,6 +43,16 @@ function settingKey(path: readonly string[], meta: KeyMeta, standard: unknown): 
   };
 }
 
+/**
+ * The default of a key inside a list or map, as it is written in the file; undefined where there is none: it may be left out, or it is
+ * needed.
+ */
+export function innerStandard(schema: z.ZodType): string | undefined {
+  const standard = schema.safeParse(undefined);
+  if (!standard.success || standard.data === undefined) return undefined;
+  return writtenText(metaOf(schema)?.write(standard.data) ?? standard.data);
+}
+
 function writtenText(written: unknown): string {
   return typeof written === 'string' ? written : JSON.stringify(written);
 }

@@ -157,9 +157,23 @@ describe('renderReference', () => {
       expect(rows.filter((row) => row.startsWith(`| \`${key}\` |`) && row.includes(`\`${variable}\``))).toHaveLength(1);
     }
     expect(rows).toContain(
-      '| `lookup.missTtl` | duration | `500ms` | `MTXPILOT_LOOKUP_MISS_TTL` | How long it counts that nobody has a stream. |',
+      '| `lookup.missTtl` | duration | `1ms` to `1h` | `500ms` | `MTXPILOT_LOOKUP_MISS_TTL` | How long it counts that nobody has a stream. |',
     );
-    expect(rows).toContain("| `servers[].name` | text | yes | The server's name, the same as in haproxy.cfg. |");
+  });
+
+  it('says what is allowed, and of keys inside lists and maps what holds when they are left out', () => {
+    const rows = renderReference()
+      .split('\n')
+      .map((row) => row.split(' | '));
+    const allowedAndDefault = (key: string) => rows.find(([cell]) => cell === `| \`${key}\``)?.slice(2, 4);
+    expect(allowedAndDefault('spoe.maxConnections')).toEqual(['`1` to `100000`', '`1000`']);
+    expect(allowedAndDefault('control.weights')).toEqual(['`config`, `auto`', '`config`']);
+    expect(allowedAndDefault('peers.siblings')).toEqual(['`true`, `false`', '`false`']);
+    expect(allowedAndDefault('spoe.listen')).toEqual(['`HOST:PORT`, `off`', '`127.0.0.1:9100`']);
+    expect(allowedAndDefault('events.webhooks.NAME.timeout')).toEqual(['`100ms` to `1m`', '`10s`']);
+    expect(allowedAndDefault('events.webhooks.NAME.types')?.[1]).toBe('`[]`');
+    expect(allowedAndDefault('events.webhooks.NAME.token')?.[1]).toBe('–');
+    expect(allowedAndDefault('holders[].policy')).toEqual(['`newest`, `spread`', 'needed']);
   });
 
   it('is a well-formed table: the same number of cells in every row', () => {
@@ -168,7 +182,7 @@ describe('renderReference', () => {
       const widths = table
         .trimEnd()
         .split('\n')
-        .map((row) => row.split('|').length);
+        .map((row) => row.split(/(?<!\\)\|/).length);
       expect(new Set(widths).size).toBe(1);
     }
   });
