@@ -263,7 +263,8 @@ export function redisUrlKey(description: string) {
     const { username, password, hostname, pathname, search, hash } = new URL(text);
     return `${username}${password}${search}${hash}` === '' && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname);
   });
-  return describe(schema, { type: 'URL', description, allowed, write: unchanged });
+  const limits = '`redis://` or `rediss://`, without user and password';
+  return describe(schema, { type: 'URL', description, allowed, limits, write: unchanged });
 }
 
 /** What the keys of a shared store begin with. Braces would tell a cluster which part of a key counts. */
@@ -273,6 +274,7 @@ export function storePrefixKey(description: string) {
     type: 'text',
     description,
     allowed,
+    limits: 'letters, digits and `_ . : -`, at most 64',
     write: unchanged,
   });
 }

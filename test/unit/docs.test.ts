@@ -15,6 +15,10 @@ describe('docs made from the code (npm run docs)', () => {
     expect(written.sort()).toEqual(served.sort());
   });
 
+  it('README holds no placeholder', () => {
+    expect(readFileSync('README.md', 'utf8')).not.toContain('@@');
+  });
+
   it('README names only metrics and settings that exist', async () => {
     const { body } = await createMetrics().render();
     const readme = readFileSync('README.md', 'utf8');
