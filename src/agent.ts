@@ -104,6 +104,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       token,
       operations: control,
       events,
+      webhooks: delivery,
       viewers: watch.viewers,
       store: {
         get isUp() {

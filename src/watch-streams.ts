@@ -39,6 +39,7 @@ export async function watchStreams(
   const streams = createStreamEvents({
     endGraceMs: settings.events.endGrace,
     holdersOf: (stream) => holdersOf(directory, stream),
+    hasSpoken: (server) => hasSpoken(directory, server),
     emit: events.emit,
     canEmit: () => events.stats.waiting < maxWaiting,
     whyGone: (server) => whyGone(directory, server),
@@ -65,7 +66,7 @@ export async function watchStreams(
     };
   });
 
-  // A clock that nobody sets: the grace is as long as it says.
+  // A clock that nobody sets: the grace is as long as it says. It is the directory's own.
   const nowMs = (): number => performance.now();
   const unsubscribe = directory.onStreamChange(({ stream }) => streams.changed(stream, nowMs()));
   let isComplete = false;
@@ -96,12 +97,19 @@ function hasEveryList(directory: Directory, isLate: boolean): boolean {
   return slots.length > 0 && (directory.absence().complete || (isLate && directory.hasEvidence()));
 }
 
+function hasSpoken(directory: Directory, server: string): boolean {
+  const slot = directory.slots().find(({ name }) => name === server);
+  return slot === undefined || slot.health === 'ok';
+}
+
 function holdersOf(directory: Directory, stream: string): StreamHolders {
   const entry = directory.entry(stream);
   return {
-    holders: (entry?.holdings ?? []).map(({ slot, report }) => ({
+    holders: (entry?.holdings ?? []).map(({ slot, report, seenAt }) => ({
       server: slot.name,
       publisherSinceMs: report.publisherSinceMs,
+      seenAtMs: seenAt,
+      askedAtMs: slot.inventoryAt ?? Number.NEGATIVE_INFINITY,
       evidence: entry?.isLookedUp === true ? 'lookup' : 'inventory',
     })),
     chosen: entry?.chosen?.name,

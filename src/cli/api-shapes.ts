@@ -106,6 +106,27 @@ const eventShape = z.looseObject({
 });
 export type ShownEvent = z.infer<typeof eventShape>;
 export const eventsShape = z.looseObject({ events: z.array(eventShape), next: text });
+
+export const webhooksShape = z.looseObject({
+  webhooks: z.array(
+    z.looseObject({
+      name: z.string(),
+      state: z.string(),
+      types: z.array(z.string()).nullish(),
+      streams: text,
+      trouble: text,
+      waiting: number,
+      oldestAgeMs: number,
+    }),
+  ),
+});
+export const deadLettersShape = z.looseObject({
+  deadLetters: z.array(
+    z.looseObject({ webhook: z.string(), event: eventShape, attempts: number, reason: text, time: text }),
+  ),
+  next: text,
+});
+export const redeliveryShape = z.looseObject({ delivered: z.number(), failed: z.number(), trouble: text });
 /** One event as it comes in a stream. */
 export const streamedEventShape = eventShape;
 

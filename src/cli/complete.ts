@@ -24,10 +24,12 @@ async function candidates(program: Command, words: readonly string[], env: NodeJ
   const begun = words.at(-1) ?? '';
   const before = words.slice(0, -1);
   const fitting = (names: readonly string[]): string[] => names.filter((name) => name.startsWith(begun));
-  const [name, ...given] = before;
+  const [name, ...rest] = before;
   if (name === undefined) return fitting(begun.startsWith('-') ? ['--help', '--version'] : commandNames(program));
-  const command = program.commands.find((one) => one.name() === name);
-  if (command === undefined) return name === 'help' ? fitting(commandNames(program)) : [];
+  const main = program.commands.find((one) => one.name() === name);
+  if (main === undefined) return name === 'help' ? fitting(commandNames(program)) : [];
+  const inner = main.commands.find((one) => one.name() === rest[0]);
+  const [command, given] = inner === undefined ? [main, rest] : [inner, rest.slice(1)];
 
   const { awaiting, positions, values } = readGiven(command, given);
   const names = async (kind: string): Promise<string[]> => {
@@ -42,7 +44,7 @@ async function candidates(program: Command, words: readonly string[], env: NodeJ
     return fitting(['--help', ...command.options.flatMap(({ long, hidden }) => (hidden || !long ? [] : [long]))]);
   }
   const argument = command.registeredArguments[positions];
-  if (argument === undefined) return [];
+  if (argument === undefined) return given.length === 0 ? fitting(command.commands.map((one) => one.name())) : [];
   return argument.argChoices === undefined ? names(argument.name()) : fitting(argument.argChoices);
 }
 

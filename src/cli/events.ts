@@ -1,13 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { InvalidArgumentError } from 'commander';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { eventsShape, type ShownEvent, streamedEventShape } from './api-shapes';
 import { askAgent } from './ask-agent';
 import { type Colour, type Paint, paintFor } from './colour';
+import { parseEventLimit } from './event-limit';
+import { eventsDead } from './events-dead';
+import { eventsReplay } from './events-replay';
+import { eventsWebhooks } from './events-webhooks';
 import { followEvents } from './follow-events';
 import { formatTable } from './format-table';
 import { printable } from './printable';
 import { show } from './show';
+import { parseSince } from './since';
 import { stopSignal } from './stop-signal';
 import { type ExitCode, exitCodes, type RegisterCommand, type Terminal } from './terminal';
 
@@ -15,6 +19,7 @@ interface EventsOptions extends AgentOptions {
   readonly follow: boolean;
   readonly limit: number;
   readonly after?: string;
+  readonly since?: string;
   readonly type?: string;
   readonly stream?: string;
   readonly server?: string;
@@ -29,15 +34,19 @@ export const events: RegisterCommand = (program, terminal, exit) => {
   const command = program
     .command('events')
     .option('--follow', 'print events as they happen, until Ctrl-C', false)
-    .option('--limit <number>', 'how many of the newest ones', parseLimit, 50)
+    .option('--limit <number>', 'how many of the newest ones', parseEventLimit, 50)
     .option('--after <id>', 'go on after this event')
+    .option('--since <time>', 'events from then on: how long ago (30m), or a time (2026-11-21T10:00:00Z)', parseSince)
     .option('--type <types>', 'only events of these types, such as stream.moved,server.down')
     .option('--stream <stream>', 'only events of this stream')
     .option('--server <server>', 'only events of this server')
     .description('what happened: streams that start, end and move, servers that come and go, what operators did');
   addAgentOptions(command, terminal.env);
+  command.enablePositionalOptions();
+  for (const register of [eventsReplay, eventsDead, eventsWebhooks]) register(command, terminal, exit);
   command.action(async (options: EventsOptions) => {
-    const { json } = options;
+    const { json, after, since } = options;
+    if (after !== undefined && since !== undefined) command.error('error: give --after or --since, not both');
     if (options.follow) {
       exit(await follow(terminal, options));
       return;
@@ -58,7 +67,8 @@ function queryOf({ type, stream, server }: EventsOptions, more: Readonly<Record<
 }
 
 function newestOf(options: EventsOptions): string {
-  return queryOf(options, { limit: String(options.limit), after: options.after });
+  const { limit, after, since } = options;
+  return queryOf(options, { limit: String(limit), after, since });
 }
 
 /** Prints the newest events, then each as it comes; after an interruption it goes on where it was. */
@@ -165,10 +175,4 @@ function localTime(text: string): string {
   const pad = (number: number, width = 2): string => String(number).padStart(width, '0');
   const day = `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`;
   return `${day} ${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}.${pad(time.getMilliseconds(), 3)}`;
-}
-
-function parseLimit(text: string): number {
-  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > 1000) throw new InvalidArgumentError('Expected a whole number from 1 to 1000.');
-  return limit;
 }

@@ -57,6 +57,8 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     .description('Tells HAProxy which MediaMTX server has a stream.')
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print the help of a command')
+    // An option after the name of a command is that command's, whatever the one above it has.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),

@@ -1,13 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../log';
-import type { Collection, Journal, Store } from '../store';
+import type { Store } from '../store';
 import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
 import { createCircuit } from './circuit';
+import type { DeadLetter, DeadLetters } from './dead-letters';
 import { type DeliveryAttempt, type DeliveryFailure, deliveryFailures, type EventPost } from './deliver-event';
 import { createDeliveryWindow, type Delivery, type DeliveryWindow, type Progress } from './delivery-window';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
-import { isRecord, readEvent } from './read-event';
+import { isRecord } from './read-event';
+import { createStreamIds, readStreamId } from './stream-ids';
 
 /** How long one waits after failures. */
 export interface DeliveryPace {
@@ -37,6 +39,7 @@ export interface CourierOptions {
   /** Told of by what may be shown: another value than at the last start makes a receiver that said "gone" worth asking again. */
   readonly address: string;
   readonly store: Store;
+  readonly deadLetters: DeadLetters;
   readonly events: Pick<EventLog, 'list' | 'subscribe' | 'whenKept' | 'stats'>;
   readonly log: Logger;
   readonly pace?: DeliveryPace | undefined;
@@ -57,6 +60,8 @@ export interface CourierStats {
   readonly circuit: 'closed' | 'open' | 'half-open';
   /** The receiver said that it is gone for good (410). */
   readonly isDisabled: boolean;
+  /** Why the last attempt failed, in a sentence; undefined when it did not. */
+  readonly trouble: string | undefined;
   /** From what happened to its delivery. */
   readonly lag: TimeHistogram;
   /** Of the attempts. */
@@ -67,22 +72,16 @@ export interface CourierStats {
 export interface Courier {
   /** Goes on where the last one stopped; a receiver that is new gets what happens from now on. @throws Error when the store cannot be read. */
   start(): Promise<void>;
-  /** Everything after this id (or `idBefore` of a time) again, or for the first time. A receiver that was gone is asked again. */
+  /**
+   * Everything after this id (or `idBefore` of a time) again, or for the first time; what is before it and was not delivered yet stays to
+   * be delivered. A receiver that was gone is asked again. @throws Error when that cannot be kept; then nothing has changed.
+   */
   replay(after: string): Promise<void>;
+  /** One attempt with an event that was given up, now and whatever else waits. */
+  redeliver(event: StoredEvent): Promise<DeliveryAttempt>;
   readonly stats: CourierStats;
   /** Waits for the attempts under way and keeps how far it got. */
   stop(): Promise<void>;
-}
-
-/** What could not be delivered. */
-export interface DeadLetter {
-  readonly webhook: string;
-  readonly event: StoredEvent;
-  readonly attempts: number;
-  /** Why the last attempt failed. */
-  readonly reason: string;
-  /** RFC 3339. */
-  readonly time: string;
 }
 
 interface KeptProgress extends Progress {
@@ -98,17 +97,14 @@ const windowSize = 1000;
 const endAfterMs = 1000;
 const pageSize = 500;
 const saveEveryMs = 500;
-const maxStreamIds = 100_000;
-const deadLettersKept = 10_000;
 const attemptBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 const lagBounds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800] as const;
 
 export function createCourier(options: CourierOptions): Courier {
-  const { name, post, isWanted, giveUpAfterMs, address, store, events, log } = options;
+  const { name, post, isWanted, giveUpAfterMs, address, store, deadLetters, events, log } = options;
   const { pace = standardPace, random = Math.random } = options;
   const progressOf = store.collection('deliveries', readProgress);
-  const streamIds = createStreamIds(store.collection(`stream-ids-${name}`, readText), log);
-  const deadLetters = store.journal('dead-letters', readDeadLetter);
+  const streamIds = createStreamIds(store.collection(`stream-ids-${name}`, readStreamId), log);
   const newCircuit = () =>
     createCircuit({
       failures: pace.circuitFailures,
@@ -132,7 +128,7 @@ export function createCourier(options: CourierOptions): Courier {
   let saving = Promise.resolve();
   let hasSaveFailed = false;
   let unsubscribe: (() => void) | undefined;
-  let trouble: string | undefined;
+  let trouble: { readonly failure: DeliveryFailure; readonly detail: string } | undefined;
   const underWay = new Set<Promise<void>>();
 
   const stats: CourierStats = {
@@ -152,6 +148,9 @@ export function createCourier(options: CourierOptions): Courier {
     get isDisabled() {
       return goneFrom !== undefined;
     },
+    get trouble() {
+      return trouble?.detail;
+    },
     lag: createTimeHistogram(lagBounds),
     time: createTimeHistogram(attemptBounds),
   };
@@ -166,8 +165,7 @@ export function createCourier(options: CourierOptions): Courier {
       if (window !== from) continue;
       const { cutThrough } = events.stats;
       if (cutThrough !== undefined && through !== '' && cutThrough > through) {
-        stats.overtaken++;
-        log.error({ webhook: name }, 'events were removed from the log before they were delivered (events.keep)');
+        tellOvertaken();
         window.looked(cutThrough);
       }
       const last = page.at(-1);
@@ -183,6 +181,11 @@ export function createCourier(options: CourierOptions): Courier {
       saveSoon();
       work();
     }
+  }
+
+  function tellOvertaken(): void {
+    stats.overtaken++;
+    log.error({ webhook: name }, 'events were removed from the log before they were delivered (events.keep)');
   }
 
   function fillSoon(): void {
@@ -221,12 +224,12 @@ export function createCourier(options: CourierOptions): Courier {
       }
       const [delivery] = window.take(1, nowMs);
       if (delivery === undefined) return;
-      const attempt = deliver(window, delivery).finally(() => {
-        underWay.delete(attempt);
+      const made = deliver(window, delivery).finally(() => {
+        underWay.delete(made);
         if (window.size < windowSize / 2 && isBehind) fillSoon();
         work();
       });
-      underWay.add(attempt);
+      underWay.add(made);
     }
   }
 
@@ -241,20 +244,22 @@ export function createCourier(options: CourierOptions): Courier {
     );
   }
 
+  /** One attempt, counted; what the receiver calls the stream is kept before anybody takes the event for delivered. */
+  async function attempt(event: StoredEvent): Promise<DeliveryAttempt> {
+    const made = await post.deliver(event, streamIds.of(event));
+    observeSeconds(stats.time, made.tookMs / 1000);
+    stats.attempts[made.ok ? 'ok' : made.failure]++;
+    if (made.ok) await streamIds.delivered(event, made.streamId);
+    return made;
+  }
+
   async function deliver(from: DeliveryWindow, delivery: Delivery): Promise<void> {
     const { event } = delivery;
-    const stream = streamOf(event);
-    const attempt = await post.deliver(event, stream === undefined ? undefined : streamIds.get(stream));
-    observeSeconds(stats.time, attempt.tookMs / 1000);
-    stats.attempts[attempt.ok ? 'ok' : attempt.failure]++;
-    if (!attempt.ok) {
-      await fail(from, delivery, attempt);
+    const made = await attempt(event);
+    if (!made.ok) {
+      await fail(from, delivery, made);
       return;
     }
-    if (stream !== undefined && event.type === 'stream.started' && attempt.streamId !== undefined) {
-      await streamIds.set(stream, attempt.streamId);
-    }
-    if (stream !== undefined && event.type === 'stream.ended') await streamIds.set(stream, undefined);
     observeSeconds(stats.lag, Math.max(0, Date.now() - Date.parse(event.time)) / 1000);
     const wasClosed = circuit.state === 'closed';
     circuit.succeeded();
@@ -274,18 +279,21 @@ export function createCourier(options: CourierOptions): Courier {
     { failure, detail, retryAfterMs }: Extract<DeliveryAttempt, { ok: false }>,
   ): Promise<void> {
     const nowMs = performance.now();
+    if (!running) {
+      // Cut short by this end perhaps, which says nothing of the receiver.
+      from.failed(delivery, nowMs);
+      return;
+    }
     circuit.failed(nowMs, retryAfterMs);
     if (failure === 'gone') {
       from.failed(delivery, nowMs);
+      if (goneFrom === undefined) tellGone();
       goneFrom = address;
-      log.error(
-        { webhook: name },
-        'the receiver says that it is gone (410); nothing is sent to it until a replay is asked for or its url changes',
-      );
-      await save();
+      trouble = { failure, detail };
+      await saveNow();
       return;
     }
-    tellTrouble(failure, detail);
+    tellTrouble({ failure, detail });
     const isOld = Date.now() - Date.parse(delivery.event.time) >= giveUpAfterMs;
     if (!isOld || delivery.attempts + 1 < leastAttempts) {
       const waitMs = Math.min(pace.firstMs * 2 ** delivery.attempts, pace.longestMs) * (1 - random() / 4);
@@ -304,33 +312,48 @@ export function createCourier(options: CourierOptions): Courier {
   async function bury({ event, attempts }: Delivery, reason: string): Promise<boolean> {
     const letter: DeadLetter = { webhook: name, event, attempts: attempts + 1, reason, time: new Date().toISOString() };
     try {
-      await deadLetters.append([[`${event.id} ${name}`, letter]]);
-      stats.deadLetters++;
-      log.error(
-        { webhook: name, event: event.id, type: event.type, reason },
-        'an event could not be delivered and is laid among the dead letters',
-      );
-      await cutDeadLetters(deadLetters);
-      return true;
+      await deadLetters.lay(letter);
     } catch (error) {
       log.error({ webhook: name, error: String(error) }, 'a dead letter cannot be kept');
       return false;
     }
+    stats.deadLetters++;
+    log.error(
+      { webhook: name, event: event.id, type: event.type, reason },
+      'an event could not be delivered and is laid among the dead letters',
+    );
+    return true;
   }
 
   // A trouble is told when it begins, when it becomes another, and when it ends; not at every attempt.
-  function tellTrouble(failure: DeliveryFailure | undefined, detail?: string): void {
-    if (failure === trouble || !running) return;
-    if (failure === undefined) log.info({ webhook: name }, 'events are delivered again');
-    else log.warn({ webhook: name, failure, detail }, 'events cannot be delivered; it is tried again');
-    trouble = failure;
+  function tellTrouble(now: typeof trouble): void {
+    // An attempt that was under way when the receiver said that it is gone.
+    if (goneFrom !== undefined) return;
+    const before = trouble?.failure;
+    trouble = now;
+    if (now?.failure === before) return;
+    if (now === undefined) log.info({ webhook: name }, 'events are delivered again');
+    else log.warn({ webhook: name, ...now }, 'events cannot be delivered; it is tried again');
+  }
+
+  function tellGone(): void {
+    log.error(
+      { webhook: name },
+      'the receiver says that it is gone (410); nothing is sent to it until a replay is asked for or its url changes',
+    );
   }
 
   function saveSoon(): void {
     saveTimer ??= setTimeout(() => {
       saveTimer = undefined;
-      saving = saving.then(save);
+      void saveNow();
     }, saveEveryMs);
+  }
+
+  /** One after the other: what was read first must not be written last. */
+  function saveNow(): Promise<void> {
+    saving = saving.then(save);
+    return saving;
   }
 
   async function save(): Promise<void> {
@@ -356,16 +379,16 @@ export function createCourier(options: CourierOptions): Courier {
     const first = undone[0];
     // A text just below the first id.
     let after = first === undefined ? through : first.slice(0, -1);
-    while (ids.size > 0) {
+    while (ids.size > 0 && after < through) {
       const page = await events.list({ after, limit: pageSize });
       for (const event of page) {
-        if (event.id > through) return restored;
         if (ids.delete(event.id) && isWanted(event)) restored.add(event, performance.now());
       }
       const last = page.at(-1);
-      if (last === undefined) return restored;
+      if (last === undefined) break;
       after = last.id;
     }
+    if (ids.size > 0) tellOvertaken();
     return restored;
   }
 
@@ -384,6 +407,23 @@ export function createCourier(options: CourierOptions): Courier {
     if (window === from) unread = count;
   }
 
+  async function beginAgain(after: string): Promise<void> {
+    const { through, undone } = window.progress;
+    const { cutThrough } = events.stats;
+    const wanted = cutThrough !== undefined && after < cutThrough ? cutThrough : after;
+    const start = wanted < through ? wanted : through;
+    const progress = { through: start, undone: undone.filter((id) => id <= start) };
+    await progressOf.set(name, { ...progress, goneFrom: undefined });
+    window = await restore(progress);
+    goneFrom = undefined;
+    trouble = undefined;
+    isBehind = true;
+    circuit = newCircuit();
+    await countUnread();
+    fillSoon();
+    work();
+  }
+
   return {
     stats,
     async start() {
@@ -396,6 +436,7 @@ export function createCourier(options: CourierOptions): Courier {
       } else {
         window = await restore(kept);
         goneFrom = kept.goneFrom === address ? address : undefined;
+        if (goneFrom !== undefined) tellGone();
       }
       await countUnread();
       running = true;
@@ -409,16 +450,12 @@ export function createCourier(options: CourierOptions): Courier {
       fillSoon();
       work();
     },
-    async replay(after) {
-      goneFrom = undefined;
-      window = createDeliveryWindow(after);
-      isBehind = true;
-      await countUnread();
-      await save();
-      circuit = newCircuit();
-      fillSoon();
-      work();
+    replay(after) {
+      const replaying = saving.then(() => beginAgain(after));
+      saving = replaying.catch(() => undefined);
+      return replaying;
     },
+    redeliver: attempt,
     async stop() {
       running = false;
       unsubscribe?.();
@@ -432,45 +469,9 @@ export function createCourier(options: CourierOptions): Courier {
       clearTimeout(timer);
       clearTimeout(saveTimer);
       await saving;
-      if (unsubscribe !== undefined) await save();
+      if (unsubscribe !== undefined) await saveNow();
     },
   };
-}
-
-/** What the receiver calls the streams. */
-function createStreamIds(collection: Collection<string>, log: Logger) {
-  const ids = new Map<string, string>();
-  return {
-    async load(): Promise<void> {
-      for (const [stream, id] of await collection.entries()) ids.set(stream, id);
-    },
-    get: (stream: string): string | undefined => ids.get(stream),
-    async set(stream: string, id: string | undefined): Promise<void> {
-      if (ids.get(stream) === id || (id !== undefined && ids.size >= maxStreamIds && !ids.has(stream))) return;
-      if (id === undefined) ids.delete(stream);
-      else ids.set(stream, id);
-      try {
-        await collection.write([[stream, id]]);
-      } catch (error) {
-        log.warn({ error: String(error) }, "a receiver's stream_id cannot be kept beyond this process");
-      }
-    },
-  };
-}
-
-async function cutDeadLetters(journal: Journal<DeadLetter>): Promise<void> {
-  const excess = (await journal.count()) - deadLettersKept;
-  if (excess <= 0) return;
-  const last = (await journal.read({ limit: Math.min(excess, 1000) })).at(-1);
-  if (last !== undefined) await journal.cut(last[0]);
-}
-
-function streamOf({ data }: StoredEvent): string | undefined {
-  return typeof data['stream'] === 'string' ? data['stream'] : undefined;
-}
-
-function readText(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }
 
 function readProgress(value: unknown): KeptProgress | undefined {
@@ -479,14 +480,4 @@ function readProgress(value: unknown): KeptProgress | undefined {
   if (typeof through !== 'string' || !Array.isArray(undone)) return undefined;
   if (!undone.every((id): id is string => typeof id === 'string')) return undefined;
   return { through, undone, goneFrom: typeof goneFrom === 'string' ? goneFrom : undefined };
-}
-
-/** Checks a kept dead letter. */
-export function readDeadLetter(value: unknown): DeadLetter | undefined {
-  if (!isRecord(value)) return undefined;
-  const { webhook, attempts, reason, time } = value;
-  const event = readEvent(value['event']);
-  if (event === undefined || typeof webhook !== 'string' || typeof attempts !== 'number') return undefined;
-  if (typeof reason !== 'string' || typeof time !== 'string') return undefined;
-  return { webhook, event, attempts, reason, time };
 }

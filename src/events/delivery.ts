@@ -2,14 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Logger } from '../log';
 import type { Store } from '../store';
 import { streamPattern } from '../stream-pattern';
-import {
-  type Courier,
-  type CourierStats,
-  createCourier,
-  type DeadLetter,
-  type DeliveryPace,
-  readDeadLetter,
-} from './courier';
+import { type Courier, type CourierStats, createCourier, type DeliveryPace } from './courier';
+import { createDeadLetters, cursorOf, type DeadLetter, type DeadLetterQuery } from './dead-letters';
 import { createEventPost, type Receiver } from './deliver-event';
 import type { EventType, StoredEvent } from './event';
 import type { EventLog } from './event-log';
@@ -33,25 +27,71 @@ export interface DeliveryOptions {
   readonly pace?: DeliveryPace | undefined;
 }
 
+/** How one receiver is doing. */
+export interface WebhookView {
+  readonly name: string;
+  /** Empty: all. */
+  readonly types: readonly EventType[];
+  readonly streams: string | undefined;
+  readonly isSigned: boolean;
+  /** `gone`: it answered 410, nothing is sent. `failing`: the last attempt failed, it is tried again. `elsewhere`: another agent delivers. */
+  readonly state: 'delivering' | 'failing' | 'gone' | 'elsewhere';
+  /** Why the last attempt failed, in a sentence; undefined when it did not. */
+  readonly trouble: string | undefined;
+  /** Events that it has yet to get; undefined where another agent delivers. */
+  readonly waiting: number | undefined;
+  /** Of the oldest of them. */
+  readonly oldestAgeMs: number | undefined;
+}
+
+/** Why something that an operator wants of the delivery cannot be. */
+export type DeliveryProblem = 'no-such-webhook' | 'not-delivering' | 'not-kept';
+
+export type DeliveryResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: DeliveryProblem; readonly detail: string };
+
+/** How often a second delivery of dead letters went well. */
+export interface Redelivery {
+  readonly delivered: number;
+  readonly failed: number;
+  /** Why the last one failed. */
+  readonly trouble: string | undefined;
+}
+
+/** What operators can see of the delivery, and ask of it. Nothing here throws. */
+export interface DeliveryOperations {
+  webhooks(): readonly WebhookView[];
+  /**
+   * Everything after this id (or `idBefore` of a time) again, to one webhook or (undefined) to all, or for the first time; one that was gone is
+   * asked again. When it resolves, that is kept.
+   */
+  replay(webhook: string | undefined, after: string): Promise<DeliveryResult<readonly WebhookView[]>>;
+  /** What could not be delivered, the latest events first. */
+  deadLetters(query: DeadLetterQuery): Promise<DeliveryResult<readonly DeadLetter[]>>;
+  /**
+   * One attempt with each dead letter of one webhook or (undefined) of all, the earliest first; those that arrive are none any more. It stops at a
+   * receiver that cannot be reached, and after 15 seconds.
+   */
+  redeliver(webhook: string | undefined): Promise<DeliveryResult<Redelivery>>;
+}
+
 /** Brings events to every webhook. They do not wait for each other, and nobody waits for them. */
-export interface Delivery {
+export interface Delivery extends DeliveryOperations {
   /** Goes on where the last process stopped. @throws Error when the store cannot be read. */
   start(): Promise<void>;
-  /**
-   * Everything after this id (or `idBefore` of a time) to one webhook, again or for the first time; one that was gone is asked again.
-   * @returns false when there is no webhook of that name.
-   */
-  replay(webhook: string, after: string): Promise<boolean>;
-  /** What could not be delivered, the newest first. `limit` from 1 to 1000. */
-  deadLetters(limit: number): Promise<DeadLetter[]>;
   /** By the webhook's name. */
   readonly stats: ReadonlyMap<string, CourierStats>;
   stop(): Promise<void>;
 }
 
+const redeliverForMs = 15_000;
+const lettersAtATime = 100;
+
 export function createDelivery({ webhooks, store, events, log, pace }: DeliveryOptions): Delivery {
   const couriers = new Map<string, Courier>();
-  const letters = store.journal('dead-letters', readDeadLetter);
+  const letters = createDeadLetters(store);
+  let isRunning = false;
   for (const [name, webhook] of webhooks) {
     const courier = createCourier({
       name,
@@ -61,27 +101,101 @@ export function createDelivery({ webhooks, store, events, log, pace }: DeliveryO
       // A URL may hold secrets, which need not be written down once more.
       address: createHash('sha256').update(webhook.url).digest('hex').slice(0, 16),
       store,
+      deadLetters: letters,
       events,
       log,
       pace,
     });
     couriers.set(name, courier);
   }
+
+  function view(name: string): WebhookView[] {
+    const [webhook, courier] = [webhooks.get(name), couriers.get(name)];
+    if (webhook === undefined || courier === undefined) return [];
+    const { types, streams, secret } = webhook;
+    const what = { name, types, streams, isSigned: secret !== undefined };
+    if (!isRunning) {
+      return [{ ...what, state: 'elsewhere', trouble: undefined, waiting: undefined, oldestAgeMs: undefined }];
+    }
+    const { isDisabled, trouble, depth, oldestAgeMs } = courier.stats;
+    const state = isDisabled ? 'gone' : trouble === undefined ? 'delivering' : 'failing';
+    return [{ ...what, state, trouble, waiting: depth, oldestAgeMs }];
+  }
+
+  /** Does it for the couriers that are meant, or says why not. */
+  async function withCouriers<T>(
+    webhook: string | undefined,
+    run: (meant: ReadonlyMap<string, Courier>) => Promise<T>,
+  ): Promise<DeliveryResult<T>> {
+    const meant = new Map([...couriers].filter(([name]) => webhook === undefined || name === webhook));
+    if (meant.size === 0) {
+      const known = couriers.size === 0 ? 'none is configured' : `there are ${[...couriers.keys()].join(', ')}`;
+      return { ok: false, problem: 'no-such-webhook', detail: known };
+    }
+    if (!isRunning)
+      return { ok: false, problem: 'not-delivering', detail: 'another agent delivers events now, or this one ends' };
+    return kept(() => run(meant));
+  }
+
+  async function kept<T>(run: () => Promise<T>): Promise<DeliveryResult<T>> {
+    try {
+      return { ok: true, value: await run() };
+    } catch (error) {
+      return { ok: false, problem: 'not-kept', detail: `the store fails: ${String(error)}` };
+    }
+  }
+
+  /** @returns how often it went well and not, until `untilMs`. */
+  async function redeliverTo(name: string, courier: Courier, untilMs: number): Promise<Redelivery> {
+    let [delivered, failed] = [0, 0];
+    let trouble: string | undefined;
+    let after: string | undefined;
+    for (;;) {
+      const page = await letters.oldest(name, after, lettersAtATime);
+      const last = page.at(-1);
+      if (last === undefined) return { delivered, failed, trouble };
+      after = cursorOf(last);
+      for (const letter of page) {
+        if (performance.now() >= untilMs || !isRunning) return { delivered, failed, trouble };
+        const attempt = await courier.redeliver(letter.event);
+        if (attempt.ok) {
+          await letters.delivered(letter);
+          delivered++;
+          continue;
+        }
+        failed++;
+        trouble = attempt.detail;
+        // The next one may be to its liking; who cannot be reached takes none.
+        if (attempt.failure !== 'bad_status') return { delivered, failed, trouble };
+      }
+    }
+  }
+
   return {
     async start() {
       for (const courier of couriers.values()) await courier.start();
+      isRunning = true;
     },
-    async replay(webhook, after) {
-      const courier = couriers.get(webhook);
-      if (courier === undefined) return false;
-      await courier.replay(after);
-      return true;
-    },
-    async deadLetters(limit) {
-      return (await letters.read({ newestFirst: true, limit })).map(([, letter]) => letter);
-    },
+    webhooks: () => [...couriers.keys()].flatMap(view),
+    replay: (webhook, after) =>
+      withCouriers(webhook, async (meant) => {
+        await Promise.all([...meant.values()].map((courier) => courier.replay(after)));
+        return [...meant.keys()].flatMap(view);
+      }),
+    deadLetters: (query) => kept(() => letters.list(query)),
+    redeliver: (webhook) =>
+      withCouriers(webhook, async (meant) => {
+        const untilMs = performance.now() + redeliverForMs;
+        const all = await Promise.all([...meant].map(([name, courier]) => redeliverTo(name, courier, untilMs)));
+        return all.reduce((sum, one) => ({
+          delivered: sum.delivered + one.delivered,
+          failed: sum.failed + one.failed,
+          trouble: one.trouble ?? sum.trouble,
+        }));
+      }),
     stats: new Map([...couriers].map(([name, { stats }]) => [name, stats])),
     async stop() {
+      isRunning = false;
       await Promise.all([...couriers.values()].map((courier) => courier.stop()));
     },
   };

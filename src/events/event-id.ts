@@ -5,6 +5,7 @@ const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const timeLength = 10;
 const randomLength = 16;
 const maxTimeMs = 2 ** 48 - 1;
+const beforeAll = '0'.repeat(timeLength + randomLength);
 
 /** Makes ids in the form of ULIDs: 10 characters of time, 16 of chance. Each is above all that were made or seen before, even when the clock goes back. */
 export interface EventIds {
@@ -33,9 +34,9 @@ export function isEventId(text: string): boolean {
   return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text);
 }
 
-/** A text below every id of this time or later, above every id of an earlier one: where to go on from a time. */
+/** An id below every one of this time or later, and above those of earlier milliseconds: where to go on from a time. */
 export function idBefore(timeMs: number): string {
-  return encodeTime(timeMs);
+  return timeMs <= 0 ? beforeAll : encodeTime(timeMs - 1) + 'Z'.repeat(randomLength);
 }
 
 function encodeTime(timeMs: number): string {

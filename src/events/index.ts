@@ -1,5 +1,13 @@
 export type { CourierStats } from './courier';
-export { createDelivery, type Delivery, type Webhook } from './delivery';
+export { cursorOf, type DeadLetter } from './dead-letters';
+export {
+  createDelivery,
+  type Delivery,
+  type DeliveryOperations,
+  type DeliveryProblem,
+  type Webhook,
+  type WebhookView,
+} from './delivery';
 export * from './event';
 export { idBefore, isEventId } from './event-id';
 export { createEventLog, type EventLog, type EventLogOptions, type EventLogStats } from './event-log';

@@ -12,11 +12,12 @@ const nobody: ReadonlyMap<string, CourierStats> = new Map();
 
 /**
  * Delivery by one of the agents that share a store. What was delivered and not noted when one of them ended is delivered again by the next, under the same ids.
- * Its `stats` are empty while another agent delivers; `replay` rejects then.
+ * Its `stats` are empty while another agent delivers; what is asked of it is refused then.
  */
 export function createLeasedDelivery(options: LeasedDeliveryOptions): Delivery {
   const { lease, log } = options;
-  const idle = createDelivery({ ...options, webhooks: new Map() });
+  /** Never started: it answers as one whose events another agent delivers. */
+  const idle = createDelivery(options);
   let current: Delivery | undefined;
   let turns: Promise<unknown> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
@@ -58,11 +59,10 @@ export function createLeasedDelivery(options: LeasedDeliveryOptions): Delivery {
       // It may have changed meanwhile.
       settleSoon();
     },
-    replay(webhook, after) {
-      if (current !== undefined) return current.replay(webhook, after);
-      return Promise.reject(new Error('another agent delivers events: ask that one'));
-    },
-    deadLetters: (limit) => idle.deadLetters(limit),
+    webhooks: () => (current ?? idle).webhooks(),
+    replay: (webhook, after) => (current ?? idle).replay(webhook, after),
+    deadLetters: (query) => idle.deadLetters(query),
+    redeliver: (webhook) => (current ?? idle).redeliver(webhook),
     get stats() {
       return current?.stats ?? nobody;
     },
@@ -73,6 +73,7 @@ export function createLeasedDelivery(options: LeasedDeliveryOptions): Delivery {
       clearTimeout(timer);
       await turns;
       clearTimeout(timer);
+      await idle.stop();
     },
   };
 }

@@ -7,6 +7,9 @@ export interface StreamHolder {
   readonly publisherSinceMs: number;
   /** `inventory`, `lookup` or `push`. */
   readonly evidence: string;
+  /** When this publisher was first seen there, and when the server was last asked for all that it has; ms of the clock of `changed`. */
+  readonly seenAtMs: number;
+  readonly askedAtMs: number;
 }
 
 /** Who has a stream now. */
@@ -30,6 +33,8 @@ export interface StreamEventsOptions {
   /** How long a stream may be away before it has ended, and be on several servers before that is a conflict. */
   readonly endGraceMs: number;
   readonly holdersOf: (stream: string) => StreamHolders;
+  /** Whether it is known what a server has, or it is not in the fleet any more. */
+  readonly hasSpoken: (server: string) => boolean;
   readonly emit: Emit;
   /** False while the log has more than enough to do: what changed is looked at again later. */
   readonly canEmit: () => boolean;
@@ -74,9 +79,9 @@ const maxLooks = 1000;
  * however much that is, and a process that takes over goes on where the other one stopped.
  */
 export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
-  const { endGraceMs, holdersOf, emit, canEmit, whyGone, onTold, oldBeforeMs } = options;
-  /** The server of each stream that is live. */
-  const servers = new Map<string, string>();
+  const { endGraceMs, holdersOf, hasSpoken, emit, canEmit, whyGone, onTold, oldBeforeMs } = options;
+  /** The server of each stream that is live, and since when it is told so. */
+  const servers = new Map<string, { readonly server: string; readonly toldAtMs: number }>();
   const conflicts = new Set<string>();
   /** In the order of dueMs: all wait equally long, and who is put in again goes to the end. */
   const pending = new Map<string, Pending>();
@@ -84,15 +89,18 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
   const unseen = new Set<string>();
   /** Changed while too much was to be told. */
   const postponed = new Set<string>();
+  /** What there is to tell hangs on a server that has not been asked since. */
+  const doubtful = new Set<string>();
   let isComplete = false;
 
-  function tell(stream: string, server: string | undefined): void {
+  function tell(stream: string, server: string | undefined, nowMs: number): void {
     if (server === undefined) {
       servers.delete(stream);
       conflicts.delete(stream);
       onTold(stream, undefined);
     } else {
-      servers.set(stream, server);
+      const before = servers.get(stream);
+      if (before?.server !== server) servers.set(stream, { server, toldAtMs: nowMs });
       onTold(stream, { server, inConflict: conflicts.has(stream) });
     }
   }
@@ -117,9 +125,11 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
       return;
     }
     postponed.delete(stream);
-    unseen.delete(stream);
-    const told = servers.get(stream);
+    doubtful.delete(stream);
+    const told = servers.get(stream)?.server;
     const { isReplicated, ...now } = holdersOf(stream);
+    if (isTooEarly(stream, told, now.holders)) return;
+    unseen.delete(stream);
     // Where nobody can be chosen, nothing has moved while it is where it was.
     const holders = withFirst(now.holders, now.chosen ?? told);
     const [first] = holders;
@@ -127,31 +137,48 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
       if (told === undefined) pending.delete(stream);
       else if (hasLasted(stream, 'end', nowMs)) {
         const lastKnown = { stream, server: told };
-        tell(stream, undefined);
+        tell(stream, undefined, nowMs);
         emit({ type: 'stream.ended', ...lastKnown, reason: whyGone(told), evidence: 'inventory' });
       }
       return;
     }
-    if (told === undefined) start(stream, first);
+    if (told === undefined) start(stream, first, nowMs);
     else if (told !== first.server && !(isReplicated && holders.some(({ server }) => server === told))) {
-      move(stream, told, holders);
+      if (isOutdated(stream, first)) {
+        pending.delete(stream);
+        doubtful.add(stream);
+        return;
+      }
+      move(stream, told, holders, nowMs);
     }
     lookForConflict(stream, holders, isReplicated, nowMs);
   }
 
-  function start(stream: string, { server, publisherSinceMs, evidence }: StreamHolder): void {
-    tell(stream, server);
+  /** At a start lists come one after the other: what seems to be elsewhere may be where it was, in a list that is still on its way. */
+  function isTooEarly(stream: string, told: string | undefined, holders: readonly StreamHolder[]): boolean {
+    if (isComplete || told === undefined || !unseen.has(stream)) return false;
+    return conflicts.has(stream) || (!hasSpoken(told) && !holders.some(({ server }) => server === told));
+  }
+
+  /** Its server has not been asked since the stream was told to be elsewhere: perhaps it has lost it long ago. */
+  function isOutdated(stream: string, { seenAtMs, askedAtMs }: StreamHolder): boolean {
+    const toldAtMs = servers.get(stream)?.toldAtMs ?? Number.NEGATIVE_INFINITY;
+    return seenAtMs < toldAtMs && askedAtMs < toldAtMs;
+  }
+
+  function start(stream: string, { server, publisherSinceMs, evidence }: StreamHolder, nowMs: number): void {
+    tell(stream, server, nowMs);
     if (oldBeforeMs !== undefined && !isComplete && publisherSinceMs < oldBeforeMs) return;
     emit({ type: 'stream.started', stream, server, evidence, data: sinceOf(publisherSinceMs) });
   }
 
-  function move(stream: string, from: string, holders: readonly StreamHolder[]): void {
+  function move(stream: string, from: string, holders: readonly StreamHolder[], nowMs: number): void {
     const [to] = holders;
     if (to === undefined) return;
     const { server, publisherSinceMs, evidence } = to;
     const isStillThere = holders.some((holder) => holder.server === from);
     const reason = isStillThere ? `${server} has the newer publisher` : `its publisher came to ${server}`;
-    tell(stream, server);
+    tell(stream, server, nowMs);
     emit({ type: 'stream.moved', stream, server, reason, evidence, data: { from, ...sinceOf(publisherSinceMs) } });
   }
 
@@ -161,17 +188,25 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
     isReplicated: boolean,
     nowMs: number,
   ): void {
-    const isConflict = holders.length > 1 && !isReplicated;
-    const server = servers.get(stream);
+    // A server that does not answer may have lost its publisher before the newest one came.
+    const newestSeenAtMs = Math.max(...holders.map(({ seenAtMs }) => seenAtMs));
+    const known = holders.filter(({ seenAtMs, askedAtMs }) => Math.max(seenAtMs, askedAtMs) >= newestSeenAtMs);
+    if (!isReplicated && holders.length > 1 && known.length < 2) {
+      if (pending.get(stream)?.what === 'end') pending.delete(stream);
+      doubtful.add(stream);
+      return;
+    }
+    const isConflict = known.length > 1 && !isReplicated;
+    const server = servers.get(stream)?.server;
     if (!isConflict || conflicts.has(stream)) pending.delete(stream);
     if (server === undefined || isConflict === conflicts.has(stream)) return;
     if (!isConflict) {
       conflicts.delete(stream);
-      tell(stream, server);
+      tell(stream, server, nowMs);
     } else if (hasLasted(stream, 'conflict', nowMs)) {
       conflicts.add(stream);
-      tell(stream, server);
-      const all = holders.map((holder) => holder.server);
+      tell(stream, server, nowMs);
+      const all = known.map((holder) => holder.server);
       const reason = `it has publishers on ${all.join(' and ')}; ${server} has the newest`;
       emit({ type: 'stream.conflict', stream, server, reason, evidence: 'inventory', data: { servers: all } });
     }
@@ -179,14 +214,14 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
 
   return {
     restore(stream, { server, inConflict }) {
-      servers.set(stream, server);
+      servers.set(stream, { server, toldAtMs: Number.NEGATIVE_INFINITY });
       if (inConflict) conflicts.add(stream);
       unseen.add(stream);
     },
     changed: look,
     resume(told) {
       if (told === undefined) {
-        for (const [stream, server] of servers) onTold(stream, { server, inConflict: conflicts.has(stream) });
+        for (const [stream, { server }] of servers) onTold(stream, { server, inConflict: conflicts.has(stream) });
         return;
       }
       for (const stream of [...servers.keys(), ...pending.keys()]) postponed.add(stream);
@@ -194,7 +229,7 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
       conflicts.clear();
       unseen.clear();
       for (const [stream, { server, inConflict }] of told) {
-        servers.set(stream, server);
+        servers.set(stream, { server, toldAtMs: Number.NEGATIVE_INFINITY });
         if (inConflict) conflicts.add(stream);
         if (isComplete) postponed.add(stream);
         else if (!postponed.has(stream)) unseen.add(stream);
@@ -215,6 +250,10 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
         if (dueMs > nowMs || !canEmit() || looks++ >= maxLooks) break;
         look(stream, nowMs);
       }
+      for (const stream of [...doubtful]) {
+        if (!canEmit() || looks++ >= maxLooks) return;
+        look(stream, nowMs);
+      }
       // The newest publisher may change without any server coming or going.
       for (const stream of conflicts) {
         if (!canEmit() || looks++ >= maxLooks) return;
@@ -226,7 +265,7 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
         return servers.size;
       },
       get pending() {
-        return pending.size + postponed.size;
+        return pending.size + postponed.size + doubtful.size;
       },
     },
   };

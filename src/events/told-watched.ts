@@ -19,8 +19,9 @@ interface Kept {
 
 const everyMs = 1000;
 const batchSize = 1000;
-/** More events than can come between two saves. */
+/** More of them than can come between two saves. */
 const newestEvents = 1000;
+const types = ['stream.watched', 'stream.unwatched'] as const;
 
 /** Keeps them in the store every second; what came after the last time is in the newest events of the log. */
 export function createToldWatched({
@@ -67,7 +68,7 @@ export function createToldWatched({
     async load() {
       noted = new Map();
       const watched = new Set((await collection.entries()).map(([stream]) => stream));
-      for (const event of await events.list({ limit: newestEvents })) {
+      for (const event of await events.list({ types, limit: newestEvents })) {
         const { stream } = event.data;
         if (typeof stream !== 'string' || !followsOnWatched(watched, event)) continue;
         // Kept before it is too old to be found here.

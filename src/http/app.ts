@@ -7,14 +7,15 @@ import express, {
 } from 'express';
 import { intentKinds, type Operations } from '../control/views';
 import { type Directory, isStreamName } from '../directory';
-import type { StoredEvent } from '../events/event';
-import { isEventId } from '../events/event-id';
+import { type DeliveryOperations, isEventId } from '../events';
 import type { Logger } from '../log';
 import type { Router } from '../router';
 import type { Access } from './access';
+import { createChangeGate } from './change-gate';
 import { controlView, moveView, tablesView } from './control-view';
 import type { Drain } from './drain';
 import type { EventSource, EventStreams } from './event-streams';
+import { eventView } from './event-view';
 import { createReportHandler, type HookReports } from './hook-reports';
 import { countAnswer, type HttpStats } from './http-stats';
 import { createOpenApi } from './openapi';
@@ -26,6 +27,7 @@ import { respond, respondJson, toJson } from './respond';
 import { type createRouteAnswer, routePath } from './route-answer';
 import { pageOfStreams, type StreamSource } from './stream-page';
 import { pageOfViewers, parseViewerPage, type ViewerSource, viewersOf } from './viewer-page';
+import { createWebhookRoutes } from './webhook-routes';
 import { whatNext } from './what-next';
 
 /** The page that a metrics scraper reads. */
@@ -52,6 +54,8 @@ interface AppOptions {
   readonly operations: Operations | undefined;
   readonly events: Pick<EventSource, 'list'> | undefined;
   readonly eventStreams: EventStreams | undefined;
+  /** Undefined where no events are delivered. */
+  readonly webhooks: DeliveryOperations | undefined;
   /** Undefined where nobody counts them. */
   readonly viewers: ViewerSource | undefined;
   readonly store: StoreState | undefined;
@@ -85,7 +89,9 @@ export function createApp(options: AppOptions): Express {
     eventStreams,
     viewers,
   } = options;
-  const operator = createOperatorRoutes(options);
+  const gate = createChangeGate(options);
+  const operator = createOperatorRoutes({ operations, gate });
+  const delivery = createWebhookRoutes({ webhooks: options.webhooks, gate, respondBadParameter });
   const openApi = toJson(createOpenApi(version));
   const startedMs = performance.now();
   const app = express();
@@ -229,6 +235,11 @@ export function createApp(options: AppOptions): Express {
     },
   });
 
+  endpoint('/v1/events/replay', { post: delivery.replay });
+  endpoint('/v1/events/dead', { get: delivery.deadLetters });
+  endpoint('/v1/events/dead/redeliver', { post: delivery.redeliver });
+  endpoint('/v1/webhooks', { get: delivery.list });
+
   endpoint('/v1/hooks/mediamtx', {
     post: [onlyJson, readJson, createReportHandler(options)],
   });
@@ -319,9 +330,4 @@ function respondBadParameter(res: Response, { parameter, given, allowed }: BadPa
 
 function wantsStream(req: Request): boolean {
   return (req.get('accept') ?? '').includes('text/event-stream');
-}
-
-/** An event, with every field there. */
-function eventView({ subject, ...event }: StoredEvent) {
-  return { ...event, subject };
 }

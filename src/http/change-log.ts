@@ -6,8 +6,8 @@ import type { ProblemName } from './problem';
 
 /** One change that somebody asked for. */
 export interface ChangeOrder {
-  readonly change: 'drain' | 'maint' | 'ready' | 'move' | 'clear-move';
-  /** The server or the stream that it is about. */
+  readonly change: 'drain' | 'maint' | 'ready' | 'move' | 'clear-move' | 'replay' | 'redeliver';
+  /** The server, the stream or the webhook that it is about. */
   readonly target: string;
   readonly caller: Caller;
   /** As the caller named himself. */

@@ -51,15 +51,27 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
     else if (!res.destroyed && !res.writableEnded) res.write(text);
   }
 
-  /** Everything kept after an id, page by page, never more than the client takes. @returns the id of the last. */
+  /** Sends at the client's own pace. */
+  async function sendSlowly(res: ServerResponse, event: StoredEvent): Promise<void> {
+    send(res, eventText(event));
+    if (!res.writableNeedDrain || res.destroyed) return;
+    const ending = new AbortController();
+    const { signal } = ending;
+    await Promise.race([once(res, 'drain', { signal }), once(res, 'close', { signal })]);
+    ending.abort();
+  }
+
+  /** Everything kept after an id, page by page. @returns the id of the last. */
   async function replay(res: ServerResponse, filter: EventFilter, after: string): Promise<string> {
     let last = after;
     for (;;) {
       const page = await events.list({ ...filter, after: last, limit: pageSize });
-      for (const event of page) send(res, eventText(event));
-      last = page.at(-1)?.id ?? last;
-      if (page.length < pageSize || res.destroyed) return last;
-      if (res.writableNeedDrain) await Promise.race([once(res, 'drain'), once(res, 'close')]);
+      for (const event of page) {
+        if (res.destroyed) return last;
+        await sendSlowly(res, event);
+        last = event.id;
+      }
+      if (page.length < pageSize) return last;
     }
   }
 
@@ -105,16 +117,18 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       });
 
       if (after === undefined) return;
-      replay(res, filter, after).then(
-        (last) => {
-          for (const event of queue ?? []) if (event.id > last) send(res, eventText(event));
-          queue = undefined;
-        },
-        (error: unknown) => {
-          log.error({ err: error }, 'reading kept events failed');
-          cut(res);
-        },
-      );
+      const catchUp = async (): Promise<void> => {
+        const last = await replay(res, filter, after);
+        for (let event = queue?.shift(); event !== undefined; event = queue?.shift()) {
+          if (res.destroyed) return;
+          if (event.id > last) await sendSlowly(res, event);
+        }
+        queue = undefined;
+      };
+      catchUp().catch((error: unknown) => {
+        log.error({ err: error }, 'reading kept events failed');
+        cut(res);
+      });
     },
     stop() {
       for (const res of open) res.end();

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Duplex } from 'node:stream';
 import type { Operations } from '../control/views';
 import type { Directory } from '../directory';
+import type { DeliveryOperations } from '../events';
 import type { Logger } from '../log';
 import type { Router } from '../router';
 import { createAccess } from './access';
@@ -28,6 +29,8 @@ export interface HttpServerOptions {
   readonly operations?: Operations | undefined;
   /** What happened; left out where no events are kept. */
   readonly events?: EventSource | undefined;
+  /** To whom that is delivered; left out where it is delivered to nobody. */
+  readonly webhooks?: DeliveryOperations | undefined;
   /** Who watches what; left out where nobody counts them. */
   readonly viewers?: ViewerSource | undefined;
   /** Shown by `/readyz`; left out where nothing is kept. */
@@ -99,7 +102,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isLocal: (req) => overSocket.has(req),
     socketPath: () => socketPath,
   });
-  const { operations, viewers, store } = options;
+  const { operations, viewers, store, webhooks } = options;
   const app = createApp({
     ...options,
     operations,
@@ -107,6 +110,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     store,
     events,
     eventStreams,
+    webhooks,
     hookReports,
     access,
     stats,

@@ -204,6 +204,44 @@ const schemas: Json = {
     events: { ...list(reference('Event')), maxItems: pageLimit.max, description: 'Oldest first.' },
     next: { ...textOrNull, description: 'The `after` with which to go on; null when there is nothing yet.' },
   }),
+  Webhook: record(
+    {
+      name: text,
+      types: { ...list({ enum: eventTypes }), description: 'Which events it wants; none listed: all.' },
+      streams: { ...textOrNull, description: 'Only events of streams whose names fit.' },
+      signed: flag,
+      state: {
+        enum: ['delivering', 'failing', 'gone', 'elsewhere'],
+        description:
+          '`failing`: the last attempt failed, it is tried again. `gone`: it answered 410; nothing is sent until a replay is asked for or its url changes. ' +
+          '`elsewhere`: another of the agents that share a store delivers, and knows how it does.',
+      },
+      trouble: { ...textOrNull, description: 'Why the last attempt failed.' },
+      waiting: { ...countOrNull, description: 'Events that it has yet to get; null where another agent delivers.' },
+      oldestAgeMs: { ...ageMsOrNull, description: 'Age of the oldest of them, in milliseconds; 0 without one.' },
+    },
+    'A receiver of events, as events.webhooks names it. Its url is not shown: it may hold secrets.',
+  ),
+  WebhookList: record({ webhooks: list(reference('Webhook')) }),
+  DeadLetter: record(
+    {
+      webhook: text,
+      event: reference('Event'),
+      attempts: count,
+      reason: { ...text, description: 'Why the last attempt failed.' },
+      time: { ...time, description: 'RFC 3339: when it was given up.' },
+    },
+    'An event that could not be delivered for longer than giveUpAfter.',
+  ),
+  DeadLetterList: record({
+    deadLetters: { ...list(reference('DeadLetter')), maxItems: pageLimit.max, description: 'The latest events first.' },
+    next: { ...textOrNull, description: 'The `cursor` of the next page; null on the last one.' },
+  }),
+  Redelivery: record({
+    delivered: { ...count, description: 'They are dead letters no more.' },
+    failed: count,
+    trouble: { ...textOrNull, description: 'Why the last one failed.' },
+  }),
   Report: record({
     stream: { ...textOrNull, description: 'The stream whose servers are asked now; null when there is no need to.' },
   }),
@@ -526,6 +564,7 @@ const paths: Json = {
       '`Last-Event-ID` misses none. Without `after` the list has the newest events.',
     parameters: [
       query('after', 'The id after which to go on; `next` of the page before.'),
+      query('since', 'Instead of an id: the time from which on events are wanted, RFC 3339.'),
       query('limit', 'Events a page.', {
         type: 'integer',
         minimum: 1,
@@ -549,6 +588,55 @@ const paths: Json = {
     },
     problems: ['BadParameter', 'NotAvailable', 'TooManyStreams'],
   }),
+  '/v1/events/replay': {
+    post: change({
+      operationId: 'replay',
+      summary: 'Deliver events again, from an id or a time on',
+      description:
+        'Each under its old id, in order for each stream, and only those that the webhook wants. What it has yet to get besides is not ' +
+        'forgotten. A receiver that answered 410 is asked again. When this answers, a restart of the agent does not stop it.',
+      body: fields({
+        webhook: { ...textOrNull, description: 'A name of events.webhooks; all of them without it.' },
+        after: { ...textOrNull, description: 'The id of an event: those after it. Either this or `since`.' },
+        since: { ...textOrNull, description: 'A time (RFC 3339): events from then on.' },
+        ...by,
+      }),
+      answer: 'WebhookList',
+      problems: ['NoSuchWebhook', 'NotDelivering'],
+    }),
+  },
+  '/v1/events/dead': get({
+    operationId: 'deadLetters',
+    summary: 'Events that could not be delivered and were given up',
+    parameters: [
+      query('webhook', 'Only those of this one.'),
+      query('limit', 'Dead letters a page.', {
+        type: 'integer',
+        minimum: 1,
+        maximum: pageLimit.max,
+        default: pageLimit.default,
+      }),
+      query('cursor', 'The `next` of the page before.'),
+    ],
+    answer: 'DeadLetterList',
+    problems: ['BadParameter', 'NotAvailable', 'NotKept'],
+  }),
+  '/v1/events/dead/redeliver': {
+    post: change({
+      operationId: 'redeliver',
+      summary: 'Try to deliver the dead letters once more',
+      description:
+        'One attempt with each, the earliest first; it stops at a receiver that cannot be reached, and after 15 seconds. Those that arrive, late ' +
+        'and so out of order, are dead letters no more.',
+      body: fields({
+        webhook: { ...textOrNull, description: 'A name of events.webhooks; all of them without it.' },
+        ...by,
+      }),
+      answer: 'Redelivery',
+      problems: ['NoSuchWebhook', 'NotDelivering'],
+    }),
+  },
+  '/v1/webhooks': get({ operationId: 'webhooks', summary: 'The receivers of events', answer: 'WebhookList' }),
   '/v1/hooks/mediamtx': {
     post: operation({
       operationId: 'report',

@@ -1,24 +1,20 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { ControlProblem, IntentKind, Operations } from '../control/views';
 import { isStreamName } from '../directory';
-import type { Logger } from '../log';
-import type { Access } from './access';
-import { type ChangeOrder, createChangeLog } from './change-log';
+import type { ChangeGate } from './change-gate';
+import type { ChangeOrder } from './change-log';
 import { controlView, moveView } from './control-view';
-import type { HttpStats } from './http-stats';
 import { type ProblemName, respondBadStreamName, respondProblem } from './problem';
-import { clearMoveBody, drainBody, intentBody, moveBody, onlyJson, readBody, readJson } from './request-body';
+import { clearMoveBody, drainBody, intentBody, moveBody, readBody } from './request-body';
 import { respondJson } from './respond';
 
 export interface OperatorRoutesOptions {
   /** Undefined where no HAProxy is controlled. */
   readonly operations: Operations | undefined;
-  readonly access: (req: Request) => Access;
-  readonly stats: HttpStats;
-  readonly log: Logger;
+  readonly gate: ChangeGate;
 }
 
-/** The handlers of what operators can change, each behind the same gate: may he, is it JSON, is it small. */
+/** The handlers of what operators can change in the fleet. */
 export interface OperatorRoutes {
   intent(kind: IntentKind): RequestHandler[];
   readonly move: RequestHandler[];
@@ -36,51 +32,21 @@ const problemOf: Readonly<Record<ControlProblem['kind'], ProblemName>> = {
 
 /** Makes the handlers of one HTTP server. */
 export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRoutes {
-  const { operations, access, stats, log } = options;
-  const audit = createChangeLog(log, stats);
-  /** Who may, by request; a handler behind the gate finds his caller there. */
-  const callers = new WeakMap<Request, Extract<Access, { allowed: true }>['caller']>();
-
-  const mayDo =
-    (change: ChangeOrder['change']): RequestHandler =>
-    (req, res, next) => {
-      const verdict = access(req);
-      if (verdict.allowed) {
-        callers.set(req, verdict.caller);
-        next();
-        return;
-      }
-      const { problem, details } = verdict;
-      audit.noteRefusal(req, change, problem);
-      respondProblem(res, problem, details, problem === 'NotAuthorized' ? ['www-authenticate', 'Bearer'] : []);
-    };
+  const { operations, gate: changes } = options;
+  const { audit } = changes;
 
   const gate = (
     change: ChangeOrder['change'],
     carryOut: (operations: Operations, req: Request, res: Response) => Promise<void>,
-  ): RequestHandler[] => [
-    mayDo(change),
-    onlyJson,
-    readJson,
-    async (req, res) => {
+  ): RequestHandler[] =>
+    changes.guard(change, async (req, res) => {
       if (operations === undefined) {
         const detail = 'It controls no HAProxy: its servers come from the list "servers" of the configuration.';
         respondProblem(res, 'NotAvailable', { detail, allowed: 'haproxy.socket instead of servers' });
         return;
       }
       await carryOut(operations, req, res);
-    },
-  ];
-
-  const order = (
-    req: Request,
-    change: ChangeOrder['change'],
-    target: string,
-    { reason, operator, ...details }: { reason: string; operator?: string | undefined; [detail: string]: unknown },
-  ): ChangeOrder => {
-    const caller = callers.get(req) ?? { via: 'token', from: '' };
-    return { change, target, caller, operator: operator ?? caller.via, details: { reason, ...details } };
-  };
+    });
 
   function refuse(res: Response, done: ChangeOrder, { kind, message }: ControlProblem): void {
     const name = done.change === 'clear-move' && kind === 'no-such-stream' ? 'NotMoved' : problemOf[kind];
@@ -93,7 +59,7 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
     const body = readBody(res, req.body, kind === 'drain' ? drainBody : intentBody);
     if (body === undefined) return;
     const deadlineMs = 'deadline' in body && typeof body.deadline === 'number' ? body.deadline : undefined;
-    const wish = order(req, kind, server, { reason: body.reason, operator: body.operator, deadlineMs });
+    const wish = changes.order(req, kind, server, { reason: body.reason, operator: body.operator, deadlineMs });
     const result = await operations.setIntent(server, {
       kind,
       reason: body.reason,
@@ -126,10 +92,10 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
       if (stream === undefined || body === undefined) return;
       const { server, force, moveViewers, reason, operator } = body;
       if (server === null) {
-        await clearMove(control, res, stream, order(req, 'clear-move', stream, { reason, operator }));
+        await clearMove(control, res, stream, changes.order(req, 'clear-move', stream, { reason, operator }));
         return;
       }
-      const wish = order(req, 'move', stream, { reason, operator, server, force, moveViewers });
+      const wish = changes.order(req, 'move', stream, { reason, operator, server, force, moveViewers });
       const result = await control.move(stream, server, { reason, operator: wish.operator, force, moveViewers });
       if (!result.ok) {
         refuse(res, wish, result.problem);
@@ -142,7 +108,7 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
       const stream = streamOf(req, res);
       const body = stream === undefined ? undefined : readBody(res, req.body, clearMoveBody);
       if (stream === undefined || body === undefined) return;
-      await clearMove(control, res, stream, order(req, 'clear-move', stream, body));
+      await clearMove(control, res, stream, changes.order(req, 'clear-move', stream, body));
     }),
   };
 }

@@ -13,6 +13,7 @@ export const problemTitles = {
   NoSuchPath: [404, 'No such path'],
   NoSuchStream: [404, 'No server has this stream'],
   NoSuchServer: [404, 'No such server'],
+  NoSuchWebhook: [404, 'No such webhook'],
   NotMoved: [404, 'This stream is not moved'],
   MethodNotAllowed: [405, 'Method not allowed'],
   RequestTimeout: [408, 'The request took too long to arrive'],
@@ -27,6 +28,7 @@ export const problemTitles = {
   Stopping: [503, 'This agent is stopping'],
   NoHaproxy: [503, 'HAProxy does not answer'],
   NotKept: [503, 'The change could not be kept'],
+  NotDelivering: [503, 'Events are not delivered by this agent now'],
   TooManyStreams: [503, 'Too many event streams are open'],
 } as const;
 export type ProblemName = keyof typeof problemTitles;

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { formatDuration, parseDuration } from '../config/duration';
 import { longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from '../control/intent';
 import { isStreamName, maxStreamNameLength } from '../directory';
+import { isEventId } from '../events';
+import { parseTime, timeRule } from './parameters';
 import { type ProblemDetails, type ProblemName, respondProblem, streamNameRule } from './problem';
 
 /** Largest body of a request. */
@@ -79,6 +81,9 @@ export const fieldRules: Readonly<Record<string, string>> = {
   moveViewers: 'true or false',
   stream: streamNameRule,
   event: 'ready or notReady',
+  webhook: 'a name of events.webhooks',
+  after: 'the id of an event',
+  since: timeRule,
 };
 
 const noReason = 'no reason given';
@@ -109,6 +114,23 @@ export const moveBody = z.strictObject({
   moveViewers: z.boolean().default(false),
 });
 export const clearMoveBody = z.strictObject(by);
+
+const webhook = z.string().max(255).nullish();
+const since = z.string().transform((given, context) => {
+  const timeMs = parseTime(given);
+  if (timeMs !== undefined) return timeMs;
+  context.issues.push({ code: 'custom', input: given });
+  return z.NEVER;
+});
+
+/** From where events are to be delivered again, `since` in milliseconds afterwards; and to whom, which is all without a name. */
+export const replayBody = z.strictObject({
+  ...by,
+  webhook,
+  after: z.string().refine(isEventId).nullish(),
+  since: since.nullish(),
+});
+export const redeliverBody = z.strictObject({ ...by, webhook });
 
 /** What a hook of MediaMTX sends. */
 export const hookBody = z.strictObject({

@@ -26,6 +26,8 @@ export interface AgentOptions {
   readonly push?: boolean | undefined;
   /** Further configuration, as in mtxpilot.yaml; its sections `spoe`, `http`, `haproxy` and `peers` are added to what the other options say. */
   readonly config?: Record<string, unknown>;
+  /** Environment variables beside those of this process. */
+  readonly env?: Record<string, string> | undefined;
 }
 
 /** Starts the agent and waits until it has evidence, or, with `waitFor: 'process'`, only until it answers. */
@@ -51,7 +53,7 @@ export async function startAgent(options: AgentOptions, waitFor: 'evidence' | 'p
       ...others,
     }),
   );
-  const child = startChild(process.execPath, ['dist/cli/main.js', 'agent', '--config', file]);
+  const child = startChild(process.execPath, ['dist/cli/main.js', 'agent', '--config', file], options.env);
   const url = `http://${options.http}`;
   const agent: Agent = {
     child,

@@ -31,6 +31,7 @@ export interface LabOptions {
   readonly bridge?: Bridge;
   readonly sim?: SimFleetOptions;
   readonly agentConfig?: Record<string, unknown>;
+  readonly agentEnv?: Record<string, string>;
   /** The agent keeps routes.map filled. Default false. */
   readonly push?: boolean;
   readonly haproxyEnv?: Record<string, string>;
@@ -78,6 +79,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       http: `${home}:91${number}1`,
       haproxySocket: haproxy.socket,
       push: options.push,
+      env: options.agentEnv,
       ...(options.agentConfig === undefined ? {} : { config: options.agentConfig }),
     });
     const shared = connectionsFrom(undefined, 16);

@@ -240,15 +240,18 @@ describe('delivery', () => {
     process.emit({ n: 1 });
     await until('the next one came', () => hook.accepted.length === 1);
     await until('nothing waits', () => statsOf(process).depth === 0);
-    expect(await process.delivery.deadLetters(10)).toEqual([
-      {
-        webhook: 'hook',
-        event: expect.objectContaining({ data: { stream: 's', server: 'mtx1', n: 0 } }),
-        attempts: numbers(hook.arrivals).filter((n) => n === 0).length,
-        reason: 'it answers 400',
-        time: expect.any(String),
-      },
-    ]);
+    expect(await process.delivery.deadLetters({ limit: 10 })).toEqual({
+      ok: true,
+      value: [
+        {
+          webhook: 'hook',
+          event: expect.objectContaining({ data: { stream: 's', server: 'mtx1', n: 0 } }),
+          attempts: numbers(hook.arrivals).filter((n) => n === 0).length,
+          reason: 'it answers 400',
+          time: expect.any(String),
+        },
+      ],
+    });
     expect(numbers(hook.arrivals).filter((n) => n === 0).length).toBeGreaterThanOrEqual(5);
     expect(statsOf(process).deadLetters).toBe(1);
   });
@@ -280,7 +283,7 @@ describe('delivery', () => {
     for (const n of count(10)) process.emit({ n });
     await until('all came', () => hook.accepted.length === 10);
     const ids = hook.accepted.map(({ event }) => event.id);
-    expect(await process.delivery.replay('hook', ids[6] ?? '')).toBe(true);
+    expect(await process.delivery.replay('hook', ids[6] ?? '')).toMatchObject({ ok: true, value: [{ name: 'hook' }] });
     await until('they came again', () => hook.accepted.length === 13);
     expect(hook.accepted.slice(10).map(({ event }) => event.id)).toEqual(ids.slice(7));
     hook.behave(answer(410));
@@ -290,7 +293,169 @@ describe('delivery', () => {
     await process.delivery.replay('hook', idBefore(0));
     await until('everything came again', () => hook.accepted.length === 13 + 11);
     expect(numbers(hook.accepted.slice(13))).toEqual(count(11));
-    expect(await process.delivery.replay('nobody', idBefore(0))).toBe(false);
+    expect(await process.delivery.replay('nobody', idBefore(0))).toEqual({
+      ok: false,
+      problem: 'no-such-webhook',
+      detail: 'there are hook',
+    });
+    await process.stop();
+    expect(await process.delivery.replay('hook', idBefore(0))).toMatchObject({ problem: 'not-delivering' });
+  });
+
+  it('replays to all, each what it wants', async () => {
+    const [all, some] = [await receiver(), await receiver()];
+    const process = await start(createMemoryStore(log), {
+      all: { url: all.url },
+      some: { url: some.url, types: ['stream.ended'] },
+    });
+    process.emit({ n: 0 });
+    process.emit({ type: 'stream.ended', n: 1 });
+    await until('all came', () => all.accepted.length === 2 && some.accepted.length === 1);
+    expect(await process.delivery.replay(undefined, idBefore(0))).toMatchObject({
+      ok: true,
+      value: [{ name: 'all' }, { name: 'some' }],
+    });
+    await until('all came again', () => all.accepted.length === 4 && some.accepted.length === 2);
+    expect(numbers(some.accepted)).toEqual([1, 1]);
+  });
+
+  it('does not forget at a replay what was not delivered before where it begins', async () => {
+    const hook = await receiver(answer(500));
+    const process = await start(createMemoryStore(log), { hook: { url: hook.url } });
+    for (const n of count(20)) process.emit({ stream: `s${n % 2}`, n });
+    await until('they wait', () => statsOf(process).depth === 20 && hook.arrivals.length > 0);
+    const ids = (await process.events.list({ limit: 20 })).map(({ id }) => id);
+    await process.delivery.replay('hook', ids[14] ?? '');
+    hook.behave(accept);
+    await until('all came', () => new Set(numbers(hook.accepted)).size === 20 && statsOf(process).depth === 0);
+    for (const parity of [0, 1]) {
+      const own = (numbers(hook.accepted) as number[]).filter((n) => n % 2 === parity);
+      expect(own).toEqual(count(20).filter((n) => n % 2 === parity));
+    }
+  });
+
+  it('goes on with a replay after a restart', async () => {
+    const store = createMemoryStore(log);
+    const hook = await receiver();
+    const first = await start(store, { hook: { url: hook.url } });
+    for (const n of count(10)) first.emit({ n });
+    await until('all came', () => hook.accepted.length === 10 && statsOf(first).depth === 0);
+    hook.behave(answer(500));
+    await first.delivery.replay('hook', idBefore(0));
+    await first.stop();
+    hook.behave(accept);
+    const second = await start(store, { hook: { url: hook.url } });
+    await until('all came again', () => hook.accepted.length === 20);
+    await second.stop();
+    expect(numbers(hook.accepted.slice(10))).toEqual(count(10));
+  });
+
+  it('says that a replay cannot be kept, and then does nothing', async () => {
+    const inner = createMemoryStore(log);
+    let fails = false;
+    const store: Store = {
+      ...inner,
+      collection(name, read) {
+        const collection = inner.collection(name, read);
+        return {
+          ...collection,
+          set: (key, value) => (fails ? Promise.reject(new Error('disk full')) : collection.set(key, value)),
+        };
+      },
+    };
+    const hook = await receiver();
+    const process = await start(store, { hook: { url: hook.url } });
+    process.emit({ n: 0 });
+    await until('it came', () => hook.accepted.length === 1);
+    fails = true;
+    expect(await process.delivery.replay('hook', idBefore(0))).toEqual({
+      ok: false,
+      problem: 'not-kept',
+      detail: 'the store fails: Error: disk full',
+    });
+    fails = false;
+    process.emit({ n: 1 });
+    await until('the next one came', () => hook.accepted.length === 2);
+    expect(numbers(hook.accepted)).toEqual([0, 1]);
+  });
+
+  it('delivers dead letters on demand: who takes them has them no more, who does not is told', async () => {
+    const store = createMemoryStore(log);
+    let refused: unknown[] = [0, 1, 2];
+    const hook = await receiver((arrival, res) =>
+      (refused.includes(arrival.event.data['n']) ? answer(400) : accept)(arrival, res),
+    );
+    const other = await receiver(answer(400));
+    const process = await start(store, {
+      hook: { url: hook.url, giveUpAfterMs: 30 },
+      other: { url: other.url, giveUpAfterMs: 30 },
+    });
+    for (const n of count(4)) process.emit({ stream: `s${n}`, n });
+    const { delivery } = process;
+    const letters = async (webhook?: string) => {
+      const result = await delivery.deadLetters({ webhook, limit: 100 });
+      return result.ok ? result.value.map((letter) => `${letter.webhook} ${String(letter.event.data['n'])}`) : [];
+    };
+    await until('all are given up', async () => (await letters()).length === 7);
+    expect(await letters('hook')).toEqual(['hook 2', 'hook 1', 'hook 0']);
+    refused = [1];
+    expect(await delivery.redeliver('hook')).toEqual({
+      ok: true,
+      value: { delivered: 2, failed: 1, trouble: 'it answers 400' },
+    });
+    expect(numbers(hook.accepted)).toEqual([3, 0, 2]);
+    expect(await letters('hook')).toEqual(['hook 1']);
+    await other.stop();
+    // Who cannot be reached is not tried with each.
+    const [tried, before] = [statsOf(process, 'other').attempts, statsOf(process, 'other').attempts.unreachable];
+    expect(await delivery.redeliver('other')).toMatchObject({ value: { delivered: 0, failed: 1 } });
+    expect(tried.unreachable).toBe(before + 1);
+    expect(await letters('other')).toHaveLength(4);
+    expect(await delivery.redeliver('nobody')).toMatchObject({ ok: false, problem: 'no-such-webhook' });
+    expect((await delivery.deadLetters({ limit: 0 })).ok).toBe(false);
+  });
+
+  it('shows how each webhook does', async () => {
+    const [well, ill, gone] = [await receiver(), await receiver(answer(503)), await receiver(answer(410))];
+    const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+    const process = await start(createMemoryStore(log), {
+      well: { url: well.url, secret, streams: '**' },
+      ill: { url: ill.url },
+      gone: { url: gone.url },
+    });
+    process.emit({ n: 0 });
+    const views = () => process.delivery.webhooks();
+    await until(
+      'they have been tried',
+      () =>
+        views()
+          .map(({ state }) => state)
+          .join() === 'delivering,failing,gone',
+    );
+    await until('one has it', () => well.accepted.length === 1 && views()[0]?.waiting === 0);
+    expect(views()).toMatchObject([
+      { name: 'well', isSigned: true, streams: '**', trouble: undefined, waiting: 0, oldestAgeMs: 0 },
+      { name: 'ill', isSigned: false, streams: undefined, trouble: 'it answers 503', waiting: 1 },
+      { name: 'gone', trouble: 'it answers 410', waiting: 1 },
+    ]);
+  });
+
+  it('says so when what was on its way is not in the log any more after a restart', async () => {
+    const store = createMemoryStore(log);
+    const hook = await receiver(answer(500));
+    const first = await start(store, { hook: { url: hook.url } });
+    for (const n of count(10)) first.emit({ n });
+    await until('they are tried', () => hook.arrivals.length > 0 && statsOf(first).depth === 10);
+    await first.stop();
+    const journal = store.journal('events', (value) => value);
+    const [, , , fourth] = await journal.read({ limit: 10 });
+    await journal.cut(fourth?.[0] ?? '');
+    hook.behave(accept);
+    const second = await start(store, { hook: { url: hook.url } });
+    await until('the rest came', () => hook.accepted.length === 6);
+    expect(statsOf(second).overtaken).toBe(1);
+    expect(lines).toContain('error events were removed from the log before they were delivered (events.keep)');
+    await second.stop();
   });
 
   it('tells each receiver what it calls a stream, until the stream has ended, over restarts', async () => {

@@ -3,7 +3,7 @@ import { createEventIds, idBefore, isEventId } from '../../../src/events/event-i
 describe('event ids', () => {
   it('have the form of a ULID: the example of its specification', () => {
     // https://github.com/ulid/spec: 01ARZ3NDEKTSV4RRFFQ69G5FAV is of 2016-07-30T23:54:10.259Z.
-    expect(idBefore(Date.parse('2016-07-30T23:54:10.259Z'))).toBe('01ARZ3NDEK');
+    expect(idBefore(Date.parse('2016-07-30T23:54:10.260Z'))).toBe('01ARZ3NDEKZZZZZZZZZZZZZZZZ');
     const id = createEventIds().next(Date.parse('2016-07-30T23:54:10.259Z'));
     expect(id).toMatch(/^01ARZ3NDEK/);
     expect(isEventId(id)).toBe(true);
@@ -36,6 +36,8 @@ describe('event ids', () => {
     const id = createEventIds().next(1_700_000_000_000);
     expect(idBefore(1_700_000_000_000) < id).toBe(true);
     expect(idBefore(1_700_000_000_001) > id).toBe(true);
+    for (const timeMs of [0, 1, 1_700_000_000_000]) expect(isEventId(idBefore(timeMs))).toBe(true);
+    expect(idBefore(0) < createEventIds(() => new Uint8Array(16)).next(1)).toBe(true);
   });
 
   it.each(['', 'x', '01ARZ3NDEKTSV4RRFFQ69G5FA', '01ARZ3NDEKTSV4RRFFQ69G5FAI', '81ARZ3NDEKTSV4RRFFQ69G5FAV'])(

@@ -7,23 +7,28 @@ import {
 
 /** A fleet written by the test, and what was told of it, a word and the servers an event. */
 function watch(options: Partial<StreamEventsOptions> = {}) {
-  const fleet = new Map<string, { server: string; sinceMs: number }[]>();
+  const fleet = new Map<string, { server: string; sinceMs: number; seenAtMs: number }[]>();
   const told: string[] = [];
   const kept = new Map<string, ToldStream | undefined>();
+  const silent = new Set<string>();
+  const askedAtMs = new Map<string, number>();
   let isReplicated = false;
   let room = Number.POSITIVE_INFINITY;
   const events: StreamEvents = createStreamEvents({
     endGraceMs: 3000,
     holdersOf: (stream) => ({
-      holders: (fleet.get(stream) ?? []).map(({ server, sinceMs }) => ({
+      holders: (fleet.get(stream) ?? []).map(({ server, sinceMs, seenAtMs }) => ({
         server: server.replace('?', ''),
         publisherSinceMs: sinceMs,
         evidence: 'inventory',
+        seenAtMs,
+        askedAtMs: askedAtMs.get(server) ?? Number.POSITIVE_INFINITY,
       })),
       // The first in the test's list, unless its name has a question mark: then none is usable.
       chosen: fleet.get(stream)?.find(({ server }) => !server.endsWith('?'))?.server,
       isReplicated,
     }),
+    hasSpoken: (server) => !silent.has(server),
     emit: ({ type, stream, server, data }) => {
       room--;
       const more = type === 'stream.moved' ? `${String(data?.['from'])}>` : '';
@@ -39,6 +44,9 @@ function watch(options: Partial<StreamEventsOptions> = {}) {
     events,
     told,
     kept,
+    silent,
+    /** When servers were asked last; without an entry: just now. */
+    askedAtMs,
     setRoom: (value: number) => {
       room = value;
     },
@@ -48,9 +56,14 @@ function watch(options: Partial<StreamEventsOptions> = {}) {
     /** The chosen holder first; a number after @ is when its publisher came. */
     holders: (nowMs: number, stream: string, servers: string) => {
       const list = servers === '' ? [] : servers.split(' ');
+      const before = fleet.get(stream) ?? [];
       fleet.set(
         stream,
-        list.map((text) => ({ server: text.split('@')[0] ?? '', sinceMs: Number(text.split('@')[1] ?? 1) })),
+        list.map((text) => {
+          const [server = '', since = '1'] = text.split('@');
+          const known = before.find((one) => one.server === server && one.sinceMs === Number(since));
+          return known ?? { server, sinceMs: Number(since), seenAtMs: nowMs };
+        }),
       );
       events.changed(stream, nowMs);
     },
@@ -295,6 +308,69 @@ describe('events of a stream', () => {
     ]);
   });
 
+  describe('of a server that has not been asked lately', () => {
+    it('is no move back to it: a publisher that moves on before its first server was asked again', () => {
+      const { events, told, askedAtMs, holders } = watch();
+      holders(0, 's', 'a');
+      askedAtMs.set('a', 50);
+      holders(100, 's', 'b a');
+      holders(150, 's', 'a');
+      events.tick(160);
+      holders(170, 's', 'c a');
+      askedAtMs.set('a', 200);
+      holders(210, 's', 'c');
+      events.tick(9000);
+      expect(told).toEqual(['started s a', 'moved s a>b', 'moved s b>c']);
+    });
+
+    it('is a move back to it once it says that it has the stream, and an end when it has not', () => {
+      const { events, told, askedAtMs, holders } = watch();
+      for (const stream of ['back', 'gone']) {
+        holders(0, stream, 'a');
+        holders(100, stream, 'b a');
+        askedAtMs.set('a', 50);
+        holders(150, stream, 'a');
+      }
+      events.tick(160);
+      expect(told.filter((line) => line.startsWith('moved'))).toEqual(['moved back a>b', 'moved gone a>b']);
+      expect(events.stats.pending).toBe(2);
+      askedAtMs.set('a', 200);
+      holders(210, 'gone', '');
+      events.tick(220);
+      events.tick(3210);
+      expect(told.slice(4)).toEqual(['moved back b>a', 'ended gone b']);
+      expect(events.stats).toEqual({ streams: 1, pending: 0 });
+    });
+
+    it('is no conflict before it has been asked, however long that is', () => {
+      const { events, told, askedAtMs, holders } = watch();
+      askedAtMs.set('a', 0);
+      for (const stream of ['two', 'one']) {
+        holders(0, stream, 'a');
+        holders(100, stream, 'b a');
+      }
+      for (let nowMs = 200; nowMs < 10_000; nowMs += 100) events.tick(nowMs);
+      expect(told).toEqual(['started two a', 'moved two a>b', 'started one a', 'moved one a>b']);
+      askedAtMs.set('a', 10_000);
+      holders(10_000, 'one', 'b');
+      for (let nowMs = 10_000; nowMs < 20_000; nowMs += 100) events.tick(nowMs);
+      expect(told.slice(4)).toEqual(['conflict two b of b,a']);
+    });
+
+    it('is no end of a conflict: a publisher that comes anew is one of two still', () => {
+      const { events, told, askedAtMs, holders } = watch();
+      holders(0, 's', 'b a');
+      events.tick(3000);
+      expect(told.at(-1)).toBe('conflict s b of b,a');
+      askedAtMs.set('b', 4000);
+      holders(5000, 's', 'b a@2');
+      events.tick(5100);
+      askedAtMs.set('b', 6000);
+      for (let nowMs = 6000; nowMs < 12_000; nowMs += 100) events.tick(nowMs);
+      expect(told).toEqual(['started s b', 'conflict s b of b,a']);
+    });
+  });
+
   describe('after a restart', () => {
     it('says nothing of what is as it was, and tells what changed meanwhile', () => {
       const { events, told, holders } = watch();
@@ -322,6 +398,33 @@ describe('events of a stream', () => {
       holders(0, 's', 'a b');
       events.tick(9000);
       expect(told).toEqual([]);
+    });
+
+    it('takes a stream for moved only when the server where it was has said what it has, or all have', () => {
+      const { events, told, silent, holders } = watch();
+      silent.add('a');
+      for (const stream of ['same', 'moved', 'gone']) events.restore(stream, { server: 'a', inConflict: false });
+      // An older publisher, which is no news.
+      holders(0, 'same', 'b');
+      holders(0, 'moved', 'b');
+      holders(100, 'same', 'a b');
+      expect(told).toEqual([]);
+      events.complete();
+      events.tick(200);
+      expect(told).toEqual(['moved moved a>b']);
+    });
+
+    it('takes a conflict for over only when all have said what they have', () => {
+      const { events, told, silent, holders } = watch();
+      silent.add('a');
+      for (const stream of ['lasts', 'over']) events.restore(stream, { server: 'a', inConflict: true });
+      holders(0, 'lasts', 'b');
+      holders(0, 'over', 'b');
+      silent.clear();
+      holders(100, 'lasts', 'a b');
+      events.complete();
+      for (let nowMs = 200; nowMs < 5000; nowMs += 100) events.tick(nowMs);
+      expect(told).toEqual(['moved over a>b']);
     });
 
     it('without history: what was there before is known, what came since is told', () => {

@@ -66,6 +66,22 @@ it('is there however many other events came since it was kept', async () => {
   expect(await open(store).told.load()).toEqual(new Set(['a']));
 });
 
+it('is made good for good after a sudden end: what came since does not bring back what was told before', async () => {
+  const store = keepingStore();
+  const first = open(store);
+  first.tell('a', true);
+  await first.stop();
+  const second = open(store);
+  second.tell('a', false);
+  // Killed.
+  await second.events.stop();
+  const third = open(store);
+  expect(await third.told.load()).toEqual(new Set());
+  for (let i = 0; i < 1500; i++) third.events.emit({ type: 'viewer.joined', stream: 'b' });
+  await third.stop();
+  expect(await open(store).told.load()).toEqual(new Set());
+});
+
 it('is tried again when the store fails, told of once', async () => {
   const store = keepingStore();
   let failures = 0;

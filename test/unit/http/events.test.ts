@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { idBefore } from '../../../src/events';
 import { until } from '../../support/until';
 import { createFakeEvents, event, type FakeEvents, idOf } from './fake-events';
 import { type HttpLab, startHttpLab } from './lab';
@@ -60,12 +61,23 @@ describe('the list', () => {
     ]);
   });
 
+  it('goes on from a time as from an id', async () => {
+    await lab.request('/v1/events?since=2026-11-21T10:00:00Z');
+    expect(events.queries).toMatchObject([{ after: idBefore(Date.parse('2026-11-21T10:00:00Z')) }]);
+    // What it gives to go on with is taken again, also where there was nothing yet.
+    const { next } = (await lab.request('/v1/events?since=2999-11-21T10:00:00.5%2B01:00')).json as { next: string };
+    expect((await lab.request(`/v1/events?after=${next}`)).status).toBe(200);
+  });
+
   it.each([
     'limit=0',
     'limit=1001',
     'limit=x',
     'after=1',
     'after=%0a',
+    'since=yesterday',
+    'since=2026-11-21',
+    `since=2026-11-21T10:00:00Z&after=${idOf(1)}`,
     'type=stream.exploded',
     'stream=a&stream=b',
     `server=${'x'.repeat(300)}`,
@@ -131,6 +143,20 @@ describe('the stream', () => {
     events.happen(4);
     await until('the next event', () => client.ids().length === 3);
     expect(client.ids()).toEqual([idOf(2), idOf(3), idOf(4)]);
+  });
+
+  it('of much that was kept, and of what happens meanwhile, goes to a slow client whole', async () => {
+    // More than the system takes for a client that does not read.
+    const filling = { stream: 'x'.repeat(60_000) };
+    events.kept = Array.from({ length: 190 }, (_, i) => event(i + 2, filling));
+    const client = follow('/v1/events', [`Last-Event-ID: ${idOf(1)}`]);
+    client.socket.pause();
+    await until('it to listen', () => events.listeners.size === 1);
+    for (let number = 192; number <= 240; number++) events.happen(number, filling);
+    client.socket.resume();
+    await until('all events', () => client.ids().length >= 239);
+    expect(client.ids()).toEqual(Array.from({ length: 239 }, (_, i) => idOf(i + 2)));
+    expect(lab.server.stats.eventStreams.cut).toBe(0);
   });
 
   it('refuses a Last-Event-ID that is none', async () => {

@@ -4,7 +4,8 @@ import { createHttpStats } from '../../../src/http/http-stats';
 import { createOpenApi } from '../../../src/http/openapi';
 import { problemTitles } from '../../../src/http/problem';
 import { createViewers } from '../../../src/viewers';
-import { createFakeEvents, event } from './fake-events';
+import { createFakeDelivery, deadLetter } from './fake-delivery';
+import { createFakeEvents, event, idOf } from './fake-events';
 import { createFakeOperations } from './fake-operations';
 import {
   type HttpLab,
@@ -40,11 +41,12 @@ interface Document {
 let lab: HttpLab;
 const operations = createFakeOperations();
 const events = createFakeEvents();
+const delivery = createFakeDelivery();
 const viewers = createViewers({ goneAfterMs: 10_000, showAddresses: false, nowMs: 1000 });
 let document: Document;
 
 beforeAll(async () => {
-  lab = await startHttpLab({ operations, events, viewers, token: 'correct-horse-battery' });
+  lab = await startHttpLab({ operations, events, webhooks: delivery, viewers, token: 'correct-horse-battery' });
   document = (await lab.request('/openapi.json')).json as Document;
 });
 afterAll(() => lab.server.stop());
@@ -107,6 +109,7 @@ it('describes every path and method that express has, and no other', () => {
     operations: undefined,
     events: undefined,
     eventStreams: undefined,
+    webhooks: undefined,
     viewers: undefined,
     store: undefined,
     hookReports: { happened: () => undefined, aboutToHappen: () => undefined, stop: () => undefined },
@@ -226,6 +229,35 @@ const answers: { path: string; target: string; arrange?: () => void; options?: R
   { path: '/v1/viewers', target: '/v1/viewers?cursor=x' },
   { path: '/v1/events', target: '/v1/events' },
   { path: '/v1/events', target: '/v1/events?limit=0' },
+  { path: '/v1/webhooks', target: '/v1/webhooks' },
+  { path: '/v1/events/dead', target: '/v1/events/dead' },
+  { path: '/v1/events/dead', target: '/v1/events/dead?limit=1' },
+  { path: '/v1/events/dead', target: '/v1/events/dead?limit=0' },
+  {
+    path: '/v1/events/dead',
+    target: '/v1/events/dead?not-kept',
+    arrange: () => {
+      delivery.refusal = 'not-kept';
+    },
+  },
+  ...['/v1/events/replay', '/v1/events/dead/redeliver'].flatMap((path) => {
+    const method = 'post' as const;
+    const body = path === '/v1/events/replay' ? { after: idOf(1) } : {};
+    return [
+      { path, target: path, method, options: post(body) },
+      { path, target: path, method, options: post({ surprise: 1 }) },
+      { path, target: path, method, options: { method: 'POST', body } },
+      ...(['no-such-webhook', 'not-delivering', 'not-kept'] as const).map((refusal) => ({
+        path,
+        target: `${path}?${refusal}`,
+        method,
+        options: post(body),
+        arrange: () => {
+          delivery.refusal = refusal;
+        },
+      })),
+    ];
+  }),
   {
     path: '/v1/hooks/mediamtx',
     target: '/v1/hooks/mediamtx',
@@ -263,6 +295,8 @@ describe('real answers', () => {
     lab.router.decide = () => located;
     lab.directory.evidence = true;
     operations.refusal = undefined;
+    delivery.refusal = undefined;
+    delivery.letters = [deadLetter(2), deadLetter(1)];
     operations.inForce = [
       { stream: 'live/a', server: 'mtx1', reason: '', operator: 'bob', since: '2026-11-21T10:00:00Z' },
     ];
@@ -309,6 +343,9 @@ describe('real answers', () => {
     await check('/v1/moves', '/v1/moves');
     await check('/v1/viewers', '/v1/viewers');
     await check('/v1/events', '/v1/events');
+    await check('/v1/webhooks', '/v1/webhooks');
+    await check('/v1/events/dead', '/v1/events/dead');
+    await check('/v1/events/replay', '/v1/events/replay', post({ after: idOf(1) }));
     await check('/v1/streams/{name}/why', '/v1/streams/a/why');
     await check('/v1/servers/{name}/drain', '/v1/servers/mtx1/drain', post({}));
     await bare.server.stop();

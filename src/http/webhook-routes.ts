@@ -1,0 +1,138 @@
+import type { Request, RequestHandler, Response } from 'express';
+import {
+  cursorOf,
+  type DeadLetter,
+  type DeliveryOperations,
+  type DeliveryProblem,
+  idBefore,
+  type WebhookView,
+} from '../events';
+import type { ChangeGate } from './change-gate';
+import type { ChangeOrder } from './change-log';
+import { eventView } from './event-view';
+import { type BadParameter, parseDeadLetterPage, queryOf } from './parameters';
+import { type ProblemName, respondProblem } from './problem';
+import { readBody, redeliverBody, replayBody } from './request-body';
+import { respondJson } from './respond';
+
+export interface WebhookRoutesOptions {
+  /** Undefined where no events are delivered. */
+  readonly webhooks: DeliveryOperations | undefined;
+  readonly gate: ChangeGate;
+  readonly respondBadParameter: (res: Response, bad: BadParameter) => void;
+}
+
+/** The handlers of what operators see of the delivery of events, and ask of it. */
+export interface WebhookRoutes {
+  readonly list: RequestHandler;
+  readonly deadLetters: RequestHandler;
+  readonly replay: RequestHandler[];
+  readonly redeliver: RequestHandler[];
+}
+
+const problemOf: Readonly<Record<DeliveryProblem, ProblemName>> = {
+  'no-such-webhook': 'NoSuchWebhook',
+  'not-delivering': 'NotDelivering',
+  'not-kept': 'NotKept',
+};
+const everybody = 'all webhooks';
+
+/** Makes the handlers of one HTTP server. */
+export function createWebhookRoutes({ webhooks, gate, respondBadParameter }: WebhookRoutesOptions): WebhookRoutes {
+  const { audit } = gate;
+
+  function refuse(res: Response, done: ChangeOrder, problem: DeliveryProblem, detail: string): void {
+    const name = problemOf[problem];
+    audit.note(done, { name, detail });
+    respondProblem(res, name, { detail: sentence(detail), given: done.target });
+  }
+
+  async function replay(delivery: DeliveryOperations, req: Request, res: Response): Promise<void> {
+    const body = readBody(res, req.body, replayBody);
+    if (body === undefined) return;
+    const { webhook, after, since, reason, operator } = body;
+    if ((typeof after === 'string') === (typeof since === 'number')) {
+      const detail = 'The body must say from where, once.';
+      respondProblem(res, 'BadBody', { detail, allowed: 'either "after" or "since"' });
+      return;
+    }
+    const from = typeof since === 'number' ? idBefore(since) : (after ?? '');
+    const sinceText = typeof since === 'number' ? new Date(since).toISOString() : undefined;
+    const wish = gate.order(req, 'replay', webhook ?? everybody, { reason, operator, after, since: sinceText });
+    const result = await delivery.replay(webhook ?? undefined, from);
+    if (!result.ok) {
+      refuse(res, wish, result.problem, result.detail);
+      return;
+    }
+    audit.note(wish, undefined);
+    respondJson(res, 200, { webhooks: result.value.map(webhookView) });
+  }
+
+  async function redeliver(delivery: DeliveryOperations, req: Request, res: Response): Promise<void> {
+    const body = readBody(res, req.body, redeliverBody);
+    if (body === undefined) return;
+    const { webhook, reason, operator } = body;
+    const wish = gate.order(req, 'redeliver', webhook ?? everybody, { reason, operator });
+    const result = await delivery.redeliver(webhook ?? undefined);
+    if (!result.ok) {
+      refuse(res, wish, result.problem, result.detail);
+      return;
+    }
+    const { delivered, failed, trouble } = result.value;
+    audit.note({ ...wish, details: { ...wish.details, delivered, failed } }, undefined);
+    respondJson(res, 200, { delivered, failed, trouble });
+  }
+
+  const change = (
+    name: ChangeOrder['change'],
+    carryOut: (delivery: DeliveryOperations, req: Request, res: Response) => Promise<void>,
+  ): RequestHandler[] =>
+    gate.guard(name, async (req, res) => {
+      if (webhooks === undefined) respondProblem(res, 'NotAvailable', { detail: noDelivery });
+      else await carryOut(webhooks, req, res);
+    });
+
+  return {
+    list: (_req, res) => respondJson(res, 200, { webhooks: (webhooks?.webhooks() ?? []).map(webhookView) }),
+    async deadLetters(req, res) {
+      const page = parseDeadLetterPage(queryOf(req.url));
+      if ('parameter' in page) {
+        respondBadParameter(res, page);
+        return;
+      }
+      if (webhooks === undefined) {
+        respondProblem(res, 'NotAvailable', { detail: noDelivery });
+        return;
+      }
+      // One more than is shown tells whether there are more.
+      const { limit } = page;
+      const result = await webhooks.deadLetters({ ...page, limit: limit + 1 });
+      if (!result.ok) {
+        respondProblem(res, problemOf[result.problem], { detail: sentence(result.detail) });
+        return;
+      }
+      const shown = result.value.slice(0, limit);
+      const last = result.value.length > limit ? shown.at(-1) : undefined;
+      respondJson(res, 200, {
+        deadLetters: shown.map(deadLetterView),
+        next: last === undefined ? undefined : cursorOf(last),
+      });
+    },
+    replay: change('replay', replay),
+    redeliver: change('redeliver', redeliver),
+  };
+}
+
+const noDelivery = 'It delivers no events.';
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function webhookView({ isSigned, ...view }: WebhookView) {
+  return { ...view, signed: isSigned };
+}
+
+function deadLetterView({ event, ...letter }: DeadLetter) {
+  return { ...letter, event: eventView(event) };
+}
