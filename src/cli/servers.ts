@@ -1,5 +1,5 @@
 import { type AgentOptions, addAgentOptions } from './agent-options';
-import { serversShape } from './api-shapes';
+import { type Controlled, serversShape } from './api-shapes';
 import { askAgent } from './ask-agent';
 import { colourOf, type Paint } from './colour';
 import { formatAge } from './format-age';
@@ -75,15 +75,25 @@ const loadColumns: readonly Column[] = [
   ['STREAMS', ({ streams }) => streams],
   ['VIEWERS', ({ viewers }) => viewers],
   ['READERS', ({ readers }) => readers],
-  ['NOTE', ({ api, control }) => api.lastError ?? intentNote(control)],
+  ['NOTE', ({ api, control }) => noteOf(control, api.lastError)],
 ];
 
-/** Who wants something of the server and why, or why control does. */
-function intentNote(control: Servers[number]['control']): string | undefined {
-  const intent = control?.intent;
-  if (intent === null || intent === undefined)
-    return control?.wanted === 'ready' ? undefined : (control?.because ?? undefined);
-  const until = typeof intent.deadline === 'string' ? `, maint at ${intent.deadline}` : '';
-  const reason = typeof intent.reason === 'string' && intent.reason !== '' ? `: ${intent.reason}` : '';
-  return `${intent.kind} by ${intent.operator ?? 'somebody'}${reason}${until}`;
+/** What control says of a server of which nothing is wanted. */
+const nothingWanted = 'nobody wants anything else';
+
+/** Who wants something of the server, or why control does, and what its Control API fails with. */
+function noteOf(control: Servers[number]['control'], lastError: string | null | undefined): string | undefined {
+  const { intent, wanted, because } = control ?? {};
+  // What an operator wanted is not why something else is wanted now.
+  const order = intent?.kind === wanted ? intent : undefined;
+  const said = `${order?.operator ?? ''}: ${order?.reason ?? ''}`;
+  const rest =
+    order !== undefined && because?.startsWith(said) ? because.slice(said.length).replace(/^; /, '') : because;
+  const notes = [order === null || order === undefined ? undefined : orderNote(order), rest, lastError];
+  return notes.filter((note) => note && note !== nothingWanted).join('; ') || undefined;
+}
+
+function orderNote({ kind, operator, reason, deadline }: NonNullable<Controlled['intent']>): string {
+  const until = typeof deadline === 'string' ? `, maint at ${deadline}` : '';
+  return `${kind} by ${operator ?? 'somebody'}${reason ? `: ${reason}` : ''}${until}`;
 }

@@ -103,7 +103,7 @@ describe('where the agent is looked for', () => {
 describe('drain, maint, ready', () => {
   it('show what is wanted, how HAProxy has it, and what stands in the way', async () => {
     const { out } = await overSocket(['drain', 'mtx1', '--operator', 'alice', '--deadline', '30m']);
-    expect(out).toBe(`mtx1: drain, maint at 2026-11-21T10:30:00.000Z, because nothing is against it
+    expect(out).toBe(`mtx1: drain, maint at 2026-11-21T10:30:00.000Z, because nobody wants anything else
   lb1 has it ready, UP, 2 sessions
   2 viewers left
   live only there: live/a
@@ -421,6 +421,49 @@ describe('servers and why, with control', () => {
 mtx1    127.0.0.11:8888  UP     ready  drain      3          1  no    ok   v1.20.1  300 ms          1  -              2  drain by alice: kernel, maint at 2026-11-21T10:30:00Z
 mtx2    127.0.0.11:8888  UP     ready  maint      -          0  safe  ok   v1.20.1  300 ms          1  -              2  its API fails
 `);
+  });
+
+  const by = (kind: 'ready' | 'drain') => ({ kind, reason: 'kernel', operator: 'alice', since: '' }) as const;
+  const suspect = 'its Control API does not answer: no new streams are placed there';
+  it.each<[string, Partial<ControlledServer>, string | undefined, string]>([
+    ['nothing', {}, undefined, '-'],
+    ['nothing, and a list failed', {}, 'timeout', 'timeout'],
+    [
+      'an order',
+      { wanted: 'drain', intent: by('drain'), because: 'alice: kernel' },
+      undefined,
+      'drain by alice: kernel',
+    ],
+    [
+      'an order that is not carried out',
+      { wanted: 'drain', intent: by('drain'), because: 'alice: kernel; not yet so on lb2' },
+      undefined,
+      'drain by alice: kernel; not yet so on lb2',
+    ],
+    ['a suspect server', { because: suspect }, 'timeout', `${suspect}; timeout`],
+    [
+      'a drain by the agent, against an order',
+      { wanted: 'drain', intent: by('ready'), because: 'nobody can tell what it holds' },
+      'timeout',
+      'nobody can tell what it holds; timeout',
+    ],
+    [
+      'a drain past its deadline',
+      { wanted: 'maint', intent: by('drain'), because: 'the deadline of the drain has passed; alice: kernel' },
+      undefined,
+      'the deadline of the drain has passed; alice: kernel',
+    ],
+    [
+      'somebody else',
+      { wanted: 'external', intent: by('ready'), because: 'somebody else set it to drain' },
+      undefined,
+      'somebody else set it to drain',
+    ],
+  ])('servers notes why: %s', async (_what, control, lastError, note) => {
+    operations.controlled = [controlled('mtx1', control)];
+    lab.directory.servers = [serverView('mtx1', { lastError })];
+    const [head = '', row = ''] = (await overSocket(['servers'])).out.split('\n');
+    expect(row.slice(head.indexOf('NOTE'))).toBe(note);
   });
 
   it('why tells who moved it, what HAProxy holds and what comes next', async () => {

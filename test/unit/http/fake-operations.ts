@@ -18,7 +18,7 @@ export function controlled(name: string, more: Partial<ControlledServer> = {}): 
     nodes: [{ node: 'lb1', operational: 'UP', administrative: 'ready', weight: 1, viewers: 2 }],
     intent: undefined,
     wanted: 'ready',
-    because: 'nothing is against it',
+    because: 'nobody wants anything else',
     api: 'ok',
     viewersLeft: 2,
     readers: 1,
