@@ -1,7 +1,16 @@
 import { type Directory, isStreamName, maxOverrides } from '../directory';
 import type { Emit } from '../events/event';
 import type { Logger } from '../log';
-import { clearTableKey, getMap, type RuntimeClient, showTable, showTableKey, type TableEntry } from '../runtime';
+import {
+  administrativeState,
+  clearTableKey,
+  getMap,
+  type RuntimeClient,
+  showServersState,
+  showTable,
+  showTableKey,
+  type TableEntry,
+} from '../runtime';
 import type { Collection, Store } from '../store/store';
 import { longestOperator, longestReason } from './intent';
 import { type KeptMove, readMove } from './kept-move';
@@ -42,6 +51,8 @@ export interface Moves extends Pick<Operations, 'moves' | 'clearMove' | 'tables'
 
 const sessionsTable = 'sessions';
 const streamsTable = 'streams';
+/** HAProxy's backend of the agents, by whose checks its configuration goes. */
+const agentBackend = 'mtx_agent';
 
 export function createMoves(options: MovesOptions): Moves {
   const { directory, nodes, emit, log } = options;
@@ -295,14 +306,27 @@ export function createMoves(options: MovesOptions): Moves {
       const server = serverOf(entry);
       if (server !== undefined) counts.set(server, (counts.get(server) ?? 0) + 1);
     }
+    const agents = await showServersState(client, agentBackend, { signal });
     const seen = {
       node: node.name,
+      // Where the backend has another name, nothing is said.
+      agentsUp: agents.ok
+        ? agents.value.filter(
+            ({ operational, adminBits }) => operational !== 'stopped' && administrativeState(adminBits) !== 'maint',
+          ).length
+        : undefined,
       lastServer: last.value === undefined ? undefined : serverOf(last.value),
       sessions: Object.fromEntries(counts),
     };
     if (push === undefined) return { ...seen, route: undefined, error: undefined };
-    const route = await getMap(client, push.view().file, stream, { signal });
-    return { ...seen, route: route.ok ? route.value : undefined, error: route.ok ? undefined : route.error.message };
+    const { file, state } = push.view();
+    const route = await getMap(client, file, stream, { signal });
+    return {
+      ...seen,
+      push: state,
+      route: route.ok ? route.value : undefined,
+      error: route.ok ? undefined : route.error.message,
+    };
   }
 
   return {

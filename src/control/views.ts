@@ -108,7 +108,11 @@ export interface NodeTables {
   readonly lastServer: string | undefined;
   /** The server that routes.map names. */
   readonly route: string | undefined;
-  /** Sessions of the stream, by server. */
+  /** How far its routes.map is kept, in the words of RoutePushState; undefined where it is not. */
+  readonly push?: 'starting' | 'right' | 'behind' | 'refused' | undefined;
+  /** Agents that HAProxy asks; with none it reads no map either. Undefined where that is not known. */
+  readonly agentsUp?: number | undefined;
+  /** Sessions of the stream, by server: also of who has gone, until their entries expire. */
   readonly sessions: Readonly<Record<string, number>>;
   /** Why this node could not be asked. */
   readonly error: string | undefined;

@@ -26,7 +26,7 @@ import { onlyJson, readJson } from './request-body';
 import { respond, respondJson, toJson } from './respond';
 import { type createRouteAnswer, routePath } from './route-answer';
 import { pageOfStreams, type StreamSource } from './stream-page';
-import { pageOfViewers, parseViewerPage, type ViewerSource, viewersOf } from './viewer-page';
+import { pageOfViewers, parseViewerPage, playingByServer, type ViewerSource, viewersOf } from './viewer-page';
 import { createWebhookRoutes } from './webhook-routes';
 import { whatNext } from './what-next';
 
@@ -159,7 +159,7 @@ export function createApp(options: AppOptions): Express {
         ...explanation,
         move: move === undefined ? undefined : moveView(move),
         haproxy: tables?.map(tablesView),
-        next: whatNext(explanation, tables, move),
+        next: whatNext(explanation, { tables, move, playing: playingByServer(viewers, name) }),
       });
     },
   });

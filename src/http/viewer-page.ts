@@ -92,6 +92,15 @@ export function viewersOf(source: ViewerSource | undefined): {
   };
 }
 
+/** Who plays a stream, by server; undefined while no HAProxy has told who is there. */
+export function playingByServer(source: ViewerSource | undefined, stream: string): Map<string, number> | undefined {
+  if (source === undefined || source.nodes().length === 0) return undefined;
+  const counts = new Map<string, number>();
+  const { viewers } = source.list({ stream, limit: Number.POSITIVE_INFINITY });
+  for (const { server } of viewers) if (server !== undefined) counts.set(server, (counts.get(server) ?? 0) + 1);
+  return counts;
+}
+
 function countView({ viewers, peak, peakAtMs }: Count) {
   return { viewers, peak, peakAt: peak === 0 ? undefined : timeOf(peakAtMs) };
 }

@@ -78,6 +78,11 @@ describe(`HAProxy ${haproxyVersion}: the command line`, () => {
       /What HAProxy holds\n {2}haproxy: routes\.map names mtx1; the last that answered was mtx1; sessions: 1 on mtx1\.\n/,
     );
     expect(why.out).toMatch(/The next viewer is sent to mtx1: routes\.map names it, so HAProxy need not ask\.\n/);
+    await lab.haproxy.runtime('set server mtx_agent/agent1 state maint');
+    expect((await run('why', 'live/a')).out).toMatch(
+      /The next viewer comes while HAProxy has no agent that is up: none is asked, .* HAProxy goes to mtx1, the last that answered/,
+    );
+    await lab.haproxy.runtime('set server mtx_agent/agent1 state ready');
   });
 
   it('drains: viewers stay, others go elsewhere, --wait ends when it is safe to stop', async () => {

@@ -487,7 +487,7 @@ What HAProxy holds
   lb2 cannot be asked: gone\\u001b[2J.
 
 What comes next
-  Those who play stay with the server of their session: 3 on mtx1.
+  Sessions that HAProxy remembers stay with their server, also those of viewers who have gone: 3 on mtx1.
   The next viewer is sent to mtx2: routes.map names it, so HAProxy need not ask.
   Without the agent HAProxy goes to mtx1, the last that answered, then tries the others.
   What lb2 holds is not known: gone\\u001b[2J.

@@ -303,6 +303,7 @@ function createNode(sessions: Record<string, string>) {
         ? 'type=str, case=sensitive, found=yes, idx=tree, key="live/a", value="mtx3", type="str"\n'
         : 'type=str, case=sensitive, found=no\n';
     }
+    if (command === 'show servers state mtx_agent') return agents;
     const cleared = /^clear table sessions key (.*)$/.exec(command)?.[1];
     if (cleared === undefined) throw new Error(command);
     steps.push(`clear ${cleared}`);
@@ -310,7 +311,7 @@ function createNode(sessions: Record<string, string>) {
     return '';
   });
   const push = {
-    view: () => ({ file: '/etc/routes.map' }) as ReturnType<NonNullable<MovesNode['push']>['view']>,
+    view: () => ({ file: '/etc/routes.map', state: 'behind' }) as ReturnType<NonNullable<MovesNode['push']>['view']>,
     settled: () => {
       steps.push('map settled');
       return Promise.resolve();
@@ -319,6 +320,14 @@ function createNode(sessions: Record<string, string>) {
   const node: MovesNode = { name: 'edge', client, push };
   return { node, table, steps, asked };
 }
+
+/** One is up, one is down, one is in maintenance. */
+const agents = `1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port
+4 mtx_agent 1 agent1 127.0.0.1 2 0 1 1 3 15 3 4 6 0 0 0 - 9100 - 0 0 - - 0
+4 mtx_agent 2 agent2 127.0.0.1 0 0 1 1 3 8 2 0 6 0 0 0 - 9110 - 0 0 - - 0
+4 mtx_agent 3 agent3 127.0.0.1 0 1 1 1 1 15 3 0 14 0 0 0 - 9120 - 0 0 - - 0
+`;
 
 const sessions = {
   'live/a|1': 'mtx1',
@@ -361,7 +370,15 @@ describe('what the tables of each HAProxy hold', () => {
     const broken = fakeRuntimeClient(() => ({ reason: 'unreachable', message: 'nobody listens' }));
     const { moves } = await startLab({ nodes: [node, { name: 'other', client: broken.client }] });
     expect(await moves.tables('live/a')).toEqual([
-      { node: 'edge', lastServer: 'mtx2', route: 'mtx3', sessions: { mtx1: 2, mtx2: 1 }, error: undefined },
+      {
+        node: 'edge',
+        lastServer: 'mtx2',
+        route: 'mtx3',
+        push: 'behind',
+        agentsUp: 1,
+        sessions: { mtx1: 2, mtx2: 1 },
+        error: undefined,
+      },
       { node: 'other', lastServer: undefined, route: undefined, sessions: {}, error: 'nobody listens' },
     ]);
     expect(await moves.tables('live/none')).toMatchObject([

@@ -298,7 +298,9 @@ describe('moves', () => {
     expect((await lab.request('/v1/streams/live/a/why')).json).toMatchObject({
       move: { server: 'mtx2', operator: 'bob' },
       haproxy: [{ node: 'lb1', lastServer: null, route: 'mtx2', sessions: { mtx1: 3 }, error: null }],
-      next: expect.arrayContaining(['Those who play stay with the server of their session: 3 on mtx1.']) as string[],
+      next: expect.arrayContaining([
+        'Sessions that HAProxy remembers stay with their server, also those of viewers who have gone: 3 on mtx1.',
+      ]) as string[],
     });
     expect((await lab.request('/v1/streams/live/b/why')).json).toMatchObject({ move: null });
   });

@@ -18,13 +18,22 @@ const node = (more: Partial<NodeTables> = {}): NodeTables => ({
   node: 'lb1',
   lastServer: 'mtx1',
   route: 'mtx1',
+  push: 'right',
+  agentsUp: 1,
   sessions: {},
   error: undefined,
   ...more,
 });
 const move: Move = { stream: 'live/a', server: 'mtx3', reason: '', operator: 'bob', since: '' };
 
-const cases: [string, Explanation, readonly NodeTables[] | undefined, Move | undefined, string[]][] = [
+const cases: [
+  string,
+  Explanation,
+  readonly NodeTables[] | undefined,
+  Move | undefined,
+  string[],
+  Map<string, number>?,
+][] = [
   [
     'no HAProxy is known',
     explained(),
@@ -35,22 +44,65 @@ const cases: [string, Explanation, readonly NodeTables[] | undefined, Move | und
   [
     'the map has it',
     explained(),
-    [node({ sessions: { mtx1: 2, mtx2: 0 } })],
+    [node({ sessions: { mtx1: 5, mtx2: 0 } })],
     undefined,
     [
-      'Those who play stay with the server of their session: 2 on mtx1.',
+      'Those who play stay with the server of their session: 2 on mtx1, 1 on mtx3.',
       'The next viewer is sent to mtx1: routes.map names it, so HAProxy need not ask.',
       'Without the agent HAProxy goes to mtx1, the last that answered, then tries the others.',
     ],
+    new Map([
+      ['mtx1', 2],
+      ['mtx3', 1],
+    ]),
   ],
   [
-    'the map is behind',
+    'HAProxy remembers sessions, and nobody plays any more',
     explained(),
-    [node({ route: 'mtx2', lastServer: undefined })],
+    [node({ sessions: { mtx1: 5 } })],
+    undefined,
+    [
+      'The next viewer is sent to mtx1: routes.map names it, so HAProxy need not ask.',
+      'Without the agent HAProxy goes to mtx1, the last that answered, then tries the others.',
+    ],
+    new Map(),
+  ],
+  ...(
+    [
+      ['behind', 'the change is on its way to the map'],
+      ['starting', 'the change is on its way to the map'],
+      ['refused', 'the map cannot be written now, which is tried again at least every 30 seconds'],
+      ['right', 'somebody else changed the map, which is compared and put right about once a minute'],
+      [undefined, 'this agent does not keep the map'],
+    ] as const
+  ).map(([push, when]): (typeof cases)[number] => [
+    `the map says something else, and its push is ${push ?? 'off'}`,
+    explained(),
+    [node({ route: 'mtx2', lastServer: undefined, push })],
     undefined,
     [
       'The next viewer is sent to mtx2: routes.map names it, so HAProxy need not ask.',
-      'That is not what is decided now (mtx1); the map is put right within a second.',
+      `That is not what is decided now (mtx1); ${when}.`,
+      'Without the agent HAProxy tries the servers in turn.',
+    ],
+  ]),
+  [
+    'HAProxy has no agent that is up',
+    placed,
+    [node({ agentsUp: 0 }), node({ node: 'lb2', agentsUp: 0, lastServer: undefined })],
+    undefined,
+    [
+      'The next viewer at lb1 comes while HAProxy has no agent that is up: none is asked, and routes.map is not read. HAProxy goes to mtx1, the last that answered, then tries the others.',
+      'The next viewer at lb2 comes while HAProxy has no agent that is up: none is asked, and routes.map is not read. HAProxy tries the servers in turn.',
+    ],
+  ],
+  [
+    'it is not known whether HAProxy sees the agent',
+    explained(),
+    [node({ agentsUp: undefined, lastServer: undefined })],
+    undefined,
+    [
+      'The next viewer is sent to mtx1: routes.map names it, so HAProxy need not ask.',
       'Without the agent HAProxy tries the servers in turn.',
     ],
   ],
@@ -75,7 +127,7 @@ const cases: [string, Explanation, readonly NodeTables[] | undefined, Move | und
     ],
   ],
   [
-    'two nodes share their sessions, and one more is away',
+    'two nodes remember sessions, nobody counts viewers, and one more node is away',
     explained(),
     [
       node({ sessions: { mtx1: 2 } }),
@@ -84,7 +136,7 @@ const cases: [string, Explanation, readonly NodeTables[] | undefined, Move | und
     ],
     undefined,
     [
-      'Those who play stay with the server of their session: 3 on mtx1.',
+      'Sessions that HAProxy remembers stay with their server, also those of viewers who have gone: 5 on mtx1.',
       'The next viewer at lb1 is sent to mtx1: routes.map names it, so HAProxy need not ask.',
       'Without the agent HAProxy goes to mtx1, the last that answered, then tries the others.',
       'The next viewer at lb2 is sent to mtx1: routes.map names it, so HAProxy need not ask.',
@@ -111,6 +163,6 @@ const cases: [string, Explanation, readonly NodeTables[] | undefined, Move | und
   ],
 ];
 
-it.each(cases)('says what comes next when %s', (_when, explanation, tables, inForce, sentences) => {
-  expect(whatNext(explanation, tables, inForce)).toEqual(sentences);
+it.each(cases)('says what comes next when %s', (_when, explanation, tables, move, sentences, ...[playing]) => {
+  expect(whatNext(explanation, { tables, move, playing })).toEqual(sentences);
 });
