@@ -3,7 +3,7 @@
  * Codecs and parsers import nothing of the project.
  */
 /** What every folder may use. */
-const ground = ['log', 'stream-pattern', 'time-histogram'];
+const ground = ['log', 'record-time', 'stream-pattern', 'time-histogram'];
 const only = (folder, allowed) => ({
   name: `${folder}-imports`,
   severity: 'error',
@@ -42,6 +42,7 @@ module.exports = {
       'events',
       'config/duration',
       'history',
+      'performance',
     ]),
     only('router', ['directory']),
     only('directory', ['mediamtx']),
@@ -50,6 +51,7 @@ module.exports = {
     only('control', ['runtime', 'directory', 'store', 'events/event']),
     only('store', []),
     only('events', ['store']),
+    only('performance', []),
     only('peers', ['viewers']),
     only('viewers', ['directory', 'runtime']),
     only('sim', []),

@@ -7,6 +7,8 @@ import { createEventLog, createLeasedDelivery, type Emit, type Webhook } from '.
 import { createHttpServer, openAdminSocket } from './http';
 import type { Logger } from './log';
 import { createMetrics } from './metrics';
+import { createOperationTimes } from './performance';
+import type { RecordTime } from './record-time';
 import { createRouter, withCanaries, withDecisionLog } from './router';
 import { createSpoeServer } from './spoe';
 import { createMemoryStore, type Lease, openStore, type Store } from './store';
@@ -28,6 +30,7 @@ export interface RunningAgent {
  * @throws Error when an address cannot be listened on; nothing is left running then.
  */
 export async function runAgent(settings: Settings, log: Logger): Promise<RunningAgent> {
+  const times = createOperationTimes();
   const directory = createDirectory({
     intervalMs: settings.directory.interval,
     staleForMs: settings.directory.staleFor,
@@ -46,10 +49,12 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       return { username, password };
     },
     log,
+    recordLookup: times.record.stream_lookup,
+    recordPoll: times.record.inventory_poll,
   });
   const router = withDecisionLog(withCanaries(createRouter(directory), directory), log);
   const metrics = createMetrics();
-  const closers: (() => Promise<void>)[] = [() => directory.stop()];
+  const closers: (() => void | Promise<void>)[] = [() => times.stop(), () => directory.stop()];
   const stop = async (): Promise<void> => {
     // Last started, first stopped: nobody asks a directory that has stopped.
     for (const close of closers.splice(0).reverse()) await close();
@@ -65,7 +70,14 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     const { count, age: ageMs } = settings.events.keep;
     const events = createEventLog({ store, source: `/mtxpilot/${hostname()}`, log, keep: { count, ageMs }, lease });
     closers.push(() => events.stop());
-    const delivery = createLeasedDelivery({ webhooks: webhooksOf(settings), store, events, lease, log });
+    const delivery = createLeasedDelivery({
+      webhooks: webhooksOf(settings),
+      store,
+      events,
+      lease,
+      log,
+      recordAttempt: times.record.event_delivery,
+    });
     closers.push(() => delivery.stop());
     await delivery.start();
     const streams = await watchStreams(settings, directory, { store, events }, log);
@@ -79,26 +91,30 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       delivery,
     });
     metrics.addStore({ store, lease });
-    const control = await controlFleet(settings, directory, { store, lease }, events.emit, log);
+    const { runtime_command: recordCommand, route_decision: recordDecision } = times.record;
+    const control = await controlFleet(settings, directory, { store, lease }, events.emit, log, recordCommand);
     if (control !== undefined) {
       closers.push(() => control.stop());
       metrics.addControl(control);
       metrics.addRoutePushes(control.pushes);
     }
 
-    const watch = await watchViewers(settings, directory, store, log);
+    const watch = await watchViewers(settings, directory, store, log, recordCommand);
     metrics.addViewers(watch);
     viewerEvents.watch(watch.viewers);
     closers.push(() => watch.stop());
 
-    const figures = watchFigures(settings, { directory, viewers: watch.viewers }, log);
+    const figures = watchFigures(settings, { directory, viewers: watch.viewers }, log, recordCommand);
     closers.push(() => figures.stop());
+    metrics.addLoad(figures.load);
 
     const { token, viewersUrl } = settings.http;
     const http = createHttpServer({
       router,
       directory,
       metrics,
+      performance: times,
+      recordDecision,
       log,
       version,
       token,
@@ -133,6 +149,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       const spoe = createSpoeServer({
         decide: (stream, session) => router.decide(stream, session),
         log,
+        recordDecision,
         maxConnections: settings.spoe.maxConnections,
       });
       closers.push(() => spoe.stop());
@@ -181,6 +198,7 @@ async function controlFleet(
   { store, lease }: { readonly store: Store; readonly lease: Lease },
   emit: Emit,
   log: Logger,
+  recordCommand: RecordTime,
 ): Promise<HaproxyControl | undefined> {
   const apiUrlFor = (server: { readonly name: string; readonly address: string }) =>
     mediamtxAccess(settings, server).apiUrl;
@@ -204,6 +222,7 @@ async function controlFleet(
     intervalMs: interval,
     goneAfterMs: settings.viewers.goneAfter,
     log,
+    recordCommand,
   });
   await control.start();
   return control;

@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Control, Observer } from './control';
 import type { RoutePush } from './control/push';
+import { intentKinds } from './control/views';
 import type { Directory, ServerView } from './directory';
 import type { CourierStats, EventLogStats, StreamEvents, ViewerEvents } from './events';
 import type { HttpServer } from './http';
@@ -12,6 +13,7 @@ import type { Lease, Store } from './store';
 import type { TimeHistogram } from './time-histogram';
 import { version } from './version';
 import type { TablePoll, Viewers } from './viewers';
+import type { LoadWatch } from './watch-load';
 
 /**
  * Everything that is measured. Components count in plain numbers and know nothing of this; the numbers are read when
@@ -30,11 +32,25 @@ export interface Metrics {
   addEvents(source: EventSource): void;
   addViewers(source: ViewerSource): void;
   addStore(source: StoreSource): void;
+  addLoad(source: Pick<LoadWatch, 'requests'>): void;
   /** The page for Prometheus (text format 0.0.4). Without a source its metrics are 0, or have no samples. */
   render(): Promise<{ contentType: string; body: string }>;
+  /** Every metric, in the order of the page. */
+  list(): MetricDescription[];
 }
 
-type DirectorySource = Pick<Directory, 'stats' | 'servers' | 'streamCount' | 'conflictCount' | 'lookupsKept'>;
+/** What a metric is, without its samples. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+type DirectorySource = Pick<
+  Directory,
+  'stats' | 'servers' | 'streamCount' | 'conflictCount' | 'lookupsKept' | 'hasEvidence'
+>;
 
 interface ViewerSource {
   readonly viewers: Pick<Viewers, 'stats' | 'total' | 'server'>;
@@ -76,6 +92,7 @@ export function createMetrics(): Metrics {
   let events: EventSource | undefined;
   let watch: ViewerSource | undefined;
   let kept: StoreSource | undefined;
+  let load: Pick<LoadWatch, 'requests'> | undefined;
 
   const counter = (name: string, help: string, labelNames: string[], read: Read): void => {
     new Counter({
@@ -183,8 +200,27 @@ export function createMetrics(): Metrics {
   level('mtxpilot_lookups_waiting', 'Lookups under way now.', () => directory?.stats.lookups.waiting);
 
   // Servers and streams
+  level('mtxpilot_ready', '1 when /readyz says yes: at least one server has told what it has, else 0.', () =>
+    directory?.hasEvidence() === true ? 1 : 0,
+  );
   level('mtxpilot_servers', 'Servers in the fleet.', () => directory?.servers().length);
   level('mtxpilot_streams', 'Live streams known, each counted once.', () => directory?.streamCount);
+  gauge(
+    'mtxpilot_server_up',
+    '1 when HAProxy calls a server UP, 0 when it calls it DOWN; no sample while it does not say.',
+    ['server'],
+    byServer(({ operational }) => (operational === 'UNKNOWN' ? undefined : operational === 'UP' ? 1 : 0)),
+  );
+  gauge(
+    'mtxpilot_server_state',
+    "HAProxy's administrative state of a server: 1 at the one of ready, drain and maint that it has, 0 at the others.",
+    ['server', 'state'],
+    (set) => {
+      for (const { name, administrative } of directory?.servers() ?? []) {
+        for (const state of intentKinds) set({ server: name, state }, administrative === state ? 1 : 0);
+      }
+    },
+  );
   gauge(
     'mtxpilot_server_streams',
     'Live streams of a server.',
@@ -462,6 +498,24 @@ export function createMetrics(): Metrics {
     () => observer?.stats.changes,
   );
 
+  gauge(
+    'mtxpilot_haproxy_up',
+    '1 when a HAProxy answered the last time that it was asked for its servers, else 0.',
+    ['node'],
+    (set) => {
+      for (const [node, { isUp }] of control?.stats.nodes ?? []) set({ node }, isUp ? 1 : 0);
+    },
+  );
+  counter(
+    'mtxpilot_haproxy_requests_total',
+    'Requests that HAProxy passed on to the servers, by its own counters; no sample where it cannot be asked.',
+    [],
+    (set) => {
+      const requests = load?.requests();
+      if (requests !== undefined) set({}, requests);
+    },
+  );
+
   // Control
   counter(
     'mtxpilot_control_commands_total',
@@ -645,31 +699,31 @@ export function createMetrics(): Metrics {
     byWebhook(({ overtaken }) => overtaken),
   );
 
-  const histograms = (): string[] => [
-    histogramText(
-      'mtxpilot_decision_duration_seconds',
-      'Time from the arrival of a question to its answer, waiting for lookups included.',
-      'bridge',
-      bridges().map(({ bridge, decisions }) => [bridge, decisions.time] as const),
-    ),
-    histogramText(
-      'mtxpilot_api_call_duration_seconds',
-      'Time of calls to the Control APIs, failed ones included.',
-      'server',
-      [...(directory?.stats.apiCalls ?? [])].map(([server, { time }]) => [server, time] as const),
-    ),
-    histogramText(
-      'mtxpilot_delivery_duration_seconds',
-      'Time of attempts to deliver an event, failed ones included.',
-      'webhook',
-      [...(events?.delivery.stats ?? [])].map(([webhook, { time }]) => [webhook, time] as const),
-    ),
-    histogramText(
-      'mtxpilot_event_lag_seconds',
-      'Time from an event to its delivery.',
-      'webhook',
-      [...(events?.delivery.stats ?? [])].map(([webhook, { lag }]) => [webhook, lag] as const),
-    ),
+  const histograms: readonly ForeignHistogram[] = [
+    {
+      name: 'mtxpilot_decision_duration_seconds',
+      help: 'Time from the arrival of a question to its answer, waiting for lookups included.',
+      label: 'bridge',
+      rows: () => bridges().map(({ bridge, decisions }) => [bridge, decisions.time]),
+    },
+    {
+      name: 'mtxpilot_api_call_duration_seconds',
+      help: 'Time of calls to the Control APIs, failed ones included.',
+      label: 'server',
+      rows: () => [...(directory?.stats.apiCalls ?? [])].map(([server, { time }]) => [server, time]),
+    },
+    {
+      name: 'mtxpilot_delivery_duration_seconds',
+      help: 'Time of attempts to deliver an event, failed ones included.',
+      label: 'webhook',
+      rows: () => [...(events?.delivery.stats ?? [])].map(([webhook, { time }]) => [webhook, time]),
+    },
+    {
+      name: 'mtxpilot_event_lag_seconds',
+      help: 'Time from an event to its delivery.',
+      label: 'webhook',
+      rows: () => [...(events?.delivery.stats ?? [])].map(([webhook, { lag }]) => [webhook, lag]),
+    },
   ];
 
   addProcess(register, gauge, level);
@@ -696,6 +750,9 @@ export function createMetrics(): Metrics {
     addStore: (source) => {
       kept = source;
     },
+    addLoad: (source) => {
+      load = source;
+    },
     addRoutePushes: (sources) => {
       pushes = sources;
     },
@@ -709,8 +766,12 @@ export function createMetrics(): Metrics {
     },
     render: async () => ({
       contentType: register.contentType,
-      body: [await register.metrics(), ...histograms()].join('\n'),
+      body: [await register.metrics(), ...histograms.map(histogramText)].join('\n'),
     }),
+    list: () => [
+      ...register.getMetricsAsArray().map(describe),
+      ...histograms.map(({ name, help, label }) => ({ name, type: 'histogram', help, labels: [label] })),
+    ],
   };
 }
 
@@ -745,15 +806,24 @@ function addProcess(
   });
 }
 
-/** Histograms that were counted elsewhere, which prom-client cannot take over, as the text format has them. */
-function histogramText(
-  name: string,
-  help: string,
-  label: string,
-  rows: Iterable<readonly [string, TimeHistogram]>,
-): string {
+/** prom-client's types leave out the names of the labels. */
+function describe(metric: { name: string; help: string; type: unknown; labelNames?: unknown }): MetricDescription {
+  const { name, help, type, labelNames } = metric;
+  return { name, type: String(type), help, labels: Array.isArray(labelNames) ? labelNames.map(String) : [] };
+}
+
+/** A histogram that was counted elsewhere, which prom-client cannot take over. */
+interface ForeignHistogram {
+  readonly name: string;
+  readonly help: string;
+  readonly label: string;
+  readonly rows: () => (readonly [labelValue: string, time: TimeHistogram])[];
+}
+
+/** As the text format has it. */
+function histogramText({ name, help, label, rows }: ForeignHistogram): string {
   const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
-  for (const [value, { upperBoundsSeconds, counts, sumSeconds }] of rows) {
+  for (const [value, { upperBoundsSeconds, counts, sumSeconds }] of rows()) {
     const labels = `${label}="${value.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n')}"`;
     let below = 0;
     for (const [i, count] of counts.entries()) {

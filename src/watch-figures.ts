@@ -2,6 +2,7 @@ import type { Settings } from './config';
 import type { Directory } from './directory';
 import { createHistory, type History } from './history';
 import type { Logger } from './log';
+import type { RecordTime } from './record-time';
 import { createRuntimeClient } from './runtime';
 import type { TimeHistogram } from './time-histogram';
 import type { Viewers } from './viewers';
@@ -25,6 +26,7 @@ export function watchFigures(
   settings: Settings,
   { directory, viewers }: { readonly directory: Directory; readonly viewers: Viewers },
   log: Logger,
+  recordCommand: RecordTime,
 ): FigureWatch {
   const history = createHistory(maxSamples);
   const bridges: TimeHistogram[] = [];
@@ -34,7 +36,7 @@ export function watchFigures(
     nodes:
       settings.servers.length > 0
         ? []
-        : asked.map((node) => ({ name: node.name, client: createRuntimeClient({ address: node.socket }) })),
+        : asked.map(({ name, socket: address }) => ({ name, client: createRuntimeClient({ address, recordCommand }) })),
     backend,
     intervalMs: sampleEveryMs,
     log,

@@ -2,6 +2,7 @@ import type { Settings } from './config';
 import type { Directory } from './directory';
 import type { Logger } from './log';
 import { createPeersServer, createTableWatch, type PeersServer } from './peers';
+import type { RecordTime } from './record-time';
 import { createRuntimeClient } from './runtime';
 import { shareViewers } from './share-viewers';
 import type { Store } from './store';
@@ -26,6 +27,7 @@ export async function watchViewers(
   directory: Directory,
   store: Store,
   log: Logger,
+  recordCommand: RecordTime,
 ): Promise<ViewerWatch> {
   // Goes on evenly when the system's clock is set.
   const nowMs = (): number => performance.timeOrigin + performance.now();
@@ -48,7 +50,7 @@ export async function watchViewers(
   } else if (settings.servers.length === 0) {
     const { nodes, socket } = settings.haproxy;
     for (const node of nodes.length > 0 ? nodes : [{ name: 'haproxy', socket }]) {
-      const client = createRuntimeClient({ address: node.socket });
+      const client = createRuntimeClient({ address: node.socket, recordCommand });
       polls.push(createTablePoll({ node: node.name, client, viewers, log, nowMs }));
     }
   }

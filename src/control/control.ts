@@ -476,5 +476,6 @@ function sumOf(all: readonly ObserverStats[]): ObserverStats {
     failures: sum(({ failures }) => failures),
     reloads: sum(({ reloads }) => reloads),
     changes: sum(({ changes }) => changes),
+    isUp: all.every(({ isUp }) => isUp),
   };
 }

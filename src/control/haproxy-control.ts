@@ -1,6 +1,7 @@
 import type { Directory } from '../directory';
 import type { Emit } from '../events/event';
 import type { Logger } from '../log';
+import type { RecordTime } from '../record-time';
 import { createRuntimeClient, type RuntimeAddress } from '../runtime';
 import type { Store } from '../store/store';
 import { type Control, type ControlOptions, createControl } from './control';
@@ -31,6 +32,8 @@ export interface HaproxyControlOptions
   readonly store: Store;
   readonly emit: Emit;
   readonly log: Logger;
+  /** Told of every command on any socket. */
+  readonly recordCommand?: RecordTime;
 }
 
 /** Control of servers, routes and moves over every HAProxy, as one thing that starts and stops. */
@@ -41,12 +44,13 @@ export interface HaproxyControl extends Control {
 
 /** Makes control of every HAProxy; nothing is asked before `start`. */
 export function createHaproxyControl(options: HaproxyControlOptions): HaproxyControl {
-  const { directory, map, staleForMs, store, emit, log } = options;
+  const { directory, map, staleForMs, store, emit, log, recordCommand } = options;
+  const connect = (address: RuntimeAddress) => createRuntimeClient({ address, recordCommand });
   const nodes = options.nodes.map(({ name, socket: address }) => {
-    const client = createRuntimeClient({ address });
-    const bulk = createRuntimeClient({ address });
+    const client = connect(address);
+    const bulk = connect(address);
     if (map === null) return { name, client, bulk };
-    const pushClient = createRuntimeClient({ address });
+    const pushClient = connect(address);
     return {
       name,
       client,

@@ -45,6 +45,8 @@ export interface ObserverStats {
   reloads: number;
   /** Times that the fleet was reported. */
   changes: number;
+  /** The last poll was answered. */
+  isUp: boolean;
 }
 
 export interface Observer {
@@ -69,7 +71,7 @@ export interface Observer {
  */
 export function createObserver(options: ObserverOptions): Observer {
   const { client, backend, log, intervalMs = 1000 } = options;
-  const stats: ObserverStats = { polls: 0, failures: 0, reloads: 0, changes: 0 };
+  const stats: ObserverStats = { polls: 0, failures: 0, reloads: 0, changes: 0, isUp: false };
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
   let wake: (() => void) | undefined;
@@ -134,6 +136,7 @@ export function createObserver(options: ObserverOptions): Observer {
   const tell = (error: RuntimeError | undefined) => {
     const before = trouble;
     trouble = error;
+    stats.isUp = error === undefined;
     failuresInRow = error === undefined ? 0 : failuresInRow + 1;
     if (error === undefined) {
       if (before !== undefined) log.info({ socket: client.name }, 'HAProxy answers again');

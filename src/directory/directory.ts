@@ -7,6 +7,7 @@ import {
   noReaders,
   type ReaderCounts,
 } from '../mediamtx';
+import { type RecordTime, recordNothing } from '../record-time';
 import { createConfirmations } from './confirmations';
 import { createHolderPolicy, type HolderPolicy, type HolderRule } from './holder-policy';
 import { nextInventoryMs } from './inventory-schedule';
@@ -54,6 +55,9 @@ export interface DirectoryOptions {
   readonly apiTimeoutMs: number;
   readonly credentialsFor: (server: string) => { username?: string | undefined; password?: string | undefined };
   readonly log: Logger;
+  /** Told of every lookup that asked servers, and of every list. */
+  readonly recordLookup?: RecordTime;
+  readonly recordPoll?: RecordTime;
   /** Tests put their own servers here. */
   readonly createClient?: (options: MediamtxClientOptions) => MediamtxClient;
   /** Monotonic milliseconds. */
@@ -140,7 +144,7 @@ const searchesPerSecond = 10;
 
 /** Makes the directory; nothing is asked before `start`. */
 export function createDirectory(options: DirectoryOptions): Directory {
-  const { log, staleForMs, suspectAfter } = options;
+  const { log, staleForMs, suspectAfter, recordLookup = recordNothing, recordPoll = recordNothing } = options;
   const now = options.now ?? (() => performance.now());
   const apiCalls = new Map<string, ApiCallStats>();
   const policyOf = createHolderPolicy(options.holders);
@@ -171,6 +175,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     maxKept: 20_000,
     budget,
     now,
+    recordLookup,
     onAsk(askedAt) {
       const asked = { question: index.ask(), source: 'lookup', askedAt: Math.floor(askedAt) } as const;
       return (slot, stream, report) => index.hear(slot, stream, report, asked);
@@ -272,6 +277,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     });
     polling.delete(slot);
     if (!isCurrent(slot)) return;
+    recordPoll(answer.tookMs, 1, answer.ok ? 0 : 1);
     const tookMs = now() - askedAt;
     const takeOverStarted = performance.now();
     if (answer.ok) {

@@ -1,5 +1,6 @@
 import NodeCache from 'node-cache';
 import type { PathReport } from '../mediamtx';
+import type { RecordTime } from '../record-time';
 import type { createLookupBudget } from './lookup-budget';
 import type { ServerSlot } from './server-slot';
 
@@ -46,6 +47,8 @@ export interface LookupOptions {
   /** Streams kept at most; above it results are used once and forgotten. */
   readonly maxKept: number;
   readonly now: () => number;
+  /** Told of every lookup that asked servers; failed are those that found no holder and do not know that there is none. */
+  readonly recordLookup: RecordTime;
   /** Called when servers are asked. @returns what takes each server's answer, late ones too: a report, or undefined where it has not got it. */
   readonly onAsk: (askedAt: number) => (slot: ServerSlot, stream: string, report: PathReport | undefined) => void;
 }
@@ -141,7 +144,7 @@ function isContradicted(slot: ServerSlot, askedAt: number): boolean {
 function askAll(
   stream: string,
   slots: readonly ServerSlot[],
-  { deadlineMs, now, onAsk }: LookupOptions,
+  { deadlineMs, now, onAsk, recordLookup }: LookupOptions,
   stats: LookupStats,
   onLate: (result: LookupResult) => void,
 ): Promise<LookupResult> {
@@ -177,6 +180,7 @@ function askAll(
       if (result.holders.length > 0) stats.hit++;
       else if (result.complete) stats.miss++;
       else stats.error++;
+      recordLookup(now() - askedAt, 1, result.holders.length > 0 || result.complete ? 0 : 1);
       resolve(result);
     }
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../log';
+import { type RecordTime, recordNothing } from '../record-time';
 import type { Store } from '../store';
 import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
 import { createCircuit } from './circuit';
@@ -42,6 +43,8 @@ export interface CourierOptions {
   readonly deadLetters: DeadLetters;
   readonly events: Pick<EventLog, 'list' | 'subscribe' | 'whenKept' | 'stats'>;
   readonly log: Logger;
+  /** Told of every attempt. */
+  readonly recordAttempt?: RecordTime | undefined;
   readonly pace?: DeliveryPace | undefined;
   readonly random?: (() => number) | undefined;
 }
@@ -102,7 +105,7 @@ const lagBounds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800]
 
 export function createCourier(options: CourierOptions): Courier {
   const { name, post, isWanted, giveUpAfterMs, address, store, deadLetters, events, log } = options;
-  const { pace = standardPace, random = Math.random } = options;
+  const { pace = standardPace, random = Math.random, recordAttempt = recordNothing } = options;
   const progressOf = store.collection('deliveries', readProgress);
   const streamIds = createStreamIds(store.collection(`stream-ids-${name}`, readStreamId), log);
   const newCircuit = () =>
@@ -248,6 +251,7 @@ export function createCourier(options: CourierOptions): Courier {
   async function attempt(event: StoredEvent): Promise<DeliveryAttempt> {
     const made = await post.deliver(event, streamIds.of(event));
     observeSeconds(stats.time, made.tookMs / 1000);
+    recordAttempt(made.tookMs, 1, made.ok ? 0 : 1);
     stats.attempts[made.ok ? 'ok' : made.failure]++;
     if (made.ok) await streamIds.delivered(event, made.streamId);
     return made;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from '../log';
+import type { RecordTime } from '../record-time';
 import type { Store } from '../store';
 import { streamPattern } from '../stream-pattern';
 import { type Courier, type CourierStats, createCourier, type DeliveryPace } from './courier';
@@ -23,6 +24,8 @@ export interface DeliveryOptions {
   readonly store: Store;
   readonly events: Pick<EventLog, 'list' | 'subscribe' | 'whenKept' | 'stats'>;
   readonly log: Logger;
+  /** Told of every attempt at any webhook. */
+  readonly recordAttempt?: RecordTime | undefined;
   /** For tests. */
   readonly pace?: DeliveryPace | undefined;
 }
@@ -88,7 +91,7 @@ export interface Delivery extends DeliveryOperations {
 const redeliverForMs = 15_000;
 const lettersAtATime = 100;
 
-export function createDelivery({ webhooks, store, events, log, pace }: DeliveryOptions): Delivery {
+export function createDelivery({ webhooks, store, events, log, recordAttempt, pace }: DeliveryOptions): Delivery {
   const couriers = new Map<string, Courier>();
   const letters = createDeadLetters(store);
   let isRunning = false;
@@ -104,6 +107,7 @@ export function createDelivery({ webhooks, store, events, log, pace }: DeliveryO
       deadLetters: letters,
       events,
       log,
+      recordAttempt,
       pace,
     });
     couriers.set(name, courier);

@@ -1,14 +1,9 @@
-import express, {
-  type ErrorRequestHandler,
-  type Express,
-  type Request,
-  type RequestHandler,
-  type Response,
-} from 'express';
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { intentKinds, type Operations } from '../control/views';
 import { type Directory, isStreamName } from '../directory';
 import { type DeliveryOperations, isEventId } from '../events';
 import type { Logger } from '../log';
+import type { OperationTimes } from '../performance';
 import type { Router } from '../router';
 import type { Access } from './access';
 import { createChangeGate } from './change-gate';
@@ -20,8 +15,9 @@ import { createReportHandler, type HookReports } from './hook-reports';
 import { countAnswer, type HttpStats } from './http-stats';
 import { createOpenApi } from './openapi';
 import { createOperatorRoutes, nameOf } from './operator-routes';
-import { type BadParameter, parseEventPage, parseStreamPage, queryOf } from './parameters';
-import { type ProblemDetails, respondBadStreamName, respondProblem } from './problem';
+import { parseEventPage, parseStreamPage, queryOf } from './parameters';
+import { createPerformanceAnswer } from './performance';
+import { type ProblemDetails, respondBadParameter, respondBadStreamName, respondProblem } from './problem';
 import { onlyJson, readJson } from './request-body';
 import { respond, respondJson, toJson } from './respond';
 import { type createRouteAnswer, routePath } from './route-answer';
@@ -45,6 +41,8 @@ interface AppOptions {
   readonly router: Pick<Router, 'explain'>;
   readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence' | 'confirm'>;
   readonly metrics: MetricsPage;
+  /** Undefined where nothing is measured. */
+  readonly performance: Pick<OperationTimes, 'read'> | undefined;
   readonly log: Logger;
   readonly version: string;
   readonly stats: HttpStats;
@@ -279,6 +277,8 @@ export function createApp(options: AppOptions): Express {
     },
   });
 
+  endpoint('/metrics/performance', { get: createPerformanceAnswer(options.performance) });
+
   endpoint('/openapi.json', { get: (_req, res) => respond(res, 200, 'application/json', openApi) });
 
   app.use((req, res) => {
@@ -321,11 +321,6 @@ function refuseMethod(allowed: string): RequestHandler {
   const detail = allowed === readMethods ? 'This path can only be read.' : 'This path cannot be used that way.';
   return (req, res) =>
     respondProblem(res, 'MethodNotAllowed', { detail, given: req.method, allowed }, ['allow', allowed]);
-}
-
-function respondBadParameter(res: Response, { parameter, given, allowed }: BadParameter): void {
-  const detail = `The parameter "${parameter}" is wrong.`;
-  respondProblem(res, 'BadParameter', { detail, given, allowed });
 }
 
 function wantsStream(req: Request): boolean {

@@ -4,6 +4,8 @@ import type { Operations } from '../control/views';
 import type { Directory } from '../directory';
 import type { DeliveryOperations } from '../events';
 import type { Logger } from '../log';
+import type { OperationTimes } from '../performance';
+import type { RecordTime } from '../record-time';
 import type { Router } from '../router';
 import { createAccess } from './access';
 import { listenOnAdminSocket } from './admin-socket';
@@ -22,6 +24,10 @@ export interface HttpServerOptions {
   readonly router: Pick<Router, 'decide' | 'explain'>;
   readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence' | 'confirm'>;
   readonly metrics: MetricsPage;
+  /** How long things took; left out where nothing is measured. */
+  readonly performance?: Pick<OperationTimes, 'read'> | undefined;
+  /** Told of every decision; failed are those answered `unknown`, and those that could not be made. */
+  readonly recordDecision?: RecordTime | undefined;
   readonly log: Logger;
   /** What the page at `/` shows; left out: there is no page. */
   readonly dashboard?: DashboardSource | undefined;
@@ -102,9 +108,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isLocal: (req) => overSocket.has(req),
     socketPath: () => socketPath,
   });
-  const { operations, viewers, store, webhooks } = options;
+  const { operations, viewers, store, webhooks, performance } = options;
   const app = createApp({
     ...options,
+    performance,
     operations,
     viewers,
     store,

@@ -1,9 +1,11 @@
 import { type IntentKind, intentKinds } from '../control/views';
 import { maxStreamNameLength } from '../directory';
 import { eventTypes } from '../events/event';
+import { operationNames, operations } from '../performance';
 import { decisionStates } from '../router';
 import { ruleNames } from '../router/explanation';
 import { pageLimit } from './parameters';
+import { defaultWindow, windowRule } from './performance';
 import { type ProblemName, problemTitles, streamNameRule } from './problem';
 import { bodyLimitBytes, fieldRules } from './request-body';
 import { mostStreamsCounted } from './viewer-page';
@@ -19,6 +21,7 @@ const time = { type: 'string', format: 'date-time', description: 'RFC 3339.' };
 const flag = { type: 'boolean' };
 const ageMs = { type: 'number', minimum: 0, description: 'Milliseconds.' };
 const ageMsOrNull = { ...ageMs, type: ['number', 'null'] };
+const msOrNull = { type: ['number', 'null'], minimum: 0 };
 const evidenceSource = { enum: ['inventory', 'lookup', 'push'], description: 'How the fact became known.' };
 const serverOrNull = {
   ...textOrNull,
@@ -306,6 +309,29 @@ const schemas: Json = {
     },
   }),
   ServerList: record({ servers: list(reference('Server')) }),
+  OperationTimes: record(
+    {
+      operation: { enum: operationNames },
+      unit: { const: 'ms', description: 'Of every figure from `min` to `max`.' },
+      windowSeconds: { type: 'number', description: 'What was asked for.' },
+      coveredSeconds: {
+        type: 'number',
+        minimum: 0,
+        description: 'What was looked at: up to 15 s more, or less while there is no more.',
+      },
+      count,
+      errors: { ...count, description: 'Of them, those that failed.' },
+      min: msOrNull,
+      mean: msOrNull,
+      p50: msOrNull,
+      p95: msOrNull,
+      p99: msOrNull,
+      max: msOrNull,
+    },
+    'How long operations took, failed ones included; null without any. `min`, `mean` and `max` are exact; the others are within 1.6 % of the ' +
+      'operation of that rank (below 1 µs: within 16 ns).',
+  ),
+  OperationTimesList: record({ operations: list(reference('OperationTimes')) }),
   Health: record({ status: { const: 'ok' }, version: text, uptimeSeconds: { type: 'number', minimum: 0 } }),
   Readiness: record({
     status: { const: 'ready' },
@@ -682,6 +708,19 @@ const paths: Json = {
     operationId: 'metrics',
     summary: 'Metrics for Prometheus',
     answer: { 'text/plain': { schema: text } },
+  }),
+  '/metrics/performance': get({
+    operationId: 'performance',
+    summary: 'How long things took lately',
+    description: operationNames.map((name) => `\`${name}\`: ${operations[name]}`).join('\n\n'),
+    parameters: [
+      query('operation', 'One of them; without it all are answered, as a list.', { enum: operationNames }),
+      query('window', `How far to look back: ${windowRule}.`, { ...text, default: defaultWindow }),
+    ],
+    answer: {
+      'application/json': { schema: { anyOf: [reference('OperationTimes'), reference('OperationTimesList')] } },
+    },
+    problems: ['NoSuchOperation', 'BadParameter', 'NotAvailable'],
   }),
   '/openapi.json': get({
     operationId: 'openapi',

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { maxStreamNameLength } from '../directory';
+import type { BadParameter } from './parameters';
 import { type RawHeaders, respond } from './respond';
 
 /** Everything that can go wrong for a caller; each name is a response in the OpenAPI document, where `type` points. */
@@ -14,6 +15,7 @@ export const problemTitles = {
   NoSuchStream: [404, 'No server has this stream'],
   NoSuchServer: [404, 'No such server'],
   NoSuchWebhook: [404, 'No such webhook'],
+  NoSuchOperation: [404, 'No such operation'],
   NotMoved: [404, 'This stream is not moved'],
   MethodNotAllowed: [405, 'Method not allowed'],
   RequestTimeout: [408, 'The request took too long to arrive'],
@@ -75,4 +77,10 @@ export function respondProblem(
 export function respondBadStreamName(res: ServerResponse, given: string, headers: RawHeaders = []): void {
   const detail = 'MediaMTX would refuse this name, so no server can have the stream.';
   respondProblem(res, 'BadStreamName', { detail, given, allowed: streamNameRule }, headers);
+}
+
+/** Answers that a query parameter (or a header) is wrong. */
+export function respondBadParameter(res: ServerResponse, { parameter, given, allowed }: BadParameter): void {
+  const detail = `The parameter "${parameter}" is wrong.`;
+  respondProblem(res, 'BadParameter', { detail, given, allowed });
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { isStreamName } from '../directory';
 import type { Logger } from '../log';
+import { type RecordTime, recordNothing } from '../record-time';
 import type { Decision, Router } from '../router';
 import { countDecision } from '../router/decision-stats';
 import type { Drain } from './drain';
@@ -17,6 +18,8 @@ const unknownState = ['x-mtx-state', 'unknown'];
 interface RouteAnswerOptions {
   readonly router: Pick<Router, 'decide'>;
   readonly stats: HttpStats;
+  /** Told of every decision; failed are those answered `unknown`, and those that could not be made. */
+  readonly recordDecision?: RecordTime | undefined;
   readonly log: Logger;
   readonly drain: Pick<Drain, 'isStopping' | 'asked'>;
 }
@@ -31,17 +34,20 @@ interface RouteAnswerOptions {
 export function createRouteAnswer(
   options: RouteAnswerOptions,
 ): (url: string, res: ServerResponse) => void | Promise<void> {
-  const { router, stats, log, drain } = options;
+  const { router, stats, log, drain, recordDecision = recordNothing } = options;
 
-  const fail = (res: ServerResponse, error: unknown): void => {
+  const fail = (res: ServerResponse, error: unknown, sinceMs: number): void => {
     log.error({ err: error }, 'deciding a route failed');
     countAnswer(stats, routePath, 500);
+    recordDecision(performance.now() - sinceMs, 1, 1);
     respondProblem(res, 'InternalError', { detail: 'No decision could be made; the log says why.' }, unknownState);
   };
 
   const answer = (res: ServerResponse, stream: string, session: string, decision: Decision, sinceMs: number): void => {
     const { state, server } = decision;
-    countDecision(stats.decisions, state, (performance.now() - sinceMs) / 1000);
+    const tookMs = performance.now() - sinceMs;
+    countDecision(stats.decisions, state, tookMs / 1000);
+    recordDecision(tookMs, 1, state === 'unknown' ? 1 : 0);
     countAnswer(stats, routePath, 200);
     const headers = ['x-mtx-state', state];
     if (server !== undefined) headers.push('x-mtx-server', server);
@@ -61,7 +67,7 @@ export function createRouteAnswer(
     try {
       answer(res, stream, session, await decision, sinceMs);
     } catch (error) {
-      fail(res, error);
+      fail(res, error, sinceMs);
     } finally {
       stats.waitingRequests--;
     }
@@ -80,7 +86,9 @@ export function createRouteAnswer(
     }
     if (!isStreamName(stream)) {
       // The other bridge answers "unknown" here: one question, one count.
-      countDecision(stats.decisions, 'unknown', (performance.now() - sinceMs) / 1000);
+      const tookMs = performance.now() - sinceMs;
+      countDecision(stats.decisions, 'unknown', tookMs / 1000);
+      recordDecision(tookMs, 1, 1);
       countAnswer(stats, routePath, 400);
       respondBadStreamName(res, stream, unknownState);
       return;
@@ -90,7 +98,7 @@ export function createRouteAnswer(
       if (decision instanceof Promise) return answerLater(res, stream, session, decision, sinceMs);
       answer(res, stream, session, decision, sinceMs);
     } catch (error) {
-      fail(res, error);
+      fail(res, error, sinceMs);
     }
     return;
   };

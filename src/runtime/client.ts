@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { type RecordTime, recordNothing } from '../record-time';
 import { observeSeconds } from '../time-histogram';
 import { createRuntimeClientStats, type RuntimeClientStats } from './client-stats';
 import { commandLine } from './command-line';
@@ -23,6 +24,8 @@ export interface RuntimeClientOptions {
   readonly maxWaiting?: number;
   /** How a command travels. Default: a connection a command. */
   readonly exchange?: Exchange;
+  /** Told of every command that had its turn; failed are those without a whole reply. */
+  readonly recordCommand?: RecordTime | undefined;
 }
 
 export interface ExecuteOptions {
@@ -59,7 +62,7 @@ export interface RuntimeClient {
 /** A client of one HAProxy's Runtime API. It opens a connection when there is a command, and holds nothing in between. */
 export function createRuntimeClient(options: RuntimeClientOptions): RuntimeClient {
   const { address, timeoutMs = 1000, maxReplyBytes = 16 * 1024 * 1024, maxWaiting = 64 } = options;
-  const { maxStreamedBytes = 512 * 1024 * 1024 } = options;
+  const { maxStreamedBytes = 512 * 1024 * 1024, recordCommand = recordNothing } = options;
   const name = nameOf(address);
   const exchange = options.exchange ?? exchangeOnce(name, () => connect(address));
   const stats = createRuntimeClientStats();
@@ -85,7 +88,9 @@ export function createRuntimeClient(options: RuntimeClientOptions): RuntimeClien
       stats.byCommand[commandName(words)] += 1;
       const startedMs = performance.now();
       const reply = await exchange({ line: line.value, ...more }, limits);
-      observeSeconds(stats.time, (performance.now() - startedMs) / 1000);
+      const tookMs = performance.now() - startedMs;
+      observeSeconds(stats.time, tookMs / 1000);
+      recordCommand(tookMs, 1, reply.ok ? 0 : 1);
       return reply;
     });
     // Who asked hears of an exception; the next command is not stopped by it.

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../log';
+import type { RecordTime } from '../record-time';
 import { undecided } from '../router';
 import type { Decision } from '../router/decision';
 import { observeSeconds } from '../router/decision-stats';
@@ -22,6 +23,7 @@ export interface ConnectionContext {
   readonly answers: Answers;
   readonly batch: AckBatch;
   readonly stats: SpoeStats;
+  readonly recordDecision: RecordTime;
   readonly log: Logger;
   /** A clock that never goes back, in milliseconds. */
   readonly nowMs: () => number;
@@ -65,13 +67,15 @@ interface Waiting {
  * @param onClosed is called once, when the stream has closed.
  */
 export function createConnection(duplex: Duplex, context: ConnectionContext, onClosed: () => void): SpoeConnection {
-  const { answers, batch, decide, log, nowMs, stats } = context;
+  const { answers, batch, decide, log, nowMs, recordDecision, stats } = context;
   const cursor: Cursor = { bytes: Buffer.alloc(0), offset: 0, end: 0 };
   const header: FrameHeader = { type: 0, flags: 0, idsStart: 0, idsEnd: 0 };
   const question: Question = { stream: undefined, session: undefined };
   const waiting = new Set<Waiting>();
   /** Decided, to leave together at the end of this turn. */
   let decided: Waiting[] = [];
+  /** Of the answers in the batch. */
+  let unknown = 0;
   /** `closing`: the last word is said; what still comes is read and dropped, so that closing does not reset the connection. */
   let state: 'hello' | 'open' | 'closing' = 'hello';
   /** The peer does not read: the last write went over the stream's high-water mark. */
@@ -107,7 +111,10 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, onC
     const count = batch.count();
     if (count > 0) {
       stats.framesOut.ack += count;
-      observeSeconds(stats.decisions.time, (nowMs() - lastReadMs) / 1000, count);
+      const tookMs = nowMs() - lastReadMs;
+      observeSeconds(stats.decisions.time, tookMs / 1000, count);
+      recordDecision(tookMs, count, unknown);
+      unknown = 0;
       send(batch.take());
     }
     if (state !== 'closing' && waiting.size >= context.maxWaitingPerConnection) duplex.pause();
@@ -184,6 +191,7 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, onC
 
   function answer(decision: Decision): void {
     stats.decisions.byState[decision.state]++;
+    if (decision.state === 'unknown') unknown++;
     batch.add(cursor.bytes, header.idsStart, header.idsEnd, answers.actionsFor(decision));
   }
 
@@ -215,6 +223,7 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, onC
     for (const { ids, askedAtMs, decision } of decided) {
       stats.decisions.byState[decision.state]++;
       observeSeconds(stats.decisions.time, (now - askedAtMs) / 1000);
+      recordDecision(now - askedAtMs, 1, decision.state === 'unknown' ? 1 : 0);
       batch.add(ids, 0, ids.length, answers.actionsFor(decision));
     }
     stats.framesOut.ack += decided.length;

@@ -2,6 +2,7 @@ import { unlink } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../log';
+import { type RecordTime, recordNothing } from '../record-time';
 import { createAckBatch } from './ack-batch';
 import { createAnswers } from './answers';
 import { type ConnectionContext, createConnection, type Decide, type SpoeConnection } from './connection';
@@ -10,6 +11,8 @@ import { createSpoeStats, type SpoeStats } from './stats';
 export interface SpoeServerOptions {
   readonly decide: Decide;
   readonly log: Logger;
+  /** Told of every decision; failed are those answered `unknown`. */
+  readonly recordDecision?: RecordTime;
   /** A clock that never goes back, in milliseconds. Default: `performance.now`. */
   readonly nowMs?: () => number;
   /** Longest frame accepted, in bytes without its length, at least 256. Default 16380: HAProxy's own (`tune.bufsize` less 4). */
@@ -62,6 +65,7 @@ export function createSpoeServer(options: SpoeServerOptions): SpoeServer {
     answers: createAnswers(log),
     batch: createAckBatch(),
     stats,
+    recordDecision: options.recordDecision ?? recordNothing,
     log,
     nowMs,
     maxFrameSizeBytes: options.maxFrameSizeBytes ?? 16_380,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { renderReference } from '../../src/config';
 import { createMetrics } from '../../src/metrics';
+import { operations } from '../../src/performance';
 
 describe('docs made from the code (npm run docs)', () => {
   it('docs/configuration.md has the reference as it is', () => {
@@ -8,11 +9,22 @@ describe('docs made from the code (npm run docs)', () => {
   });
 
   it('docs/metrics.md has every metric, and no other', async () => {
-    const { body } = await createMetrics().render();
+    const metrics = createMetrics();
+    const { body } = await metrics.render();
     const served = [...body.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name, help]) => `${name}: ${help}`);
     const page = readFileSync('docs/metrics.md', 'utf8');
-    const written = [...page.matchAll(/^\| `(\S+)` \| \S+ \| (.*) \|$/gm)].map(([, name, help]) => `${name}: ${help}`);
+    const written = [...page.matchAll(/^\| `(\S+)` \| \S+ \| .*?\| (.*) \|$/gm)].map(
+      ([, name, help]) => `${name}: ${help}`,
+    );
     expect(written.sort()).toEqual(served.sort());
+    for (const { name, type, labels } of metrics.list()) {
+      expect(page).toContain(`| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(' ')} | `);
+    }
+  });
+
+  it('docs/metrics.md has every operation whose durations are kept', () => {
+    const page = readFileSync('docs/metrics.md', 'utf8');
+    for (const [name, meaning] of Object.entries(operations)) expect(page).toContain(`| \`${name}\` | ${meaning} |`);
   });
 
   it('README holds no placeholder', () => {

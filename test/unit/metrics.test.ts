@@ -52,6 +52,7 @@ function directory(): DirectorySource {
   observeSeconds(time, 5);
   const outcomes = { 'paths/list': { ok: 7, timeout: 2 }, 'paths/get': { not_found: 1 }, info: {} };
   return {
+    hasEvidence: () => true,
     streamCount: 12,
     conflictCount: 1,
     lookupsKept: 9,
@@ -311,7 +312,7 @@ describe('the sources', () => {
     countAnswer(stats, '/v1/streams/{name}', 404);
     Object.assign(stats, { connectionsOpen: 1, connectionsTotal: 2, connectionsRefused: 3 });
     metrics.addHttp({ stats });
-    metrics.addObserver({ stats: { polls: 10, failures: 2, reloads: 1, changes: 3 } });
+    metrics.addObserver({ stats: { polls: 10, failures: 2, reloads: 1, changes: 3, isUp: true } });
     const sample = await render(metrics);
     expect(sample('mtxpilot_http_requests_total{path="/v1/streams/{name}",code="404"}')).toBe(2);
     expect(sample('mtxpilot_http_open_connections')).toBe(1);
@@ -321,6 +322,81 @@ describe('the sources', () => {
     expect(sample('mtxpilot_haproxy_poll_failures_total')).toBe(2);
     expect(sample('mtxpilot_haproxy_reloads_total')).toBe(1);
     expect(sample('mtxpilot_haproxy_fleet_changes_total')).toBe(3);
+  });
+
+  it('whether HAProxy, the servers and the agent are there', async () => {
+    const metrics = createMetrics();
+    const before = await render(metrics);
+    expect(before('mtxpilot_ready')).toBe(0);
+    expect(before('mtxpilot_haproxy_requests_total')).toBeUndefined();
+    const server = serverView('mtx1');
+    metrics.addDirectory({
+      ...directory(),
+      hasEvidence: () => true,
+      servers: () => [
+        server,
+        { ...server, name: 'mtx2', operational: 'DOWN', administrative: 'drain' },
+        { ...server, name: 'mtx3', operational: 'UNKNOWN', administrative: 'maint' },
+      ],
+    });
+    const observer = { polls: 1, failures: 0, reloads: 0, changes: 1, isUp: true };
+    const counted = { done: 2, failed: 1 };
+    const commands = { 'set-state': counted, 'set-weight': counted, 'clear-entries': counted };
+    metrics.addControl({
+      stats: {
+        observer,
+        nodes: new Map([
+          ['edge-1', { ...observer, commands }],
+          ['edge-2', { ...observer, isUp: false, commands }],
+        ]),
+        actions: { intent: 1, deadline: 2, 'api-suspect': 3, 'api-recovered': 4, load: 5, undo: 6 },
+        guardHolds: 7,
+        heldBack: 8,
+        external: 9,
+      },
+    });
+    metrics.addLoad({ requests: () => 1234 });
+    const sample = await render(metrics);
+    expect(sample('mtxpilot_ready')).toBe(1);
+    expect(sample('mtxpilot_haproxy_requests_total')).toBe(1234);
+    expect(['edge-1', 'edge-2'].map((node) => sample(`mtxpilot_haproxy_up{node="${node}"}`))).toEqual([1, 0]);
+    const up = ['mtx1', 'mtx2', 'mtx3'].map((name) => sample(`mtxpilot_server_up{server="${name}"}`));
+    expect(up).toEqual([1, 0, undefined]);
+    const states = ['mtx1', 'mtx2', 'mtx3'].map((name) =>
+      ['ready', 'drain', 'maint'].map((state) => sample(`mtxpilot_server_state{server="${name}",state="${state}"}`)),
+    );
+    expect(states).toEqual([
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 1],
+    ]);
+    expect(sample('mtxpilot_control_commands_total{node="edge-1",command="set_state",result="failed"}')).toBe(1);
+    expect(sample('mtxpilot_control_actions_total{reason="api_suspect"}')).toBe(3);
+    expect(sample('mtxpilot_control_guard_holds_total')).toBe(7);
+    expect(sample('mtxpilot_control_held_back_servers')).toBe(8);
+    expect(sample('mtxpilot_control_external_servers')).toBe(9);
+  });
+
+  it('lists what it serves, with the labels that samples have', async () => {
+    const metrics = createMetrics();
+    metrics.addDirectory(directory());
+    const families = parse((await metrics.render()).body);
+    expect(
+      metrics
+        .list()
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual([...families.keys()].sort());
+    for (const { name, type, help, labels } of metrics.list()) {
+      const family = families.get(name);
+      expect({ name, type, help }).toEqual({ name, type: family?.type, help: family?.help });
+      for (const sample of family?.samples.keys() ?? []) {
+        const used = [...sample.matchAll(/[{,]([a-z_]+)=/g)]
+          .map(([, label]) => label)
+          .filter((label) => label !== 'le');
+        for (const label of used) expect([name, ...labels]).toContain(label);
+      }
+    }
   });
 
   it('routes, by HAProxy', async () => {

@@ -171,6 +171,49 @@ describe('routes', () => {
   });
 });
 
+describe('what is recorded', () => {
+  const recorder = () => {
+    const seen: [tookMs: number, failed: number][] = [];
+    return { seen, record: (tookMs: number, _count: number, failed: number) => void seen.push([tookMs, failed]) };
+  };
+
+  it('are lookups that asked servers, and those after which nobody knows', async () => {
+    const { seen, record } = recorder();
+    await ready([], { ...rarely, recordLookup: record });
+    mtx(2).streams = { a: 1 };
+    await Promise.all(['a', 'a', 'b'].map(async (stream) => directory.ask(stream)));
+    expect(seen.map(([, failed]) => failed)).toEqual([0, 0]);
+    seen.length = 0;
+    mtx(3).fault = 'unreachable';
+    await directory.ask('c');
+    expect(seen).toEqual([[0, 1]]);
+    seen.length = 0;
+    mtx(3).fault = 'stall';
+    const asked = directory.ask('d');
+    await passMs(80);
+    await asked;
+    // Its list is good, so that its silence tells enough.
+    expect(seen).toEqual([[80, 0]]);
+    await Promise.all(['e', 'f', 'g'].map(async (stream) => directory.ask(stream)));
+    expect(directory.stats.lookups.overBudget).toBe(2);
+    expect(seen).toHaveLength(1);
+  });
+
+  it('are lists, and those that failed', async () => {
+    const { seen, record } = recorder();
+    await ready([], { recordPoll: record });
+    expect(seen).toEqual([
+      [1, 0],
+      [1, 0],
+      [1, 0],
+    ]);
+    seen.length = 0;
+    mtx(1).fault = 'timeout';
+    await passMs(1000);
+    expect(seen.map(([, failed]) => failed).sort()).toEqual([0, 0, 1]);
+  });
+});
+
 describe('a report from outside', () => {
   it('is confirmed by one question to that server, and counts at once', async () => {
     await ready([], rarely);

@@ -3,6 +3,7 @@ import { createApp, templateOf } from '../../../src/http/app';
 import { createHttpStats } from '../../../src/http/http-stats';
 import { createOpenApi } from '../../../src/http/openapi';
 import { problemTitles } from '../../../src/http/problem';
+import { createOperationTimes } from '../../../src/performance';
 import { createViewers } from '../../../src/viewers';
 import { createFakeDelivery, deadLetter } from './fake-delivery';
 import { createFakeEvents, event, idOf } from './fake-events';
@@ -43,13 +44,25 @@ const operations = createFakeOperations();
 const events = createFakeEvents();
 const delivery = createFakeDelivery();
 const viewers = createViewers({ goneAfterMs: 10_000, showAddresses: false, nowMs: 1000 });
+const performanceTimes = createOperationTimes();
 let document: Document;
 
 beforeAll(async () => {
-  lab = await startHttpLab({ operations, events, webhooks: delivery, viewers, token: 'correct-horse-battery' });
+  performanceTimes.record.route_decision(0.004, 2, 1);
+  lab = await startHttpLab({
+    operations,
+    events,
+    webhooks: delivery,
+    viewers,
+    performance: performanceTimes,
+    token: 'correct-horse-battery',
+  });
   document = (await lab.request('/openapi.json')).json as Document;
 });
-afterAll(() => lab.server.stop());
+afterAll(() => {
+  performanceTimes.stop();
+  return lab.server.stop();
+});
 
 /** The schemas with nothing allowed beside what they describe: a field that the document forgets is a failure. */
 function strict(schema: unknown): unknown {
@@ -95,6 +108,7 @@ it('describes every path and method that express has, and no other', () => {
       confirm: () => Promise.resolve(),
     },
     metrics: { render: () => Promise.reject(new Error('not asked')) },
+    performance: undefined,
     log: {
       debug: () => undefined,
       info: () => undefined,
@@ -287,6 +301,11 @@ const answers: { path: string; target: string; arrange?: () => void; options?: R
     },
   },
   { path: '/metrics', target: '/metrics' },
+  { path: '/metrics/performance', target: '/metrics/performance' },
+  { path: '/metrics/performance', target: '/metrics/performance?operation=route_decision&window=1m' },
+  { path: '/metrics/performance', target: '/metrics/performance?operation=stream_lookup' },
+  { path: '/metrics/performance', target: '/metrics/performance?operation=guess' },
+  { path: '/metrics/performance', target: '/metrics/performance?window=1d' },
   { path: '/openapi.json', target: '/openapi.json' },
 ];
 
@@ -346,6 +365,7 @@ describe('real answers', () => {
     await check('/v1/webhooks', '/v1/webhooks');
     await check('/v1/events/dead', '/v1/events/dead');
     await check('/v1/events/replay', '/v1/events/replay', post({ after: idOf(1) }));
+    await check('/metrics/performance', '/metrics/performance');
     await check('/v1/streams/{name}/why', '/v1/streams/a/why');
     await check('/v1/servers/{name}/drain', '/v1/servers/mtx1/drain', post({}));
     await bare.server.stop();

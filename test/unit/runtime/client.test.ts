@@ -55,6 +55,21 @@ const client = (
 ) => createRuntimeClient({ address: { path }, ...options });
 
 describe('one command', () => {
+  it('is recorded with the time it took, and as failed without a whole reply', async () => {
+    const recorded: [number, number][] = [];
+    const recordCommand = (tookMs: number, count: number, failed: number) => {
+      expect(count).toBe(1);
+      recorded.push([tookMs, failed]);
+    };
+    await listen((line, socket) => socket.end(line === 'show info' ? info : 'cut short'));
+    const measured = createRuntimeClient({ address: { path }, recordCommand });
+    await measured.execute(['show', 'info']);
+    await measured.execute(['show', 'stat']);
+    await measured.execute(['two\nlines']);
+    expect(recorded.map(([, failed]) => failed)).toEqual([0, 1]);
+    for (const [tookMs] of recorded) expect(tookMs).toBeGreaterThan(0);
+  });
+
   it('goes over a Unix socket, and its reply comes without the empty line at its end', async () => {
     const lines: string[] = [];
     await listen((line, socket) => {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { recordNothing } from '../../../src/record-time';
 import type { Decision } from '../../../src/router/decision';
 import { createAckBatch } from '../../../src/spoe/ack-batch';
 import { createAnswers } from '../../../src/spoe/answers';
@@ -45,6 +46,7 @@ function connect() {
       answers: createAnswers(log),
       batch: createAckBatch(),
       stats,
+      recordDecision: recordNothing,
       log,
       nowMs: () => 0,
       maxFrameSizeBytes: 16_380,

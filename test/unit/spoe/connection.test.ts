@@ -1,3 +1,4 @@
+import { recordNothing } from '../../../src/record-time';
 import type { Decision } from '../../../src/router/decision';
 import { createAckBatch } from '../../../src/spoe/ack-batch';
 import { createAnswers } from '../../../src/spoe/answers';
@@ -44,6 +45,7 @@ function connect(decide: Decide = decideMtx1, settings: Partial<ConnectionContex
     answers: createAnswers(log),
     batch: createAckBatch(),
     stats,
+    recordDecision: recordNothing,
     log,
     nowMs: () => clock.nowMs,
     maxFrameSizeBytes: 16_380,
@@ -493,12 +495,16 @@ describe('the time that decisions take', () => {
   it('is one measurement for the decisions of a read, and its own for a later one', async () => {
     const { pending, decide } = createLookups();
     let asked = 0;
-    const peer = await connectOpen((stream, session) => {
-      asked++;
-      if (asked === 3) return decide(stream, session);
-      peer.clock.nowMs += 0.01;
-      return onMtx1;
-    });
+    const recordDecision = jest.fn();
+    const peer = await connectOpen(
+      (stream, session) => {
+        asked++;
+        if (asked === 3) return decide(stream, session);
+        peer.clock.nowMs += 0.01;
+        return onMtx1;
+      },
+      { recordDecision },
+    );
     peer.feed(Buffer.concat(['01 01', '02 01', '03 01'].map((ids) => notify(ids, whereLiveA))));
     await settled();
     peer.clock.nowMs += 30;
@@ -507,5 +513,32 @@ describe('the time that decisions take', () => {
     const { time } = peer.stats.decisions;
     expect(time.counts).toEqual(counts({ 0.000025: 2, 0.05: 1 }, time.upperBoundsSeconds));
     expect(time.sumSeconds).toBeCloseTo(0.00002 * 2 + 0.03002);
+    expect(recordDecision.mock.calls).toEqual([
+      [0.02, 2, 0],
+      [30.02, 1, 0],
+    ]);
+  });
+
+  it('is recorded with how many were answered unknown', async () => {
+    const { pending, decide } = createLookups();
+    const recordDecision = jest.fn();
+    let asked = 0;
+    const peer = await connectOpen(
+      (stream, session) => {
+        asked++;
+        if (asked === 1) throw new Error('a bug');
+        return asked === 2 ? onMtx1 : decide(stream, session);
+      },
+      { recordDecision },
+    );
+    peer.feed(Buffer.concat(['01 01', '02 01', '03 01'].map((ids) => notify(ids, whereLiveA))));
+    await settled();
+    peer.clock.nowMs += 5;
+    pending[0]?.reject(new Error('a bug'));
+    await settled();
+    expect(recordDecision.mock.calls).toEqual([
+      [0, 2, 1],
+      [5, 1, 1],
+    ]);
   });
 });

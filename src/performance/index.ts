@@ -1,0 +1,8 @@
+export {
+  createOperationTimes,
+  type OperationName,
+  type OperationTimes,
+  operationNames,
+  operations,
+  windowLimits,
+} from './operation-times';

@@ -1,0 +1,56 @@
+import type { RecordTime } from '../record-time';
+import { createTimeWindow, type TimeSummary, type TimeWindow } from './time-window';
+
+/** Everything whose duration is kept, and what counts as an error of it. To have one more: name it here, and give its recorder to who does it. */
+export const operations = {
+  route_decision:
+    'From the arrival of a question over SPOE or HTTP to its answer, waiting for a lookup included. An error: the answer is `unknown`, or there is none.',
+  stream_lookup:
+    'Asking all servers for a stream that no list has. An error: nobody has it, and not everybody could say so.',
+  inventory_poll: "One list of a server's streams. An error: no whole list.",
+  runtime_command:
+    "One command on HAProxy's Runtime API, waiting behind others not included. An error: no whole reply.",
+  event_delivery: 'One attempt to deliver an event to a webhook. An error: the receiver did not take it.',
+} as const;
+
+export type OperationName = keyof typeof operations;
+export const operationNames = Object.keys(operations) as OperationName[];
+
+/** The longest window that can be asked for, and the shortest that tells more than that of the next length. */
+export const windowLimits = { leastMs: 15_000, mostMs: 3_600_000 } as const;
+
+/** The durations of the last hour, by operation. */
+export interface OperationTimes {
+  readonly record: Readonly<Record<OperationName, RecordTime>>;
+  /** Sums up the last `windowMs` of an operation. */
+  read(operation: OperationName, windowMs: number): TimeSummary;
+  stop(): void;
+}
+
+/** Some 0.9 MB an operation, of which only what is written to is ever used. */
+const sliceMs = windowLimits.leastMs;
+const sliceCount = windowLimits.mostMs / sliceMs + 1;
+
+/** Begins to keep durations. It holds a timer, which keeps no process alive, until `stop`. */
+export function createOperationTimes(nowMs: () => number = () => performance.now()): OperationTimes {
+  const startMs = nowMs();
+  const windows = mapOperations(() => createTimeWindow(sliceCount, startMs));
+  const timer = setInterval(() => {
+    for (const window of Object.values(windows)) window.turn(nowMs());
+  }, sliceMs);
+  timer.unref();
+  return {
+    record: mapOperations((operation) => windows[operation].record),
+    read: (operation, windowMs) => windows[operation].read(windowMs, nowMs()),
+    stop: () => clearInterval(timer),
+  };
+}
+
+function mapOperations<T extends RecordTime | TimeWindow>(
+  make: (operation: OperationName) => T,
+): Record<OperationName, T> {
+  return Object.fromEntries(operationNames.map((operation) => [operation, make(operation)])) as Record<
+    OperationName,
+    T
+  >;
+}
