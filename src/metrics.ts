@@ -506,14 +506,10 @@ export function createMetrics(): Metrics {
       for (const [node, { isUp }] of control?.stats.nodes ?? []) set({ node }, isUp ? 1 : 0);
     },
   );
-  counter(
+  total(
     'mtxpilot_haproxy_requests_total',
-    'Requests that HAProxy passed on to the servers, by its own counters; no sample where it cannot be asked.',
-    [],
-    (set) => {
-      const requests = load?.requests();
-      if (requests !== undefined) set({}, requests);
-    },
+    'Requests that HAProxy passed on to the servers, by its own counters; 0 where it cannot be asked.',
+    () => load?.requests(),
   );
 
   // Control

@@ -53,7 +53,7 @@ describe('how long things took, told by an agent at work', () => {
   it('what fails is an error', async () => {
     const errorsOf = async (operation: string) => (await all()).get(operation)?.errors ?? 0;
     const before = await errorsOf('inventory_poll');
-    lab.fleet.server('mtx2').setFault({ kind: 'down' });
+    await lab.fleet.server('mtx2').setFault('api', { kind: 'status', status: 500 });
     await until('a list that failed', async () => (await errorsOf('inventory_poll')) > before);
   });
 });

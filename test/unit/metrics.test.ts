@@ -328,7 +328,7 @@ describe('the sources', () => {
     const metrics = createMetrics();
     const before = await render(metrics);
     expect(before('mtxpilot_ready')).toBe(0);
-    expect(before('mtxpilot_haproxy_requests_total')).toBeUndefined();
+    expect(before('mtxpilot_haproxy_requests_total')).toBe(0);
     const server = serverView('mtx1');
     metrics.addDirectory({
       ...directory(),
