@@ -80,7 +80,7 @@ export function populatedMetrics(): Metrics {
     log: { byType, waiting: 0, dropped: 0, failures: 0, kept: 1, cutThrough: undefined },
     streams: { streams: 1, pending: 0 },
     audience: { stats: { watched: 0, viewersNotTold: 0 } },
-    webhooks: new Map([['billing', delivered]]),
+    delivery: { stats: new Map([['billing', delivered]]) },
   });
   const viewers = createViewers({ goneAfterMs: 10_000, showAddresses: false, nowMs: 0 });
   metrics.addViewers({
@@ -88,6 +88,7 @@ export function populatedMetrics(): Metrics {
     peers: { stats: createPeersStats() },
     polls: [{ stats: { polls: 1, failures: 0 } }],
   });
+  metrics.addStore({ store: { isUp: true }, lease: { isHeld: true, changes: 1 } });
   metrics.addLoad({ requests: () => 1 });
   return metrics;
 }
