@@ -72,6 +72,7 @@ export function populatedMetrics(): Metrics {
     oldestAgeMs: 0,
     circuit: 'closed',
     isDisabled: false,
+    trouble: undefined,
     lag: time,
     time,
   } as const;
