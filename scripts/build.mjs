@@ -1,6 +1,6 @@
 // Compiles src/ into dist/, bundles the dashboard from ui/, and copies what is not TypeScript (pages, media clips).
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { buildSync } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
@@ -27,3 +27,5 @@ buildSync({
 });
 for (const file of ['index.html', 'icon.svg']) cpSync(`ui/${file}`, `dist/http/page/${file}`);
 chmodSync('dist/cli/main.js', 0o755);
+// Last of all: only a whole build has it.
+writeFileSync('dist/.built', '');

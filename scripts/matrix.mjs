@@ -8,10 +8,25 @@ import { jest, summary } from './jest.mjs';
 import { build, ensurePackages, ensurePrograms, fail, testPrograms } from './setup.mjs';
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mtxpilot');
+/** What the tests are to run on. Debian's sid moves on, so that a number is no promise of it. */
+const expected = { trixie: '3.0', sid: '3.2' };
 const releases = (process.env.HAPROXY_RELEASES ?? 'trixie,sid').split(',');
 
-/** An executable of the release's HAProxy that finds the libraries of its own release. */
+/** An executable of the release's HAProxy that finds the libraries of its own release. Ends the process when it is not the expected version. */
 export function haproxyOf(release) {
+  const bin = unpackedHaproxyOf(release);
+  const found = execFileSync(bin, ['-v'], { encoding: 'utf8' }).split('\n')[0];
+  const version = expected[release];
+  if (version !== undefined && !found.includes(`version ${version}.`))
+    fail(
+      `Debian's ${release} should have HAProxy ${version}, but ${bin} is "${found}": remove ${join(cache, release)} if it is old, else choose ` +
+        'another release that has it, here and in HAPROXY_RELEASES',
+    );
+  console.error(found);
+  return bin;
+}
+
+function unpackedHaproxyOf(release) {
   const root = join(cache, release);
   const bin = join(root, 'haproxy');
   if (existsSync(bin)) return bin;
@@ -56,8 +71,7 @@ const versions = releases.map((release) => ({ release, HAPROXY_BIN: haproxyOf(re
 // Side by side: these tests mostly wait, and each takes addresses of its own.
 const passed = await Promise.all(
   versions.map(({ release, HAPROXY_BIN }) => {
-    console.error(execFileSync(HAPROXY_BIN, ['-v'], { encoding: 'utf8' }).split('\n')[0]);
-    const args = ['--runInBand', ...(chosen.length > 0 ? chosen : others)];
+      const args = ['--runInBand', ...(chosen.length > 0 ? chosen : others)];
     return jest(`e2e-${release}`, args, { HAPROXY_BIN }, versions.length > 1);
   }),
 );

@@ -1,7 +1,10 @@
 // What a fresh Debian machine with Node 20 lacks: npm's packages, and programs from Debian's packages.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+
+// Debian's users do not look there, where its haproxy is; whatever is started from here does.
+process.env.PATH = [process.env.PATH ?? '', '/usr/sbin'].filter(Boolean).join(delimiter);
 
 /** Program -> Debian package. */
 const packages = {
@@ -53,19 +56,30 @@ export function build() {
   run(process.execPath, ['scripts/build.mjs'], 'the build failed');
 }
 
-/** The path of a program, or undefined. */
+/** Builds, unless the build that is there is newer than everything that it is made of: other programs may be running from it. */
+export function buildIfOld() {
+  const built = existsSync('dist/.built') ? statSync('dist/.built').mtimeMs : 0;
+  const sources = ['src', 'ui', 'scripts/build.mjs', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+  if (sources.some((source) => newestChange(source) > built)) build();
+}
+
+/** When a file, or anything in a folder, last changed, came or went. */
+function newestChange(path) {
+  const status = statSync(path);
+  if (!status.isDirectory()) return status.mtimeMs;
+  return Math.max(status.mtimeMs, ...readdirSync(path).map((name) => newestChange(join(path, name))));
+}
+
+/** Whether a program can be started by its name. */
 export function isOnPath(program) {
-  return (process.env.PATH ?? '')
-    .split(delimiter)
-    .concat('/usr/sbin')
-    .some((folder) => {
-      try {
-        accessSync(join(folder, program), constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+  return process.env.PATH.split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 function run(command, args, complaint, env = process.env) {

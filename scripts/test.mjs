@@ -3,11 +3,12 @@
 import { clearResults, jest, summary } from './jest.mjs';
 import { build, ensurePackages, ensurePrograms, testPrograms } from './setup.mjs';
 
+// First of all: what does not get as far as the tests must not leave results of another time.
+clearResults();
 ensurePackages();
 ensurePrograms(testPrograms);
 build();
 const args = process.argv.slice(2);
-clearResults();
 // Tests with real programs come one file after another: two of them would share the cores that they measure each other by.
 const passed =
   args.length > 0

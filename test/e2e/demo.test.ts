@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,9 +34,13 @@ interface Ended {
 }
 
 function runToEnd(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  return runToEndOf(process.execPath, [...command, prefix, ...args], env);
+}
+
+function runToEndOf(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return new Promise((resolve) => {
     const options = { env: { ...process.env, MEDIAMTX_BIN: '', TMPDIR: folder, ...env } };
-    const child = execFile(process.execPath, [...command, prefix, ...args], options, (_, stdout, stderr) => {
+    const child = execFile(program, args, options, (_, stdout, stderr) => {
       resolve({ code: child.exitCode ?? -1, stdout, stderr });
     });
   });
@@ -116,6 +120,19 @@ describe('mtxpilot demo --once --json', () => {
     });
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject({ sessions: 24, failed: 0, wrongServer: 0, moves: 3 });
+    await expectNothingLeft();
+  });
+});
+
+describe('npm run demo', () => {
+  it('sets up and runs the same, with nothing else on standard output', async () => {
+    const built = statSync('dist/.built').mtimeMs;
+    const args = ['run', '--silent', 'demo', '--', '--once', '--json', '--sessions', '6', '--block', prefix];
+    const { code, stdout, stderr } = await runToEndOf('npm', args);
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({ sessions: 6, failed: 0, wrongServer: 0, moves: 3 });
+    // What is new is not built again, under the feet of whatever runs from it.
+    expect(statSync('dist/.built').mtimeMs).toBe(built);
     await expectNothingLeft();
   });
 });

@@ -7,9 +7,14 @@ export interface LoopbackBlock {
   release(): Promise<void>;
 }
 
-const lockPort = 9;
+/** No program under test listens there, and nobody needs to be root for it. */
+const lockPort = 10009;
 
-/** Takes a free block 127.X.Y.0/24; the lock is a listening socket on its last address, so it cannot outlive the process. */
+/**
+ * Takes a free block 127.X.Y.0/24; the lock is a listening socket on its last address, so it cannot outlive the process.
+ *
+ * @throws (rejects) the system's error when such an address cannot be listened on at all.
+ */
 export async function takeLoopbackBlock(): Promise<LoopbackBlock> {
   for (let attempt = 0; attempt < 1000; attempt++) {
     const prefix = `127.${randomByte(16, 250)}.${randomByte(0, 250)}`;
@@ -28,10 +33,14 @@ function randomByte(from: number, to: number): number {
   return from + Math.floor(Math.random() * (to - from));
 }
 
+/** Undefined when somebody else listens there. */
 function listen(address: string): Promise<Server | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once('error', () => resolve(undefined));
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
     server.listen(lockPort, address, () => resolve(server));
     server.unref();
   });
