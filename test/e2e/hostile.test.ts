@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { haproxyVersion } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
 import { bridges } from '../support/matrix';
+import { until } from '../support/until';
 
 describe.each(bridges)(`HAProxy ${haproxyVersion}, bridge %s: hostile requests`, (bridge) => {
   let lab: Lab;
@@ -85,12 +86,17 @@ describe.each(bridges)(`HAProxy ${haproxyVersion}, bridge %s: hostile requests`,
     for (const line of lab.agent.child.lines) expect(() => JSON.parse(line) as unknown).not.toThrow();
   });
 
-  it('10,000 made-up names: API calls within the budget, bounded memory, located streams answered as before', async () => {
+  it('10,000 made-up names: API calls within the budget, bounded memory, located streams answered as before, a line for each decision', async () => {
     const asked = () => lab.fleet.servers.reduce((sum, server) => sum + server.counters()['paths/get'], 0);
+    const decisions = () => lab.agent.metric('mtxpilot_decisions_total');
+    const decisionLines = () => lab.agent.child.lines.filter((line) => line.includes('"msg":"decision"')).length;
     const before = asked();
+    const requestsBefore = lab.haproxy.requests().length;
+    const [decisionsBefore, linesBefore] = [await decisions(), decisionLines()];
     const started = Date.now();
     const connections = lab.connections(undefined, 32);
     const loads: number[] = [];
+    let masters = 0;
     await Promise.all(
       Array.from({ length: 40 }, async (_, worker) => {
         for (let i = 0; i < 250; i++) {
@@ -100,13 +106,30 @@ describe.each(bridges)(`HAProxy ${haproxyVersion}, bridge %s: hostile requests`,
             method: 'GET',
           });
           await response.body.dump();
-          if (i % 25 === 0) loads.push(await lab.player('live/a').load());
+          if (i % 25 !== 0) continue;
+          const player = lab.player('live/a');
+          loads.push(await player.load());
+          masters += player.answers.length;
         }
       }),
     );
     const seconds = (Date.now() - started) / 1000;
     expect(loads.filter((status) => status !== 200)).toEqual([]);
     expect(loads.length).toBe(400);
+    // HAProxy would find the stream without a decision too: it has to say that there was one, and in time.
+    const located = await until('their log lines', () => {
+      const lines = lab.haproxy.requests().slice(requestsBefore);
+      const found = lines.filter(({ path }) => path === '/live/a/index.m3u8');
+      return found.length >= masters && found;
+    });
+    expect(located.length).toBe(masters);
+    expect(
+      located.filter(({ state, error, server }) => state !== 'located' || error !== '-' || server !== 'mtx1'),
+    ).toEqual([]);
+    const decided = (await decisions()) - decisionsBefore;
+    expect(decided).toBeGreaterThanOrEqual(10_000 + masters);
+    await until('a line for each decision', () => decisionLines() - linesBefore >= decided);
+    expect(decisionLines() - linesBefore).toBe(decided);
     expect(asked() - before).toBeLessThanOrEqual(budget * (seconds + 2) * lab.fleet.servers.length);
     expect(await lab.agent.metric('mtxpilot_lookups_total', { result: 'over_budget' })).toBeGreaterThan(0);
     // Nothing of the names is kept but what the budget let in, for half a second.
