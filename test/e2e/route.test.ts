@@ -108,6 +108,46 @@ describe.each(combinations)(`HAProxy ${haproxyVersion}, $profile servers, bridge
     expect(server?.requests().map(({ xForwardedFor }) => xForwardedFor)).toEqual([lab.block.address(77)]);
   });
 
+  it.each(['HEAD', 'POST', 'DELETE'] as const)(
+    '%s of a live master is answered by its server, once',
+    async (method) => {
+      const [stream = ''] = streams;
+      for (const server of lab.fleet.servers) server.resetTraffic();
+      const response = await fetch(`${lab.haproxy.url}/${stream}/index.m3u8`, { method });
+      expect(response.status).toBe(404);
+      expect(lab.fleet.servers.map((server) => server.requests().length)).toEqual([1, 0, 0]);
+    },
+  );
+
+  it.each([
+    ['cam', '/cam/'],
+    ['live/studio-0/0', '/live/studio-0/0/'],
+    ['live/a_b-c~d/x', '/live/a_b-c~d/x/'],
+    ['live/v1.2/x', '/live/v1.2/x/'],
+    ['cam?', '/cam/'],
+    ['cam?a=b&c=/d?e%0d%0aX:%20y', '/cam/?a=b&c=/d?e%0d%0aX:%20y'],
+  ])('leads /%s to the page of the stream, and asks nobody', async (target, location) => {
+    for (const server of lab.fleet.servers) server.resetTraffic();
+    const decisions = await lab.agent.metric('mtxpilot_decisions_total');
+    const { headers, statusCode } = await lab
+      .connections()
+      .request({ origin: lab.haproxy.url, path: `/${target}`, method: 'GET' });
+    expect([statusCode, headers['location']]).toEqual([302, location]);
+    expect(lab.fleet.servers.flatMap((server) => server.requests())).toEqual([]);
+    expect(await lab.agent.metric('mtxpilot_decisions_total')).toBe(decisions);
+  });
+
+  it.each(['/evil.example/x', 'a/../b', '../b', 'a%0d%0ab', 'a%2Fb', 'a;b', 'favicon.ico'])(
+    'leads /%s nowhere',
+    async (target) => {
+      const { headers, statusCode } = await lab
+        .connections()
+        .request({ origin: lab.haproxy.url, path: `/${target}`, method: 'GET' });
+      expect(headers['location']).toBeUndefined();
+      expect(statusCode).toBe(404);
+    },
+  );
+
   it('sends the player page of a stream to its server', async () => {
     for (const stream of streams.slice(0, 6)) {
       const response = await fetch(`${lab.haproxy.url}/${stream}/`);
