@@ -6,9 +6,16 @@ import { chromium } from 'playwright-core';
 import { haproxyVersion } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
 import { profiles } from '../support/matrix';
+import { until } from '../support/until';
 
 const variants = ['fmp4', 'mpegts', 'lowLatency'] as const;
-const cases = profiles.flatMap((profile) => variants.map((variant) => ({ profile, variant })));
+const cases = [
+  ...profiles.flatMap((profile) =>
+    variants.map((variant) => ({ profile, variant, bridge: 'spoe', push: false }) as const),
+  ),
+  { profile: 'session', variant: 'fmp4', bridge: 'lua', push: false },
+  { profile: 'pre-session', variant: 'fmp4', bridge: 'spoe', push: true },
+] as const;
 
 interface Played {
   readonly seconds: number;
@@ -16,14 +23,19 @@ interface Played {
   readonly errors: readonly string[];
 }
 
-describe.each(cases)(`HAProxy ${haproxyVersion}, $profile servers, $variant: real players`, ({ profile, variant }) => {
+const title = `HAProxy ${haproxyVersion}, $profile servers, $variant, bridge $bridge, routes.map kept: $push: real players`;
+describe.each(cases)(title, ({ profile, variant, bridge, push }) => {
   let lab: Lab;
   let page: Server;
 
   beforeAll(async () => {
-    lab = await startLab({ sim: { profile, variant } });
+    lab = await startLab({ bridge, push, sim: { profile, variant } });
     lab.fleet.server('mtx2').publish('live/show');
     await lab.located('live/show', 'mtx2');
+    if (push)
+      await until('the stream in routes.map', async () =>
+        (await lab.haproxy.runtime('show map routes.map')).includes('live/show mtx2'),
+      );
     const script = readFileSync(require.resolve('hls.js/dist/hls.min.js'));
     page = createServer((request, response) => {
       if (request.url === '/hls.js') response.writeHead(200, { 'content-type': 'text/javascript' }).end(script);
@@ -33,6 +45,13 @@ describe.each(cases)(`HAProxy ${haproxyVersion}, $profile servers, $variant: rea
           .end('<!doctype html><script src="/hls.js"></script><video muted></video>');
     });
     await new Promise<void>((done) => page.listen(8088, lab.block.address(1), done));
+  });
+  afterEach(async () => {
+    const masters = await until('log lines of masters', () => {
+      const lines = lab.haproxy.requests().filter(({ path }) => path.endsWith('/index.m3u8'));
+      return lines.length > 0 && lines;
+    });
+    expect(new Set(masters.map(({ state }) => state))).toEqual(new Set([push ? 'routed' : 'located']));
   });
   afterAll(async () => {
     page.closeAllConnections();

@@ -18,12 +18,16 @@ export interface PlayerOptions {
   readonly connections: Dispatcher;
   /** As a browser behind TLS does; without it as a browser on plain HTTP, which drops MediaMTX's Secure cookies. */
   readonly keepsCookies?: boolean;
+  /** As a browser does: what was sent on a kept connection just when the other side closed it is sent again, once. Default false. */
+  readonly sendsAgain?: boolean;
 }
 
 /** What a HLS player asks for, in its order; every answer is kept. */
 export interface Player {
   readonly stream: string;
   readonly answers: readonly Answer[];
+  /** How many requests were sent again. */
+  readonly sentAgain: number;
   /** Fetches the master playlist, redirect included. Resolves with the final status. */
   load(): Promise<number>;
   /** Fetches every media playlist and whatever is new in it. Resolves with the worst status. */
@@ -40,6 +44,17 @@ export function createPlayer(options: PlayerOptions): Player {
   const seen = new Set<string>();
   const cookies = new Map<string, string>();
   let playlists: URL[] = [];
+  let sentAgain = 0;
+
+  async function send(request: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
+    try {
+      return await options.connections.request(request);
+    } catch (error) {
+      if (options.sendsAgain !== true || !isClosedWhileKept(error)) throw error;
+      sentAgain++;
+      return options.connections.request(request);
+    }
+  }
 
   async function get(
     kind: Answer['kind'],
@@ -48,7 +63,7 @@ export function createPlayer(options: PlayerOptions): Player {
     const started = performance.now();
     const headers: Record<string, string> = {};
     if (cookies.size > 0) headers['cookie'] = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await options.connections.request({
+    const response = await send({
       origin: url.origin,
       path: url.pathname + url.search,
       method: 'GET',
@@ -75,6 +90,9 @@ export function createPlayer(options: PlayerOptions): Player {
   return {
     stream: options.stream,
     answers,
+    get sentAgain() {
+      return sentAgain;
+    },
     async load() {
       let url = new URL(`/${options.stream}/index.m3u8`, options.url);
       playlists = [];
@@ -106,6 +124,11 @@ export function createPlayer(options: PlayerOptions): Player {
       return worst;
     },
   };
+}
+
+function isClosedWhileKept(error: unknown): boolean {
+  const { code, socket } = error as { code?: string; socket?: { bytesRead: number } };
+  return code === 'ECONNRESET' || code === 'EPIPE' || (code === 'UND_ERR_SOCKET' && (socket?.bytesRead ?? 0) > 0);
 }
 
 /** What a player loads that has just come, or comes again: the init segment and the newest segments; older ones may be gone by then. */
