@@ -5,7 +5,7 @@ import { acts, type Situation } from './rule-condition';
 
 /** Does HAProxy do what the agent says, and is what goes wrong healed for master playlists, and for them only? */
 export function checkRouting(context: ConfigContext): Finding[] {
-  return [checkUseServer(context), checkBalance(context), ...checkRetries(context)];
+  return [checkUseServer(context), checkBalance(context), ...checkWeights(context), ...checkRetries(context)];
 }
 
 function checkUseServer(context: ConfigContext): Finding {
@@ -38,6 +38,20 @@ function checkBalance({ backend }: ConfigContext): Finding {
     isOwn ? line : backend,
     isOwn ? 'write "balance roundrobin"' : `add "balance roundrobin" to backend ${backend.name}`,
   );
+}
+
+/** Does HAProxy take the weights that the agent sets (configuration manual, "balance", "hash-type")? */
+function checkWeights({ backend, expected }: ConfigContext): Finding[] {
+  if (expected.weights !== 'auto') return [];
+  const line = effective(backend, 'balance');
+  const algorithm = line?.words[1] ?? 'roundrobin';
+  const isHash = /^(?:source|uri|url_param|hdr|rdp-cookie|hash)\b/.test(algorithm);
+  const isStatic = algorithm === 'static-rr' || (isHash && effective(backend, 'hash-type')?.words[1] !== 'consistent');
+  if (!isStatic) return [right('balance.weights', 'HAProxy takes the weights that the agent sets.')];
+  const what = `Backend ${backend.name} balances by ${algorithm}, and the agent sets weights (control.weights: auto).`;
+  const isOwn = line !== undefined && backend.lines.includes(line);
+  const change = `${isOwn ? 'write' : 'add'} "balance roundrobin", or set control.weights: config in mtxpilot.yaml`;
+  return [wrong('warning', 'balance.weights', what, isOwn ? line : backend, change)];
 }
 
 /** Conditions under which HAProxy may try another server after it has sent the request; connection failures are no matter. */

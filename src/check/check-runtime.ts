@@ -16,8 +16,9 @@ export interface RuntimeExpectations {
   readonly files: readonly string[];
   /** Version of the haproxy executable, where it is known. */
   readonly programVersion: string | undefined;
-  /** Servers of the agents' backend as `show stat` has them. */
-  readonly agents: readonly StatLine[];
+  /** The backend of the agents, and its servers as `show stat` has them; undefined where that was not asked. */
+  readonly agentBackend: string;
+  readonly agents: readonly StatLine[] | undefined;
 }
 
 const oldestVersion = '2.6';
@@ -125,8 +126,14 @@ function isSameAddress({ address }: ConfiguredServer, running: string, port: num
   return written.host === running && written.port === port;
 }
 
-function checkAgents({ agents, context }: RuntimeExpectations): Finding[] {
-  if (agents.length === 0) return [];
+function checkAgents({ agents, agentBackend, context }: RuntimeExpectations): Finding[] {
+  if (agents === undefined) return [];
+  if (agents.length === 0) {
+    const what = `HAProxy runs without a server in a backend ${agentBackend}, in which it would know the agent.`;
+    const place = context?.proxies.find(({ name }) => name === agentBackend) ?? context?.backend;
+    const change = `add "backend ${agentBackend}" as the shipped haproxy.cfg has it, and reload HAProxy`;
+    return [wrong('error', 'agent.up', what, place, change)];
+  }
   const up = agents.filter(({ status }) => /^(?:UP|no check)/.test(status));
   const [first] = agents;
   if (up.length > 0) return [right('agent.up', `HAProxy sees ${up.length} of ${agents.length} agents up.`)];

@@ -17,6 +17,8 @@ export interface ExpectedOfConfig {
   readonly peersListen: { readonly host: string; readonly port: number } | null;
   /** After so long without a request a viewer is gone for the agent. */
   readonly viewerGoneAfterMs: number;
+  /** Whether the agent sets weights by load (control.weights). */
+  readonly weights: 'config' | 'auto';
   /** The map that the agent fills, as its settings name it; null: none. */
   readonly map: string | null;
 }

@@ -38,6 +38,9 @@ export const reasons = {
     'The agent said that nobody has the stream. Trying all servers costs each of them a request, and may start an on-demand source on the wrong one.',
   balance: 'A retry goes to the next server with round robin only; with a hash it alternates between two of them.',
 
+  'balance.weights':
+    'With a static algorithm HAProxy takes no weights while it runs but 0 % and 100 %, so load does not change who gets new streams.',
+
   'stick.memory':
     "Viewers are kept on their server by HAProxy's tables; without them every segment is a question, or a guess.",
   'stick.success':

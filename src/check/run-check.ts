@@ -51,13 +51,21 @@ export async function runCheck(options: CheckOptions): Promise<Finding[]> {
   const [client] = clients;
   const config = await checkFiles(options, view);
   const agentBackend = config.context?.agentBackend ?? 'mtx_agent';
-  const agents = client === undefined || depth === 'start-up' ? [] : await serverStats(client, agentBackend, signal);
+  const isAsked = client !== undefined && depth === 'full';
+  const agents = isAsked ? await serverStats(client, agentBackend, signal) : undefined;
   const { context } = config;
   const { files, programVersion } = config;
   const runtime = views.flatMap((one) =>
     one === view
-      ? checkRuntime(one, { backend, context, files, programVersion, agents })
-      : checkRuntime(one, { backend, context, files: [], programVersion: undefined, agents: [] }).map((finding) => ({
+      ? checkRuntime(one, { backend, context, files, programVersion, agents, agentBackend })
+      : checkRuntime(one, {
+          backend,
+          context,
+          files: [],
+          programVersion: undefined,
+          agents: undefined,
+          agentBackend,
+        }).map((finding) => ({
           ...finding,
           what: `${one.socket}: ${finding.what}`,
         })),
@@ -69,7 +77,7 @@ export async function runCheck(options: CheckOptions): Promise<Finding[]> {
   });
   const findings = [...config.findings, ...runtime, ...servers];
   if (depth === 'start-up') return findings;
-  const agentsUp = client === undefined ? undefined : agents.filter(({ status }) => status.startsWith('UP')).length;
+  const agentsUp = agents?.filter(({ status }) => status.startsWith('UP')).length;
   return [...findings, ...(await checkAgent(options, context, client, agentsUp))];
 }
 
@@ -149,7 +157,7 @@ function environmentOf(env: NodeJS.ProcessEnv): Map<string, string> {
 }
 
 function expectedOf(settings: Settings): ExpectedOfConfig {
-  const { haproxy, lookup, spoe, http, peers, viewers } = settings;
+  const { control, haproxy, lookup, spoe, http, peers, viewers } = settings;
   return {
     backend: haproxy.backend,
     sockets: socketsOf(settings).map(formatAddress),
@@ -159,6 +167,7 @@ function expectedOf(settings: Settings): ExpectedOfConfig {
     spoeListen: spoe.listen,
     httpListen: http.listen,
     map: haproxy.map,
+    weights: control.weights,
   };
 }
 

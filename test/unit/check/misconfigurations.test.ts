@@ -15,6 +15,7 @@ const expected: ExpectedOfConfig = {
   spoeListen: { host: '127.0.0.1', port: 9100 },
   httpListen: { host: '127.0.0.1', port: 9101 },
   map: 'routes.map',
+  weights: 'config',
 };
 
 let config: ConfigFolder | undefined;
@@ -66,6 +67,7 @@ describe('the shipped configuration', () => {
     expect(wrongs(check(config, {}, { spoeListen: { host: '0.0.0.0', port: 9100 } }))).toEqual([]);
     expect(wrongs(check(config, {}, { map: 'other.map' }))).toEqual([['routes.map', 'error']]);
     expect(wrongs(check(config, {}, { map: null }))).toEqual([]);
+    expect(wrongs(check(config, {}, { weights: 'auto' }))).toEqual([]);
     expect(wrongs(check(config, {}, { peersListen: { host: '127.0.0.1', port: 9200 } }))).toEqual([
       ['peers.agent', 'warning'],
     ]);
@@ -80,7 +82,7 @@ describe('a misconfiguration is found', () => {
     '%s',
     (_, row) => {
       config = shippedConfig(row);
-      const findings = check(config, row.env).filter(({ severity }) => severity !== 'ok');
+      const findings = check(config, row.env, row.settings).filter(({ severity }) => severity !== 'ok');
       expect(findings.map(({ id, severity }) => [id, severity])).toEqual(row.finds);
       const blamed = row.blames ?? row.instead.trim();
       expect(findings.map(lineAt)).toContain(blamed);

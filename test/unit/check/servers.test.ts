@@ -131,6 +131,14 @@ describe('checkServers', () => {
     expect(wrongs(await check(await fake(1, { ...good, ...change })))).toEqual([said]);
   });
 
+  it('sees TLS that is spoken to plain HTTP', async () => {
+    const server = await fake(1, good);
+    expect(wrongs(await check({ ...server, isTls: true }))).toEqual([
+      expect.stringMatching(/^error server\.hls: mtx1 does not answer viewers on .*:8888: /),
+      'error server.settings: HAProxy speaks TLS to mtx1, which serves plain HTTP.',
+    ]);
+  });
+
   it.each([
     [-90_000, 'behind', '8[89]|90'],
     [90_000, 'ahead of', '8[89]|90'],
