@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Webhook } from 'standardwebhooks';
+import { startChild } from '../support/child-process';
 import { type EventLab, type EventLabOptions, expectOrder, startEventLab } from '../support/event-lab';
 import { haproxyVersion } from '../support/haproxy';
 import { until } from '../support/until';
@@ -220,6 +221,37 @@ describe(`HAProxy ${haproxyVersion}: events reach a receiver that`, () => {
     expect(await names('stream.ended')).toEqual(new Set(['live/0 job of live/0']));
     // They are of that receiver alone: the log has none.
     expect((await events.logged()).some(({ data }) => 'stream_id' in data)).toBe(false);
+  });
+
+  it('is the one of the README: it verifies, names streams, and refuses what is not signed', async () => {
+    const readme = readFileSync('README.md', 'utf8');
+    const [, code = ''] = /```js\n(import [^`]*standardwebhooks[\s\S]*?)```/.exec(readme) ?? [];
+    expect(code.trimEnd().split('\n').length).toBeLessThanOrEqual(15);
+    await start();
+    await events.stopReceiver();
+    const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-receiver-'));
+    closers.push(() => rmSync(folder, { recursive: true, force: true }));
+    symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'receiver.mjs'), code);
+    const { port } = events.receiver;
+    const receiver = startChild(
+      process.execPath,
+      ['receiver.mjs'],
+      { WEBHOOK_SECRET: secret, PORT: String(port) },
+      folder,
+    );
+    closers.push(() => receiver.stop('SIGKILL'));
+    const url = `http://127.0.0.1:${port}/`;
+    await until('it to listen', () => fetch(url, { method: 'POST', body: '{}' }));
+    await moveAll(1, 0);
+    await moveAll(1, 1);
+    await until('both came', async () => (await attempts('ok')) === 2);
+    const printed = receiver.lines.join(' ');
+    const [started] = (await events.logged()).filter(isOfStream);
+    expect(printed).toMatch(/^stream\.started \{.*stream: 'live\/0'.*\} stream\.moved \{.*\}$/);
+    expect(printed).toContain(`stream_id: 'job-${started?.id ?? '?'}'`);
+    expect((await fetch(url, { method: 'POST', body: JSON.stringify(started) })).status).toBe(400);
+    expect(receiver.lines.join(' ')).toBe(printed);
   });
 
   it('is shown by the metrics', async () => {

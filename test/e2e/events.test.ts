@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Webhook } from 'standardwebhooks';
 import { type EventLab, expectOrder, startEventLab } from '../support/event-lab';
 import { haproxyVersion } from '../support/haproxy';
@@ -103,7 +104,14 @@ describe(`HAProxy ${haproxyVersion}: the events of publishers`, () => {
       'started live/a mtx3',
     ]);
 
+    const examples = [...readFileSync('docs/events.md', 'utf8').matchAll(/```json\n(.*?)```/gs)].map(
+      ([, text = '']) => JSON.parse(text) as { type: string; data: object },
+    );
     const logged = await events.logged();
+    for (const { type, data } of logged) {
+      const example = examples.find((one) => one.type === type);
+      expect(Object.keys(example?.data ?? {})).toEqual(expect.arrayContaining(Object.keys(data)));
+    }
     for (const { specversion, time, source, subject, type, data } of logged) {
       expect(specversion).toBe('1.0');
       expect(new Date(time).toISOString()).toBe(time);
