@@ -20,7 +20,7 @@ describe(`HAProxy ${haproxyVersion}: the events of publishers`, () => {
   const back = (stream: string) => until(`${stream} is back`, async () => (await status(stream)) === 200);
   /** The grace is over, and what was to be told at its end was. */
   const graceOver = async () => {
-    const overAtMs = performance.now() + 2 * events.endGraceMs;
+    const overAtMs = performance.now() + 1.5 * events.endGraceMs;
     await until('the grace to be over', () => performance.now() > overAtMs);
     await until(
       'nothing to be pending',

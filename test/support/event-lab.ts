@@ -51,7 +51,8 @@ export interface EventLabOptions {
   readonly sim?: LabOptions['sim'];
 }
 
-const endGraceMs = 1000;
+// As agents have it by default: a busy machine must not take longer between two steps of a test.
+const endGraceMs = 3000;
 
 export async function startEventLab({ webhook, tls, agentEnv, sim }: EventLabOptions = {}): Promise<EventLab> {
   const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-events-'));
