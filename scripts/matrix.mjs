@@ -71,7 +71,7 @@ const versions = releases.map((release) => ({ release, HAPROXY_BIN: haproxyOf(re
 // Side by side: these tests mostly wait, and each takes addresses of its own.
 const passed = await Promise.all(
   versions.map(({ release, HAPROXY_BIN }) => {
-      const args = ['--runInBand', ...(chosen.length > 0 ? chosen : others)];
+    const args = ['--runInBand', ...(chosen.length > 0 ? chosen : others)];
     return jest(`e2e-${release}`, args, { HAPROXY_BIN }, versions.length > 1);
   }),
 );
