@@ -264,22 +264,27 @@ export function createViewers(options: ViewersOptions): Viewers {
   }
 
   function countsByNode(): Map<string, NodeCounts> {
-    const tallies = new Map<number, { streams: Map<number, number>; servers: Map<number, number> }>();
-    for (let slot = 0; slot < columns.end; slot++) {
-      if (columns.keys[slot] === undefined) continue;
-      const node = columns.node[slot] ?? 0;
-      const stream = columns.stream[slot] ?? 0;
-      const server = columns.server[slot] ?? noServer;
-      let tally = tallies.get(node);
-      if (tally === undefined) tallies.set(node, (tally = { streams: new Map(), servers: new Map() }));
-      tally.streams.set(stream, (tally.streams.get(stream) ?? 0) + 1);
-      if (server !== noServer) tally.servers.set(server, (tally.servers.get(server) ?? 0) + 1);
+    const { keys, end, node: nodeOf, stream: streamOf, server: serverOf } = columns;
+    /** By the numbers of nodes, and in there of streams and servers: this goes through every viewer, and decisions wait meanwhile. */
+    const tallies: { readonly streams: number[]; readonly servers: number[] }[] = [];
+    for (const { id } of nodes.all()) tallies[id] = { streams: [], servers: [] };
+    for (let slot = 0; slot < end; slot++) {
+      const tally = tallies[nodeOf[slot] ?? 0];
+      if (keys[slot] === undefined || tally === undefined) continue;
+      const stream = streamOf[slot] ?? 0;
+      const server = serverOf[slot] ?? noServer;
+      tally.streams[stream] = (tally.streams[stream] ?? 0) + 1;
+      if (server !== noServer) tally.servers[server] = (tally.servers[server] ?? 0) + 1;
     }
-    const named = (counts: ReadonlyMap<number, number> | undefined, names: Tally) =>
-      new Map([...(counts ?? [])].map(([id, count]) => [names.nameOf(id), count]));
+    const named = (counts: readonly number[] | undefined, names: Tally) => {
+      const byName = new Map<string, number>();
+      // Holes are left out.
+      counts?.forEach((count, id) => byName.set(names.nameOf(id), count));
+      return byName;
+    };
     return new Map(
       [...nodes.all()].map(({ id, name, viewers }) => {
-        const tally = tallies.get(id);
+        const tally = tallies[id];
         return [name, { viewers, streams: named(tally?.streams, streams), servers: named(tally?.servers, servers) }];
       }),
     );
