@@ -353,6 +353,38 @@ describe(`HAProxy ${haproxyVersion}: two agents that share a Redis`, () => {
     expect(agents.flatMap(({ child }) => child.lines).join('\n')).not.toContain(redisPassword);
   });
 
+  it('a drain that one decided on its own is carried out as everybody’s, and ended by the other when that one is gone', async () => {
+    await startNode(1, 'both');
+    const drain = { control: { onApiFailure: 'drain' } };
+    const leader = await startAgentNumber(1, drain);
+    await until('the first agent leads', () => leads(leader));
+    const follower = await startAgentNumber(2, drain);
+    for (const agent of agents) {
+      await until('all APIs to answer', async () => {
+        const { body } = await agent.get('/v1/servers');
+        return (body as { servers: { api: { health: string } }[] }).servers.every(({ api }) => api.health === 'ok');
+      });
+    }
+    const watches = agents.map(watchWanted);
+    await fleet.server('mtx2').setFault('api', { kind: 'status', status: 500 });
+    for (const agent of agents) {
+      await until('both to drain it', async () => (await serverOf(agent, 'mtx2'))?.wanted === 'drain');
+    }
+    await watches[0]?.end();
+    leader.child.process.kill('SIGKILL');
+    await until('the follower leads', () => leads(follower));
+    expect((await serverOf(follower, 'mtx2'))?.wanted).toBe('drain');
+    await fleet.server('mtx2').clearFaults();
+    await until('it is ready again', async () => {
+      const states = (await haproxys[0]?.runtime('show servers state mtx')) ?? '';
+      return states.split('\n').some((line) => line.split(' ')[3] === 'mtx2' && line.split(' ')[6] === '0');
+    });
+    await watches[1]?.end();
+    const seen = watches.flatMap((watch) => [...watch.seen]);
+    expect(seen).toContain('mtx2 drain');
+    expect(seen.filter((line) => line.endsWith('external'))).toEqual([]);
+  });
+
   it('each with a HAProxy of its own: both count the viewers of both, and a drain is carried out in both', async () => {
     await startNode(1, 'one');
     await startNode(2, 'one');

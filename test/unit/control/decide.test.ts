@@ -395,3 +395,88 @@ it('picks up servers that come, go and are renamed, and leaves alone what nobody
   expect([first.did, second.did]).toEqual(['drain (intent)', 'maint (intent), clear 9']);
   expect([...second.memory.servers.keys()]).toEqual(['mtx2', 'mtx9']);
 });
+
+describe('where other agents carry out the same wishes', () => {
+  const shared = { isShared: true, knowsOthers: true };
+  /** Looks a second apart; what was done, and whether it is taken for a stranger's. */
+  function tell(steps: readonly (readonly [ServerState, Wish, Partial<NodeFacts>?])[], memory = emptyNodeMemory) {
+    const told: string[] = [];
+    for (const [index, [state, wish, change]] of steps.entries()) {
+      const seen = look(memory, facts(state, wish, { ...shared, ...change }), 1000 * index);
+      memory = seen.memory;
+      told.push(`${seen.did || '-'}${seen.isExternal ? ' external' : ''}`);
+    }
+    return told;
+  }
+
+  it('what another one drained on its own is nobody else’s, and can be undone by this one', () => {
+    const steps = [
+      [server('ready'), nobody],
+      [server('drain'), automatic],
+      [server('drain'), automatic],
+      [server('drain'), nobody],
+      [server('ready'), nobody],
+    ] as const;
+    expect(tell(steps)).toEqual(['-', '-', '-', 'ready (api-recovered)', '-']);
+    // Also at the first sight of it.
+    expect(tell(steps.slice(1))).toEqual(['-', '-', 'ready (api-recovered)', '-']);
+  });
+
+  it('what another one undid is nobody else’s either', () => {
+    expect(
+      tell([
+        [server('ready'), automatic],
+        [server('drain'), automatic],
+        [server('ready'), nobody],
+        [server('ready'), nobody],
+        [server('ready'), automatic],
+      ]),
+    ).toEqual(['drain (api-suspect)', '-', '-', '-', 'drain (api-suspect)']);
+  });
+
+  it('a hand is still a hand', () => {
+    expect(
+      tell([
+        [server('ready'), nobody],
+        [server('drain'), nobody],
+        [server('drain'), nobody],
+        [server('drain'), automatic],
+        [server('drain'), nobody],
+      ]),
+    ).toEqual(['-', '-', '- external', '- external', '- external']);
+  });
+
+  it('weights that another one set by the same figures are followed on', () => {
+    const weights = (weight: number) => ({ weights: new Map([['mtx1', weight]]) });
+    const at = (weight: number) => server('ready', { weight, configuredWeight: 10 });
+    expect(
+      tell([
+        [at(10), nobody, weights(10)],
+        [at(7), nobody, weights(7)],
+        [at(7), nobody, weights(5)],
+        [at(5), nobody, {}],
+      ]),
+    ).toEqual(['-', '-', 'weight 5 (load)', 'weight 10 (undo)']);
+  });
+
+  it('a difference stays a doubt, and is left alone, as long as it is not known what others were told', () => {
+    const away = { knowsOthers: false };
+    expect(
+      tell([
+        [server('ready'), nobody],
+        [server('drain'), nobody, away],
+        [server('drain'), nobody, away],
+        [server('drain'), nobody, away],
+        [server('drain'), intent('drain')],
+        [server('drain'), intent('drain')],
+      ]),
+    ).toEqual(['-', '-', '-', '-', '-', '-']);
+    expect(
+      tell([
+        [server('ready'), nobody],
+        [server('drain'), nobody, away],
+        [server('drain'), nobody],
+      ]),
+    ).toEqual(['-', '-', '- external']);
+  });
+});

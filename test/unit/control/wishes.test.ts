@@ -208,3 +208,28 @@ it('forgets servers that are gone', () => {
   const next = makeWishes(memory, fleet('ok'), { onApiFailure: 'drain' }, start + 1000);
   expect([...next.memory.keys()]).toEqual(['mtx1']);
 });
+
+describe('what another agent decided', () => {
+  const options = (...decided: string[]) => ({ onApiFailure: 'drain', decided: new Set(decided) }) as const;
+  const states = (servers: readonly ServerFacts[], decided: readonly string[], memory: WishMemory = new Map()) => {
+    const made = makeWishes(memory, servers, options(...decided), start);
+    return [...made.wishes.values()].map(({ state }) => state ?? '-').join(' ');
+  };
+
+  it('is carried out, whatever this one thinks of the servers', () => {
+    expect(states(fleet('suspect', 'ok', 'ok', 'ok'), [])).toBe('- - - -');
+    expect(states(fleet('ok', 'ok', 'ok', 'ok'), ['mtx2'])).toBe('- drain - -');
+    expect(states(fleet('ok', 'ok'), ['mtx1', 'mtx2'])).toBe('drain drain');
+  });
+
+  it('is what this one goes on from, should it come to decide', () => {
+    const { memory } = makeWishes(new Map(), fleet('suspect', 'ok', 'ok'), options('mtx1'), start);
+    const next = makeWishes(memory, fleet('suspect', 'ok', 'ok'), { onApiFailure: 'drain' }, start + 1000);
+    expect([...next.wishes.values()].map(({ state }) => state ?? '-').join(' ')).toBe('drain - -');
+  });
+
+  it('does not stand against an operator', () => {
+    const [first, ...rest] = fleet('ok', 'ok', 'ok');
+    expect(states([{ ...facts('mtx1'), ...first, intent: intent('maint') }, ...rest], ['mtx1'])).toBe('maint - -');
+  });
+});
