@@ -133,7 +133,8 @@ async function connect(redis: Redis, host: string): Promise<void> {
     last = error;
   };
   redis.on('error', note);
-  while (performance.now() < giveUpAtMs) {
+  // Who is refused is refused again.
+  while (performance.now() < giveUpAtMs && !isRefusal(last)) {
     try {
       // Afterwards it connects again by itself.
       if (redis.status === 'wait' || redis.status === 'end') await redis.connect();
@@ -196,6 +197,10 @@ async function checkDurability(redis: Redis, host: string, log: Logger): Promise
   } catch {
     // It may not be asked by everybody.
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error !== undefined && /^(WRONGPASS|NOAUTH|NOPERM)/.test(reasonOf(error));
 }
 
 function explained(error: unknown, host: string): Error {
