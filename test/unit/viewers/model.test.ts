@@ -25,7 +25,7 @@ it('viewers, their servers and nodes are those of the model, whatever happens', 
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       let nowMs = 500_000;
       const viewers = createViewers({ goneAfterMs, showAddresses: false, nowMs, lostAfterMs: 1e9 });
-      const model = new Map<string, { node: string; server: string; restMs: number }>();
+      const model = new Map<string, { node: string; server: string; restMs: number; seenMs: number }>();
       const isUp = new Map([
         ['lb0', true],
         ['lb1', true],
@@ -39,8 +39,8 @@ it('viewers, their servers and nodes are those of the model, whatever happens', 
           viewers.see({ node, key, serverName: server, idleMs: 0, live: true, bytesOut: undefined }, nowMs);
           // Two touches at the same moment over two nodes: the first stays, until the next.
           const before = model.get(key);
-          if (before !== undefined && before.node !== node && before.restMs === goneAfterMs) continue;
-          model.set(key, { node, server, restMs: goneAfterMs });
+          if (before !== undefined && before.node !== node && before.seenMs === nowMs) continue;
+          model.set(key, { node, server, restMs: goneAfterMs, seenMs: nowMs });
         } else if (one.kind === 'pass') {
           for (let tick = 0; tick < one.ticks; tick++) {
             nowMs += viewers.tickMs;
