@@ -25,8 +25,8 @@ export interface CheckOptions {
   /** Where viewers come in, without a slash at its end. Default: from the configuration. */
   readonly viewersUrl?: string | undefined;
   /**
-   * `full`: everything. `start-up`: nothing that starts a program or sends a request through HAProxy, nothing about the agent itself, and the configuration
-   * only where `haproxy.config` names it.
+   * `full`: everything. `start-up`: nothing that sends a request through HAProxy, nothing about the agent itself, and not a word about a file that
+   * nobody named and that cannot be read here, nor about a program that is not there: the agent may run elsewhere than HAProxy, or may see less.
    */
   readonly depth: 'full' | 'start-up';
   readonly env: NodeJS.ProcessEnv;
@@ -98,26 +98,29 @@ async function checkFiles(options: CheckOptions, view: RuntimeView | undefined):
   const { settings, depth, env, signal } = options;
   const { bin, config: configured } = settings.haproxy;
   const nothing = { context: undefined, files: [], programVersion: undefined };
+  const isStartUp = depth === 'start-up';
   const given = options.file ?? configured;
   const running = view?.environment.get('HAPROXY_CFGFILES');
-  const file =
-    given ?? (depth === 'start-up' ? undefined : (running ?? (existsSync(usualFile) ? usualFile : undefined)));
+  const file = given ?? running ?? (!isStartUp && existsSync(usualFile) ? usualFile : undefined);
   if (file === undefined) {
     const what = 'It is not known where haproxy.cfg is.';
     const change = 'name it: mtxpilot check FILE, or haproxy.config in mtxpilot.yaml';
     return {
       ...nothing,
-      findings: depth === 'start-up' ? [] : [wrong('error', 'config.read', what, undefined, change)],
+      findings: isStartUp ? [] : [wrong('error', 'config.read', what, undefined, change)],
     };
   }
   // HAProxy's own list starts where HAProxy was started.
   const folder = (given === undefined ? view?.environment.get('PWD') : undefined) ?? process.cwd();
   const own = environmentOf(env);
   const inForce = view !== undefined && view.environment.size > 0 ? view.environment : own;
-  const programVersion =
-    depth === 'start-up' ? undefined : await haproxyProgramVersion({ bin, environment: own, folder, signal });
+  const found = await haproxyProgramVersion({ bin, environment: own, folder, signal });
+  // Another version than the one that runs may be there for other ends, and what it says of the file is about itself.
+  const isOther = isStartUp && found !== undefined && view?.info !== undefined && found !== view.info.version;
+  const programVersion = isOther ? undefined : found;
   const version = view?.info?.version ?? programVersion;
   const loaded = loadConfig(file, { environment: inForce, version }, folder);
+  if ('problem' in loaded && isStartUp && given === undefined) return { ...nothing, findings: [] };
   if ('problem' in loaded) {
     const what = `${file} cannot be read: ${loaded.problem}.`;
     const change = 'name the right file: mtxpilot check FILE, or haproxy.config in mtxpilot.yaml';
@@ -126,9 +129,16 @@ async function checkFiles(options: CheckOptions, view: RuntimeView | undefined):
   const files = loaded.texts.map((text) => (isAbsolute(text.file) ? text.file : resolve(folder, text.file)));
   const expected = expectedOf(settings);
   const findings = [right('config.read', `${file} was read.`), ...checkConfig(loaded, expected)];
-  if (depth === 'full')
-    findings.splice(1, 0, ...(await askProgram(loaded, { bin, own, inForce, file, folder, signal })));
+  if (!isStartUp || programVersion !== undefined) {
+    const said = await askProgram(loaded, { bin, own, inForce, file, folder, signal });
+    findings.splice(1, 0, ...(isStartUp ? said.filter(({ what }) => !isAboutRights(what)) : said));
+  }
   return { findings, context: contextOf(loaded, expected), files, programVersion };
+}
+
+/** HAProxy starts as root and reads keys and certificates that the agent's user may not. */
+function isAboutRights(what: string): boolean {
+  return /permission denied|not permitted|cannot open|unable to (?:open|load|stat)/i.test(what);
 }
 
 interface ProgramRun {

@@ -4,7 +4,7 @@ import type { CheckId } from './finding';
 import { runCheck } from './run-check';
 
 /** What is told by others from then on, and is no mistake in the first second. */
-const toldElsewhere: readonly CheckId[] = ['runtime.answers', 'agent.up', 'server.up'];
+const toldElsewhere: readonly CheckId[] = ['runtime.answers', 'agent.up', 'server.up', 'config.program'];
 
 /**
  * The cheap part of the preflight, once, beside what starts: what it finds becomes log lines.

@@ -303,7 +303,31 @@ describe('at the start of the agent', () => {
         /^Segments and media playlists .* are tried on another server\. .* stops with an error\.$/,
       ),
     });
-    // Nothing went through HAProxy, and HAProxy's own program was not asked.
+    // Nothing went through HAProxy.
     expect(running.haproxy.requests()).toEqual([]);
+  });
+
+  it('the file that HAProxy runs with is looked at where nobody names one, and HAProxy itself is asked about it', async () => {
+    const config = shippedConfig(named('localpeer names nobody'));
+    closers.push(config.remove);
+    const running = await lab({ haproxyConfig: config.file });
+    const home = running.block.address(1);
+    const agent = await startAgent({
+      spoe: `${home}:9110`,
+      http: `${home}:9111`,
+      haproxySocket: '',
+      config: { check: { atStart: true }, haproxy: { socket: running.haproxy.socket, bin: haproxyBin } },
+    });
+    closers.push(() => agent.stop());
+    const lines = await until('the lines of the check', () => {
+      const said = agent.child.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      return said.some(({ check: id }) => id === 'peers.local') && said;
+    });
+    const found = lines.filter(({ check: id }) => id === 'peers.local' || id === 'config.valid');
+    expect(found.map(({ check: id, level }) => [id, level])).toEqual([
+      ['config.valid', 40],
+      ['peers.local', 50],
+    ]);
+    expect(found[1]).toMatchObject({ file: config.file, line: expect.any(Number) as number });
   });
 });
