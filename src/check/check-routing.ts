@@ -120,7 +120,7 @@ function checkDisabled(context: ConfigContext): Finding[] {
           'retries.masters',
           `Segments and media playlists (such as ${retried[0] ?? ''}) are tried on another server.`,
           rule ?? backend,
-          `${rule === undefined ? 'add' : 'change it to'} "http-request disable-l7-retry if !{ path_end /index.m3u8 }"`,
+          'add "http-request disable-l7-retry if !{ path_end /index.m3u8 }"',
         ),
   ];
   const state = `txn.${context.bridge?.prefix ?? 'mtx'}.state`;
