@@ -64,7 +64,17 @@ ensurePackages();
 ensurePrograms(testPrograms);
 build();
 // What these tests look at is the same behind every HAProxy; they run on the installed one only.
-const anyHaproxy = ['admin', 'cli', 'dashboard', 'dashboard-many', 'demo', 'events', 'delivery', 'shared-store'];
+const anyHaproxy = [
+  'admin',
+  'cli',
+  'dashboard',
+  'dashboard-many',
+  'demo',
+  'events',
+  'delivery',
+  'performance',
+  'shared-store',
+];
 const others = ['test/e2e', '--testPathIgnorePatterns', `/test/e2e/(${anyHaproxy.join('|')})\\.test\\.ts$`];
 const chosen = process.argv.slice(2);
 const versions = releases.map((release) => ({ release, HAPROXY_BIN: haproxyOf(release) }));
