@@ -3,7 +3,7 @@ import type { Settings } from './schema';
 
 /** How the Control API of one server is reached. */
 export interface MediamtxAccess {
-  /** Base URL without a slash at its end; undefined where the server has no address and no URL of its own. */
+  /** Base URL without a slash at its end; undefined where the server has no URL of its own, and no address of which one can be made. */
   readonly apiUrl: string | undefined;
   readonly username: string | undefined;
   readonly password: string | undefined;
@@ -25,7 +25,8 @@ export function mediamtxAccess(
     ? mediamtx.api.replaceAll('{address}', () => bracketed(server.address)).replaceAll('{name}', () => server.name)
     : undefined;
   return {
-    apiUrl: override?.api ?? listed?.api ?? common,
+    // HAProxy's names and addresses may hold what no URL can.
+    apiUrl: override?.api ?? listed?.api ?? (common !== undefined && URL.canParse(common) ? common : undefined),
     username: override?.username ?? mediamtx.username,
     password: override?.password ?? mediamtx.password,
   };

@@ -1,16 +1,17 @@
-import type { Directory } from '../directory';
+import type { Directory, ServerView } from '../directory';
 import type { Emit } from '../events/event';
 import type { Logger } from '../log';
 import type { HaproxyInfo, RuntimeError } from '../runtime';
 import type { Store } from '../store/store';
 import { createAutomatic } from './automatic';
 import { controlledServer, type NodeServer } from './controlled-server';
-import type { Command } from './decide';
+import type { Command, NodeFacts } from './decide';
 import { type ApiUrlFor, fleetServers } from './fleet-servers';
+import { inTime } from './in-time';
 import { intentId, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
 import { createIntents } from './intents';
 import { createKeptMemories } from './kept-memories';
-import { type LoadMemory, loadWeights } from './load-weights';
+import { type LoadMemory, loadWeights, type ServerLoad } from './load-weights';
 import { type ControlNode, createNode, type HaproxyNode, type NodeStats } from './node';
 import type { NodeMemory } from './node-memory';
 import type { ObserverStats } from './observe';
@@ -66,6 +67,8 @@ export interface Control extends Operations {
   stop(): Promise<void>;
   /** Counts viewers and streams, so that `servers()` tells of this moment. Never rejects. */
   refresh(): Promise<void>;
+  /** Whether every HAProxy has told its servers since the start. */
+  isFleetKnown(): boolean;
   readonly stats: ControlStats;
 }
 
@@ -117,7 +120,9 @@ export function createControl(options: ControlOptions): Control {
   let wishMemory: WishMemory = new Map();
   let wishes: ReadonlyMap<string, Wish> = new Map();
   let loadMemory: LoadMemory | undefined;
-  let weights: ReadonlyMap<string, number> = new Map();
+  let weights: NodeFacts['weights'] = options.weights === 'auto' ? undefined : new Map();
+  /** What was wanted and done before the agent was restarted. */
+  let carriedOut: ReadonlySet<string> = new Set();
   let reported: string | undefined;
   let demandedAt = Number.NEGATIVE_INFINITY;
 
@@ -136,7 +141,7 @@ export function createControl(options: ControlOptions): Control {
   }
 
   /** What is wanted now, from what everybody was last seen to say. */
-  function think(): { readonly wishes: ReadonlyMap<string, Wish>; readonly weights: ReadonlyMap<string, number> } {
+  function think(): Pick<NodeFacts, 'wishes' | 'weights'> {
     const nowMs = Date.now();
     intents.loadIfDue();
     const before = wishes;
@@ -148,7 +153,7 @@ export function createControl(options: ControlOptions): Control {
     if (isOut || options.weights === 'auto' || isDemanded()) void survey.look('ifDue');
     if (isDemanded()) for (const node of nodes) void node.sessions.count('ifDue');
     if (options.weights === 'auto') thinkOfWeights(nowMs);
-    return { wishes, weights: automatic?.inForce().weights ?? weights };
+    return { wishes, weights: weightsInForce() };
   }
 
   function wish(nowMs: number): ReadonlyMap<string, Wish> {
@@ -160,17 +165,25 @@ export function createControl(options: ControlOptions): Control {
       if (automatic === undefined) return made.wishes;
       const drained = [...made.memory].flatMap(([name, { damping }]) => (damping.drained ? [name] : []));
       const { drained: decided } = automatic.inForce();
-      automatic.decide({ drained: new Set(drained), weights }, actNow);
+      automatic.decide({ drained: new Set(drained), weights: weights ?? automatic.inForce().weights }, actNow);
       // Until the store has it, what was decided before is in force; but what is held back can be told.
       const inForce = makeWishes(wishMemory, facts, { onApiFailure, decided }, nowMs).wishes;
       return new Map([...inForce].map(([name, each]) => [name, withGuard(each, made.wishes.get(name))]));
     }
-    const { drained: decided, weights: decidedWeights } = automatic.inForce();
+    const { drained: decided } = automatic.inForce();
     const made = makeWishes(wishMemory, facts, { onApiFailure, decided }, nowMs);
     // To go on from, should this agent come to decide.
     wishMemory = made.memory;
-    weights = decidedWeights;
+    if (options.weights === 'auto') weights = weightsInForce();
     return made.wishes;
+  }
+
+  /** Weights by load, as this agent or the one that decides for all has found them. */
+  function weightsInForce(): NodeFacts['weights'] {
+    if (automatic === undefined) return weights;
+    const { weights: decided } = automatic.inForce();
+    // Nobody has decided anything yet.
+    return options.weights === 'auto' && decided.size === 0 ? undefined : decided;
   }
 
   function actNow(): void {
@@ -208,19 +221,41 @@ export function createControl(options: ControlOptions): Control {
   function thinkOfWeights(nowMs: number): void {
     const look = survey.latest();
     if (look === undefined || (loadMemory !== undefined && nowMs - loadMemory.atMs < weightsEveryMs)) return;
-    const readers = new Map(directory.servers().map((server) => [server.name, server.readers + server.hlsSessions]));
-    const configured = new Map(
-      heard()
-        .flatMap((node) => node.states() ?? [])
-        .map((state) => [state.serverName, state.configuredWeight]),
+    const servers = directory.servers();
+    const isListed = ({ name, api }: ServerView) => api.inventoryAgeMs !== undefined && look.servers.has(name);
+    // Before the first lists everybody looks idle. Who does not answer at all is not waited for.
+    const isLoadKnown = servers.every(
+      (server) =>
+        isListed(server) ||
+        server.operational !== 'UP' ||
+        server.administrative === 'maint' ||
+        server.api.health === 'suspect',
     );
-    const loads = [...configured].map(([name, configuredWeight]) => ({
-      name,
-      configuredWeight,
-      readers: readers.get(name) ?? 0,
-      bytesSent: look.servers.get(name)?.bytesSent ?? 0,
-    }));
+    if (loadMemory === undefined && !isLoadKnown) return;
+    const readers = new Map(
+      servers.filter(isListed).map((server) => [server.name, server.readers + server.hlsSessions]),
+    );
+    const states = heard().flatMap((node) => node.states() ?? []);
+    const configured = new Map(states.map((state) => [state.serverName, state.configuredWeight]));
+    const loads = [...configured].map(
+      ([name, configuredWeight]): ServerLoad => ({
+        name,
+        configuredWeight,
+        readers: readers.get(name),
+        bytesSent: look.servers.get(name)?.bytesSent ?? 0,
+        presentWeight: ownWeightOf(name),
+      }),
+    );
     ({ weights, memory: loadMemory } = loadWeights(loadMemory, loads, nowMs));
+  }
+
+  /** The weight that a server has in some HAProxy, where it is one that control gave it. */
+  function ownWeightOf(name: string): number | undefined {
+    const own = heard().flatMap((node) => {
+      const weight = node.states()?.find(({ serverName }) => serverName === name)?.weight;
+      return weight !== undefined && node.memory().servers.get(name)?.ownWeight === weight ? [weight] : [];
+    });
+    return own[0];
   }
 
   /** Tells the directory of the fleet when it became another, and everybody of servers that came and went. */
@@ -233,8 +268,8 @@ export function createControl(options: ControlOptions): Control {
     if (nodes.every((node) => node.states() === undefined)) return;
     const text = JSON.stringify(fleet);
     if (text !== reported) {
-      reported = text;
       directory.setServers(fleet);
+      reported = text;
     }
     const seen = fleet.map(({ name, operational, administrative }) => ({
       name,
@@ -266,10 +301,13 @@ export function createControl(options: ControlOptions): Control {
         stats.guardHolds++;
         log.warn({ server }, `server is not drained: ${wish.because}`);
       }
-      const isPastDeadline = wish.reason === 'deadline' && old?.reason !== 'deadline';
+      // What an earlier life of the agent did, it told as well.
+      const isToldBefore = old === undefined && carriedOut.has(`${server} ${wish.intentId}`);
+      const isPastDeadline = wish.reason === 'deadline' && old?.reason !== 'deadline' && !isToldBefore;
       if (isPastDeadline) tellIntent(server, 'maint', wish.because, 'agent');
       const isAutomatic = wish.by === 'automatic';
-      if (isAutomatic && old?.by !== 'automatic') tellIntent(server, 'drain', wish.because, 'agent');
+      if (isAutomatic && old !== undefined && old.by !== 'automatic')
+        tellIntent(server, 'drain', wish.because, 'agent');
       if (!isAutomatic && old?.by === 'automatic' && wish.state !== 'drain' && wish.state !== 'maint')
         tellIntent(server, 'ready', 'its Control API answers again, or automatic action may not hold it', 'agent');
     }
@@ -308,6 +346,7 @@ export function createControl(options: ControlOptions): Control {
     return controlledServer({
       name,
       nodes: nodes.flatMap((node) => nodeServer(node, name)),
+      unanswered: nodes.filter((node) => node.states() === undefined).map((node) => node.name),
       wish: wishes.get(name),
       intent: intents.get(name),
       directory: directory.servers().find((server) => server.name === name),
@@ -326,6 +365,7 @@ export function createControl(options: ControlOptions): Control {
         memory: node.memory().servers.get(name),
         viewers: counts === undefined ? undefined : (counts.get(state.serverId) ?? 0),
         trouble: node.trouble?.message,
+        isSettling: node.isSettling(),
       },
     ];
   }
@@ -360,8 +400,8 @@ export function createControl(options: ControlOptions): Control {
     emit({ type: 'server.intent', server, reason, evidence: 'operator', data });
     // Before HAProxy is told: who is located from now on is not sent there any more.
     think();
-    await inTime(Promise.all(nodes.map((node) => node.now())));
-    await inTime(refresh());
+    await inTime(Promise.all(nodes.map((node) => node.now())), answerAfterMs);
+    await inTime(refresh(), answerAfterMs);
     return { ok: true, value: view(server) };
   }
 
@@ -372,7 +412,10 @@ export function createControl(options: ControlOptions): Control {
       const kept = await Promise.all(nodes.map((node) => memories.load(node.name)));
       const drained = automatic?.inForce().drained ?? drainedIn(kept);
       wishMemory = drainedBefore(drained, (server) => intents.get(server));
-      weights = automatic?.inForce().weights ?? weights;
+      if (options.weights === 'auto') weights = weightsInForce();
+      carriedOut = new Set(
+        kept.flatMap(({ servers }) => [...servers].map(([server, { intentId: id }]) => `${server} ${id}`)),
+      );
       for (const [i, node] of nodes.entries()) {
         const memory = kept[i];
         if (memory !== undefined) node.start(memory);
@@ -391,6 +434,7 @@ export function createControl(options: ControlOptions): Control {
       return names().map(view);
     },
     setIntent,
+    isFleetKnown: () => nodes.every((node) => node.states() !== undefined),
     moves: () => moves.moves(),
     move: (stream, server, by) => moves.move(stream, server, by),
     clearMove: (stream, operator) => moves.clearMove(stream, operator),
@@ -411,7 +455,7 @@ function drainedIn(kept: readonly NodeMemory[]): Set<string> {
 
 /** They stay so until their API answers. */
 function drainedBefore(drained: Iterable<string>, intentOf: (server: string) => Intent | undefined): WishMemory {
-  const damping = { drained: true, flaps: 1, okSinceMs: undefined, suspectSinceMs: undefined };
+  const damping = { drained: true, flaps: 1, okSinceMs: undefined, suspectSinceMs: undefined, releasedMs: undefined };
   return new Map(
     [...drained].map((name) => {
       const intent = intentOf(name);
@@ -458,15 +502,6 @@ function refused(
 function laterThan(before: string | undefined, nowMs: number): string {
   const beforeMs = before === undefined ? 0 : Date.parse(before);
   return new Date(beforeMs >= nowMs && beforeMs - nowMs < 60_000 ? beforeMs + 1 : nowMs).toISOString();
-}
-
-async function inTime(work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, answerAfterMs);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }
 
 function sumOf(all: readonly ObserverStats[]): ObserverStats {

@@ -14,11 +14,15 @@ export interface NodeServer {
   readonly viewers: number | undefined;
   /** Why this HAProxy cannot be asked now. */
   readonly trouble: string | undefined;
+  /** It has been running for so short a time that it has not heard yet who watches, and takes every server for UP. */
+  readonly isSettling: boolean;
 }
 
 export interface ControlledServerFacts {
   readonly name: string;
   readonly nodes: readonly NodeServer[];
+  /** HAProxys that have not said anything since the agent started: whether they know the server, nobody knows. */
+  readonly unanswered: readonly string[];
   readonly wish: Wish | undefined;
   readonly intent: Intent | undefined;
   /** The directory's word; undefined for a server whose Control API has no address. */
@@ -38,7 +42,7 @@ export function controlledServer(facts: ControlledServerFacts): ControlledServer
   const nodes = facts.nodes.map(nodeView);
   const byHand = facts.nodes.filter(({ memory }) => memory?.isExternal === true);
   const readers = directory?.readers ?? 0;
-  const viewersLeft = mostViewers(nodes, directory);
+  const viewersLeft = mostViewers(facts, nodes);
   const onlyHereCount = survey?.server?.onlyHereCount ?? 0;
   const notSafeBecause = whyNotSafe(facts, nodes, viewersLeft);
   return {
@@ -69,10 +73,10 @@ function nodeView({ node, state, viewers }: NodeServer): NodeServerView {
 
 /** HLS viewers, by whoever counts more of them: HAProxy, or the server, which has its own besides. And readers by other ways. */
 function mostViewers(
+  { directory, unanswered }: ControlledServerFacts,
   nodes: readonly NodeServerView[],
-  directory: ControlledServerFacts['directory'],
 ): number | undefined {
-  const isCounted = nodes.length > 0 && nodes.every(({ viewers }) => viewers !== undefined);
+  const isCounted = nodes.length > 0 && unanswered.length === 0 && nodes.every(({ viewers }) => viewers !== undefined);
   const sessions = isCounted ? nodes.reduce((sum, { viewers }) => sum + (viewers ?? 0), 0) : undefined;
   const { readers, hlsSessions } = directory?.api.health === 'ok' ? directory : { readers: undefined, hlsSessions: 0 };
   if (sessions === undefined) return readers === undefined ? undefined : readers + hlsSessions;
@@ -101,15 +105,19 @@ function reasonOf({ wish, nodes }: ControlledServerFacts): string {
 
 /** The first thing that stands against stopping the server; empty when nothing does. */
 function whyNotSafe(
-  { directory, survey, nodes: known }: ControlledServerFacts,
+  { directory, survey, nodes: known, unanswered }: ControlledServerFacts,
   nodes: readonly NodeServerView[],
   viewersLeft: number | undefined,
 ): string {
   const serving = nodes.filter(({ administrative }) => administrative === 'ready').map(({ node }) => node);
   if (nodes.length === 0) return 'no HAProxy knows it';
-  if (serving.length > 0) return `it takes new viewers${known.length > 1 ? ` on ${serving.join(', ')}` : ''}`;
+  if (unanswered.length > 0)
+    return `${unanswered.join(', ')} ${unanswered.length === 1 ? 'has' : 'have'} not answered yet`;
   const lost = known.find(({ trouble }) => trouble !== undefined);
   if (lost !== undefined) return `${lost.node} does not say how many watch`;
+  if (serving.length > 0) return `it takes new viewers${known.length > 1 ? ` on ${serving.join(', ')}` : ''}`;
+  const settling = known.find(({ isSettling }) => isSettling);
+  if (settling !== undefined) return `${settling.node} has only just started and may not know yet who watches`;
   if (directory?.api.health !== 'ok') return 'its Control API does not answer, so nobody can tell what it holds';
   if (nodes.some(({ viewers }) => viewers === undefined) || viewersLeft === undefined)
     return 'its viewers are not counted yet';

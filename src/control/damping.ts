@@ -4,24 +4,35 @@ import type { ApiHealth } from '../directory/views';
 export interface Damping {
   /** Automatic action wants it drained now. */
   readonly drained: boolean;
-  /** Drains that are not forgotten yet: each doubles the time that the API must answer before the server is made ready again. */
+  /** Drains that are not forgotten yet: each lengthens the time that the API must answer before the server is made ready again. */
   readonly flaps: number;
   /** Since when the API answers without a failure. */
   readonly okSinceMs: number | undefined;
   /** Since when the API is suspect, until it answers again. */
   readonly suspectSinceMs: number | undefined;
+  /** When the guard gave it back although its API does not answer. */
+  readonly releasedMs: number | undefined;
 }
 
-export const undamped: Damping = { drained: false, flaps: 0, okSinceMs: undefined, suspectSinceMs: undefined };
+export const undamped: Damping = {
+  drained: false,
+  flaps: 0,
+  okSinceMs: undefined,
+  suspectSinceMs: undefined,
+  releasedMs: undefined,
+};
 
 const firstHoldMs = 4_000;
 const longestHoldMs = 300_000;
 /** So long must a server be well for its flaps to be forgotten. */
 const forgetAfterMs = 600_000;
 
-/** How long the API must have answered before a drained server is made ready: 4 s, doubled with each drain, at most 5 min. */
+/**
+ * How long the API must have answered before a drained server is made ready: 4 s, four times as long with each drain, at most 5 min. However it flaps,
+ * its state changes at most five times in the first minute.
+ */
 export function holdDownMs(flaps: number): number {
-  return Math.min(longestHoldMs, firstHoldMs * 2 ** Math.max(0, Math.min(flaps, 20) - 1));
+  return Math.min(longestHoldMs, firstHoldMs * 4 ** Math.max(0, Math.min(flaps, 20) - 1));
 }
 
 /** Takes the API's health in; ends a drain when the server has been well for its hold-down. Never begins one: see beginDrain. */
@@ -35,9 +46,14 @@ export function damp(old: Damping, health: ApiHealth, nowMs: number): Damping {
   const okMs = nowMs - okSinceMs;
   const drained = old.drained && okMs < holdDownMs(old.flaps);
   const flaps = !drained && okMs >= forgetAfterMs ? 0 : old.flaps;
-  return { drained, flaps, okSinceMs, suspectSinceMs: undefined };
+  return { ...old, drained, flaps, okSinceMs, suspectSinceMs: undefined };
 }
 
 export function beginDrain(old: Damping): Damping {
-  return { ...old, drained: true, flaps: old.flaps + 1 };
+  return { ...old, drained: true, flaps: old.flaps + 1, releasedMs: undefined };
+}
+
+/** Ends a drain that was not the server's to end, so that it is not held against it. */
+export function releaseDrain(old: Damping, nowMs: number): Damping {
+  return { ...old, drained: false, flaps: Math.max(0, old.flaps - 1), releasedMs: nowMs };
 }

@@ -29,8 +29,8 @@ export interface NodeFacts {
   /** Seconds since the process started. */
   readonly uptimeSeconds: number;
   readonly wishes: ReadonlyMap<string, Wish>;
-  /** Weights that follow load; a server without one keeps what it has. */
-  readonly weights: ReadonlyMap<string, number>;
+  /** Weights that follow load; a server without one has that of haproxy.cfg. Undefined: not known yet, so that all are left as they are. */
+  readonly weights: ReadonlyMap<string, number> | undefined;
   /** Entries of the table `sessions` by server id, as last counted; undefined while not known. */
   readonly sessions: ReadonlyMap<number, number> | undefined;
   /** Other agents carry out the same wishes, maybe on the same HAProxy: what is as wanted is no stranger's doing. */
@@ -46,6 +46,8 @@ export interface NodeFacts {
 const settlingSeconds = 3;
 /** A difference must be seen twice, this far apart, to count as somebody's hand. */
 const believeAfterMs = 200;
+/** States are what viewers notice; clearing goes through whole tables. */
+const order: readonly Command['kind'][] = ['set-state', 'set-weight', 'clear-entries'];
 
 /**
  * Compares one HAProxy with what is wanted of it. Pure.
@@ -53,7 +55,7 @@ const believeAfterMs = 200;
  * A state or a weight that neither control nor the configuration set was set by somebody else: it is left alone (`isExternal`) until a new intent
  * comes. No command is given for a server that is as wanted.
  *
- * @returns the commands, in the order of HAProxy's servers; what to remember (before the commands: see afterCommand); and whether
+ * @returns the commands: states, then weights, then what is to be cleared, each in the order of HAProxy's servers; what to remember (before the commands: see afterCommand); and whether
  * something was seen that must be looked at again soon.
  */
 export function decide(
@@ -72,7 +74,7 @@ export function decide(
       configured: state.configuredWeight,
     };
     const wish = facts.wishes.get(name);
-    const others = facts.isShared === true ? ownedByOthers(seen, wish, facts.weights.get(name)) : {};
+    const others = facts.isShared === true ? ownedByOthers(seen, wish, facts.weights?.get(name)) : {};
     const known = memory.servers.get(name);
     const compared =
       known === undefined
@@ -95,12 +97,13 @@ export function decide(
     const obeyed = obey(compared, seen, wish);
     const found = [
       ...stateCommands(obeyed, seen, wish, name),
-      ...weightCommands(obeyed, compared, seen, wish, facts.weights.get(name), name),
+      ...weightCommands(obeyed, compared, seen, wish, facts.weights, name),
     ];
     const isSettled = found.length === 0 && wish.by === 'intent' && !obeyed.isExternal;
     servers.set(name, isSettled ? { ...obeyed, intentId: wish.intentId } : obeyed);
     commands.push(...found, ...clearCommands(found, obeyed, seen, wish, state, facts.sessions));
   }
+  commands.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
   return { commands, memory: { ...memory, servers }, lookAgain };
 }
 
@@ -239,7 +242,8 @@ function stateCommands(known: ServerMemory, seen: Seen, wish: Wish, server: stri
   const wanted = wish.state ?? (known.own?.state === seen.state ? 'ready' : seen.state);
   if (wanted === seen.state) return [];
   const by = wish.by === 'intent' ? 'intent' : 'automatic';
-  const isRecovery = wanted === 'ready' && known.own?.by === 'automatic' && wish.intentId === known.intentId;
+  const isRecovery =
+    wanted === 'ready' && known.own?.by === 'automatic' && wish.intentId === known.intentId && !wish.isHeldBack;
   const { reason, because } = isRecovery
     ? { reason: 'api-recovered' as const, because: 'its Control API answers again' }
     : wish;
@@ -251,14 +255,15 @@ function weightCommands(
   before: ServerMemory,
   seen: Seen,
   wish: Wish,
-  byLoad: number | undefined,
+  weights: NodeFacts['weights'],
   server: string,
 ): Command[] {
   const set = (weight: number, reason: ActionReason, because: string): Command[] =>
     weight === seen.weight
       ? []
       : [{ kind: 'set-weight', server, weight, isConfigured: weight === seen.configured, reason, because }];
-  if (known.isExternal || known.isWeightExternal) return [];
+  if (weights === undefined || known.isExternal || known.isWeightExternal) return [];
+  const byLoad = weights.get(server);
   if (byLoad !== undefined && seen.configured > 0) {
     // A server that takes no new viewers has no use for a weight.
     const isReady = (wish.state ?? seen.state) === 'ready' || (wish.state === undefined && known.own !== undefined);

@@ -49,25 +49,28 @@ export function createHaproxyControl(options: HaproxyControlOptions): HaproxyCon
   const nodes = options.nodes.map(({ name, socket: address }) => {
     const client = connect(address);
     const bulk = connect(address);
-    if (map === null) return { name, client, bulk };
+    const tables = connect(address);
+    if (map === null) return { name, client, bulk, tables };
     const pushClient = connect(address);
     return {
       name,
       client,
       bulk,
+      tables,
       push: createRoutePush({ node: name, client: pushClient, directory, map, staleForMs, log }),
     };
   });
   const pushes = nodes.flatMap((node) => ('push' in node ? [node.push] : []));
-  // A map goes its way over a client of its own; tables are read over the one for that, so that no state waits for them.
+  // A map goes its way over a client of its own, and so do tables, once for orders and once for questions: no state waits for them.
   const moves = createMoves({
     store,
     directory,
     nodes: nodes.map((node) => ({ ...node, client: node.bulk })),
     emit,
     log,
+    isFleetKnown: () => control.isFleetKnown(),
   });
-  const control = createControl({ ...options, nodes, moves });
+  const control: Control = createControl({ ...options, nodes, moves });
   return {
     ...control,
     async start() {

@@ -9,20 +9,23 @@ import {
   showServersState,
   showTable,
   showTableKey,
-  type TableEntry,
 } from '../runtime';
 import type { Collection, Store } from '../store/store';
+import { sessionsTable, streamsTable } from './apply';
+import { inTime } from './in-time';
 import { longestOperator, longestReason } from './intent';
 import { type KeptMove, readMove } from './kept-move';
 import type { RoutePush } from './push';
+import { serverOf } from './server-of';
+import { createStreamSessions } from './stream-sessions';
 import type { ControlProblem, ControlResult, Move, MoveOrder, NodeTables, Operations } from './views';
 
 /** One HAProxy whose tables are told about, and changed where an operator wishes it. */
 export interface MovesNode {
   readonly name: string;
   readonly client: RuntimeClient;
-  /** A client for commands that go through whole tables. Default: `client`. */
-  readonly bulk?: RuntimeClient;
+  /** A client of its own for what people ask about tables, so that no order waits behind it. Default: `client`. */
+  readonly tables?: RuntimeClient;
   /** Keeps its routes.map; undefined where that is off. */
   readonly push?: Pick<RoutePush, 'view' | 'settled'>;
 }
@@ -35,7 +38,11 @@ export interface MovesOptions {
   readonly log: Logger;
   /** Pause between two looks into the store. Default 5000, and 500 where other agents share it. */
   readonly periodMs?: number;
+  /** Whether every HAProxy has told its servers: who is missing then is gone. Default: never. */
+  readonly isFleetKnown?: () => boolean;
 }
+
+const hasLostIt = 'the server has lost the stream';
 
 /** Operators' moves of single streams. */
 export interface Moves extends Pick<Operations, 'moves' | 'clearMove' | 'tables'> {
@@ -49,17 +56,25 @@ export interface Moves extends Pick<Operations, 'moves' | 'clearMove' | 'tables'
   stop(): Promise<void>;
 }
 
-const sessionsTable = 'sessions';
-const streamsTable = 'streams';
 /** HAProxy's backend of the agents, by whose checks its configuration goes. */
 const agentBackend = 'mtx_agent';
+/** A move is answered when HAProxy knows it, or after this; what goes on at HAProxy then goes on beside. */
+const answerAfterMs = 2000;
+/** People wait for what the tables hold, and a HAProxy that hangs must not keep them. */
+const tablesAfterMs = 3000;
 
 export function createMoves(options: MovesOptions): Moves {
-  const { directory, nodes, emit, log } = options;
+  const { directory, nodes, emit, log, isFleetKnown = () => false } = options;
   const { periodMs = options.store.isShared ? 500 : 5000 } = options;
   const collection: Collection<KeptMove> = options.store.collection('moves', readMove);
   const stopping = new AbortController();
   const { signal } = stopping;
+  const sessions = new Map(
+    nodes.map((node) => [
+      node.name,
+      createStreamSessions({ client: node.tables ?? node.client, signal, now: () => performance.now() }),
+    ]),
+  );
   const moves = new Map<string, KeptMove>();
   /** Moves of an earlier life, or given to another agent, and since when (by performance.now()) their server is to be heard: it may have lost the stream meanwhile. */
   const unheard = new Map<string, number>();
@@ -117,13 +132,13 @@ export function createMoves(options: MovesOptions): Moves {
     directory.setOverride(stream, undefined);
   }
 
-  /** The server has lost the stream: the move is over, here and in the store. */
-  function end(stream: string): void {
+  /** The move is over, here and in the store. */
+  function end(stream: string, because: string): void {
     const move = moves.get(stream);
     if (move === undefined) return;
     forget(stream);
     ended.set(stream, move.since);
-    log.info({ stream, server: move.server }, 'move ended: the server has lost the stream');
+    log.info({ stream, server: move.server }, `move ended: ${because}`);
     void inTurn(() => removeEnded(stream));
   }
 
@@ -155,12 +170,13 @@ export function createMoves(options: MovesOptions): Moves {
   async function settleUnheard(): Promise<void> {
     for (const [stream, sinceMs] of unheard) {
       const server = directory.servers().find(({ name }) => name === moves.get(stream)?.server);
+      if (server === undefined && isFleetKnown()) end(stream, 'the server is gone');
       const ageMs = server?.api.inventoryAgeMs;
       if (server === undefined || ageMs === undefined || performance.now() - ageMs < sinceMs) continue;
       unheard.delete(stream);
       // A list may be older than it came.
       if (!isHolder(stream, server.name)) await directory.confirm(stream, server.name);
-      if (moves.get(stream)?.server === server.name && !isHolder(stream, server.name)) end(stream);
+      if (moves.get(stream)?.server === server.name && !isHolder(stream, server.name)) end(stream, hasLostIt);
     }
   }
 
@@ -240,7 +256,7 @@ export function createMoves(options: MovesOptions): Moves {
       evidence: 'operator',
       data: { operator, from: from ?? null },
     });
-    await Promise.all(nodes.map(async ({ push }) => push?.settled()));
+    await inTime(Promise.all(nodes.map(async ({ push }) => push?.settled())), answerAfterMs);
     if (by.moveViewers === true) await Promise.all(nodes.map((node) => moveViewers(node, stream, server)));
     return { ok: true, value: withoutHeld(kept) };
   }
@@ -270,16 +286,19 @@ export function createMoves(options: MovesOptions): Moves {
 
   /** Forgets the sessions of a stream that are on other servers, so that their next request is located anew. */
   async function moveViewers(node: MovesNode, stream: string, server: string): Promise<void> {
-    const sessions = await sessionsOf(node, stream);
+    const elsewhere = await showTable(node.client, sessionsTable, {
+      signal,
+      keep: ({ key, serverKey }) => key.startsWith(`${stream}|`) && serverKey !== server,
+    });
     let left = 0;
-    if (sessions.ok) {
-      for (const { key } of sessions.value.filter(({ serverKey }) => serverKey !== server)) {
+    if (elsewhere.ok) {
+      for (const { key } of elsewhere.value) {
         const cleared = await clearTableKey(node.client, sessionsTable, key, { signal });
         if (!cleared.ok) left++;
       }
     }
-    if (!sessions.ok || left > 0) {
-      const error = sessions.ok ? undefined : sessions.error.message;
+    if (!elsewhere.ok || left > 0) {
+      const error = elsewhere.ok ? undefined : elsewhere.error.message;
       log.warn(
         { node: node.name, stream, left, error },
         'viewers could not be moved; they stay until they start again',
@@ -287,26 +306,16 @@ export function createMoves(options: MovesOptions): Moves {
     }
   }
 
-  async function sessionsOf(node: MovesNode, stream: string) {
-    const table = await showTable(node.bulk ?? node.client, sessionsTable, { signal });
-    if (!table.ok) return table;
-    const value = table.value.filter(({ key }) => key.startsWith(`${stream}|`));
-    return { ok: true, value } as const;
-  }
-
+  /** What one HAProxy holds about a stream. A HAProxy that hangs is told of, and holds nobody up for long. */
   async function tablesOf(node: MovesNode, stream: string): Promise<NodeTables> {
-    const { client, push } = node;
+    const { push, tables: client = node.client } = node;
     const nothing = { node: node.name, lastServer: undefined, route: undefined, sessions: {} };
-    const last = await showTableKey(client, streamsTable, stream, { signal });
+    const limit = { signal: AbortSignal.any([signal, AbortSignal.timeout(tablesAfterMs)]) };
+    const last = await showTableKey(client, streamsTable, stream, limit);
     if (!last.ok) return { ...nothing, error: last.error.message };
-    const sessions = await sessionsOf(node, stream);
-    if (!sessions.ok) return { ...nothing, error: sessions.error.message };
-    const counts = new Map<string, number>();
-    for (const entry of sessions.value) {
-      const server = serverOf(entry);
-      if (server !== undefined) counts.set(server, (counts.get(server) ?? 0) + 1);
-    }
-    const agents = await showServersState(client, agentBackend, { signal });
+    const watched = await sessions.get(node.name)?.read();
+    if (watched?.ok === false) return { ...nothing, error: watched.error.message };
+    const agents = await showServersState(client, agentBackend, limit);
     const seen = {
       node: node.name,
       // Where the backend has another name, nothing is said.
@@ -316,11 +325,11 @@ export function createMoves(options: MovesOptions): Moves {
           ).length
         : undefined,
       lastServer: last.value === undefined ? undefined : serverOf(last.value),
-      sessions: Object.fromEntries(counts),
+      sessions: Object.fromEntries(watched?.value.get(stream) ?? []),
     };
     if (push === undefined) return { ...seen, route: undefined, error: undefined };
     const { file, state } = push.view();
-    const route = await getMap(client, file, stream, { signal });
+    const route = await getMap(client, file, stream, limit);
     return {
       ...seen,
       push: state,
@@ -332,7 +341,7 @@ export function createMoves(options: MovesOptions): Moves {
   return {
     async start() {
       unsubscribe = directory.onOverrideGone((stream, server) => {
-        if (moves.get(stream)?.server === server) end(stream);
+        if (moves.get(stream)?.server === server) end(stream, hasLostIt);
       });
       await inTurn(load);
       timer = setTimeout(() => void tick(), periodMs);
@@ -351,11 +360,6 @@ export function createMoves(options: MovesOptions): Moves {
       return Promise.all(nodes.map((node) => tablesOf(node, stream)));
     },
   };
-}
-
-/** The server of an entry as people know it; its number where HAProxy has forgotten the name. */
-function serverOf({ serverKey, serverId }: TableEntry): string | undefined {
-  return serverKey ?? (serverId === undefined ? undefined : `#${serverId}`);
 }
 
 function withoutHeld({ stream, server, reason, operator, since }: KeptMove): Move {

@@ -2,12 +2,13 @@ import type { FleetServer } from '../directory/views';
 import type { Logger } from '../log';
 import type { HaproxyInfo, RuntimeClient, RuntimeError, ServerState } from '../runtime';
 import { apply } from './apply';
-import { afterCommand, type Command, decide } from './decide';
+import { createBackOffs } from './back-offs';
+import { afterCommand, type Command, decide, type NodeFacts } from './decide';
 import type { ApiUrlFor } from './fleet-servers';
 import { emptyNodeMemory, enterProcess, type NodeMemory } from './node-memory';
 import { createObserver, type Observation, type ObserverStats } from './observe';
+import type { RoutePush } from './push';
 import { createSessionCounts } from './session-counts';
-import type { Wish } from './wishes';
 
 /** One HAProxy, as it is named in the settings. */
 export interface HaproxyNode {
@@ -16,7 +17,7 @@ export interface HaproxyNode {
   /** A client of the same HAProxy for commands that go through whole tables, so that nothing waits behind them. Default: `client`. */
   readonly bulk?: RuntimeClient;
   /** Fills its routes.map. */
-  readonly push?: { resync(reason: string): void };
+  readonly push?: Pick<RoutePush, 'resync' | 'retry'>;
 }
 
 export interface NodeOptions {
@@ -27,7 +28,7 @@ export interface NodeOptions {
   readonly goneAfterMs: number;
   readonly intervalMs: number;
   /** What is wanted now, made from what all nodes were last seen to have. */
-  readonly think: () => { readonly wishes: ReadonlyMap<string, Wish>; readonly weights: ReadonlyMap<string, number> };
+  readonly think: () => Pick<NodeFacts, 'wishes' | 'weights'>;
   readonly onProcess: (haproxy: HaproxyInfo, before: HaproxyInfo | undefined) => void;
   readonly onAction: (command: Command, error: RuntimeError | undefined) => void;
   /** Something is not as it was left: other agents may have done it. Resolves when it is known what they were told; with false when that cannot be known now. Never rejects. */
@@ -70,8 +71,14 @@ export interface ControlNode {
 const lookAgainMs = 250;
 const failuresUntilLost = 3;
 const settlingSeconds = 5;
-const firstBackOffMs = 1000;
-const longestBackOffMs = 15_000;
+/** After these it is not known whether HAProxy hears anything at all; every other answer says something of its one command only. */
+const silences: ReadonlySet<RuntimeError['reason']> = new Set([
+  'unreachable',
+  'timeout',
+  'unanswered',
+  'truncated',
+  'aborted',
+]);
 
 export function createNode(options: NodeOptions): ControlNode {
   const { node, backend, goneAfterMs, log } = options;
@@ -93,11 +100,10 @@ export function createNode(options: NodeOptions): ControlNode {
   let states: readonly ServerState[] | undefined;
   let fleet: readonly FleetServer[] = [];
   let uptimeSeconds = 0;
-  let failures = 0;
-  let notBefore = Number.NEGATIVE_INFINITY;
-  let complaint: string | undefined;
   let wasFollowedUp = false;
   let knowsOthers = !options.isShared;
+  const backOffs = createBackOffs(() => performance.now());
+  let clearing: Promise<void> | undefined;
 
   const observer = createObserver({
     client,
@@ -113,19 +119,23 @@ export function createNode(options: NodeOptions): ControlNode {
   });
 
   async function act(observation: Observation): Promise<number | undefined> {
+    const isFirst = states === undefined;
     states = observation.states;
     uptimeSeconds = observation.haproxy.uptimeSeconds;
     if (observation.isNewProcess) greet(observation.haproxy);
+    // At the first look the map is read anyway.
+    if (observation.isNewProcess && !isFirst) node.push?.resync('another HAProxy process answers');
+    else if (isFirst || observer.trouble !== undefined) node.push?.retry();
     const { wishes, weights } = options.think();
     if ([...wishes.values()].some(({ state }) => state === 'drain' || state === 'maint')) void sessions.count('ifDue');
     const { isShared } = options;
     const facts = { states, uptimeSeconds, wishes, weights, sessions: sessions.latest(), isShared, knowsOthers };
     const decision = decide(memory, facts, Date.now());
     remember(decision.memory);
-    const isDone = await carryOut(decision.commands);
+    const isAnyDone = await carryOut(decision.commands);
     knowsOthers = decision.lookAgain ? await options.onDoubt() : !isShared;
     // What was done is looked at once more, at once; but what will not stay as it was set is no reason for haste.
-    const isFollowedUp = decision.commands.length > 0 && isDone && !wasFollowedUp;
+    const isFollowedUp = isAnyDone && !wasFollowedUp;
     wasFollowedUp = isFollowedUp;
     if (isFollowedUp) return 0;
     return decision.lookAgain ? lookAgainMs : undefined;
@@ -135,8 +145,7 @@ export function createNode(options: NodeOptions): ControlNode {
   function greet({ pid, uptimeSeconds: uptime }: HaproxyInfo): void {
     memory = enterProcess(memory, { pid, startedMs: Date.now() - uptime * 1000 });
     sessions.forget();
-    forgive();
-    node.push?.resync('another HAProxy process answers');
+    backOffs.forget();
   }
 
   function remember(next: NodeMemory): void {
@@ -144,40 +153,52 @@ export function createNode(options: NodeOptions): ControlNode {
     options.onMemory(memory);
   }
 
-  /** One command after the other; after one that failed nothing is sure, so HAProxy is looked at again first. */
+  /**
+   * One command after the other. A refusal holds up its own server only; after a silence HAProxy is looked at again first. Tables are cleared beside
+   * the looks, for that may take seconds.
+   *
+   * @returns whether something was done to a state or a weight.
+   */
   async function carryOut(all: readonly Command[]): Promise<boolean> {
-    if (all.length === 0) return true;
-    if (performance.now() < notBefore) return false;
-    for (const command of all) {
-      const result = await apply(command, { client, bulk, backend, signal: stopping.signal });
-      if (stopping.signal.aborted) return false;
-      commands[command.kind][result.ok ? 'done' : 'failed']++;
-      remember(afterCommand(memory, command, result.ok));
-      options.onAction(command, result.ok ? undefined : result.error);
-      if (!result.ok) {
-        backOff(command, result.error);
-        return false;
-      }
-      if (command.kind === 'clear-entries') sessions.forget();
+    let isAnyDone = false;
+    const failed = new Set<string>();
+    for (const command of all.filter(({ kind }) => kind !== 'clear-entries')) {
+      const error = backOffs.isDue(command) ? await carryOutOne(command) : 'not now';
+      if (error === undefined) isAnyDone = true;
+      else failed.add(command.server);
+      if (stopping.signal.aborted || (error !== undefined && error !== 'not now' && silences.has(error.reason)))
+        return isAnyDone;
     }
-    forgive();
-    return true;
+    // Who is sent there still would be there again.
+    const clears = all.filter((command) => command.kind === 'clear-entries' && !failed.has(command.server));
+    clearing ??= clearAll(clears).finally(() => {
+      clearing = undefined;
+    });
+    return isAnyDone;
   }
 
-  function backOff(command: Command, { reason, message }: RuntimeError): void {
-    const pauseMs = Math.min(longestBackOffMs, firstBackOffMs * 2 ** Math.min(failures, 10));
-    failures++;
-    // The first second is the pause between two looks anyway.
-    notBefore = performance.now() + pauseMs - firstBackOffMs;
-    if (complaint === message) return;
-    complaint = message;
-    log.warn({ node: node.name, server: command.server, command: command.kind, reason }, message);
+  async function clearAll(clears: readonly Command[]): Promise<void> {
+    for (const command of clears) {
+      if (!backOffs.isDue(command)) continue;
+      const error = await carryOutOne(command);
+      if (error === undefined) sessions.forget();
+      else if (silences.has(error.reason)) return;
+    }
   }
 
-  function forgive(): void {
-    failures = 0;
-    notBefore = Number.NEGATIVE_INFINITY;
-    complaint = undefined;
+  async function carryOutOne(command: Command): Promise<RuntimeError | undefined> {
+    const process = memory.process;
+    const result = await apply(command, { client, bulk, backend, signal: stopping.signal });
+    const error = result.ok ? undefined : result.error;
+    // Also of what was given up: it may have been carried out. What was done to another process is over.
+    if (memory.process === process) remember(afterCommand(memory, command, result.ok));
+    if (stopping.signal.aborted) return error;
+    commands[command.kind][result.ok ? 'done' : 'failed']++;
+    options.onAction(command, error);
+    const isNews = backOffs.note(command, error);
+    if (error !== undefined && isNews)
+      log.warn({ node: node.name, server: command.server, command: command.kind, reason: error.reason }, error.message);
+    return error;
   }
 
   return {
@@ -189,10 +210,12 @@ export function createNode(options: NodeOptions): ControlNode {
     async stop() {
       stopping.abort();
       await observer.stop();
+      await clearing;
     },
-    now() {
-      notBefore = Number.NEGATIVE_INFINITY;
-      return observer.pollNow();
+    async now() {
+      backOffs.hurry();
+      await observer.pollNow();
+      await clearing;
     },
     states: () => states,
     fleet: () => fleet,

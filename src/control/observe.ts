@@ -35,6 +35,8 @@ export interface ObserverOptions {
   readonly log: Logger;
   /** Pause between two polls. Default 1000. */
   readonly intervalMs?: number;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
 }
 
 export interface ObserverStats {
@@ -65,12 +67,15 @@ export interface Observer {
   readonly stats: ObserverStats;
 }
 
+/** Estimates of one process's start differ by the rounding of its uptime and by how long an answer was on its way. */
+const startToleranceMs = 5000;
+
 /**
  * Watches HAProxy's view of the fleet through the Runtime API. While the socket is away, the last report stands:
  * HAProxy serves viewers whether or not it can be asked.
  */
 export function createObserver(options: ObserverOptions): Observer {
-  const { client, backend, log, intervalMs = 1000 } = options;
+  const { client, backend, log, intervalMs = 1000, now: clock = () => performance.now() } = options;
   const stats: ObserverStats = { polls: 0, failures: 0, reloads: 0, changes: 0, isUp: false };
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
@@ -79,6 +84,8 @@ export function createObserver(options: ObserverOptions): Observer {
   const waiting: (() => void)[] = [];
   const served: (() => void)[] = [];
   let haproxy: HaproxyInfo | undefined;
+  /** When that process started, by the monotonic clock. */
+  let startedMs = 0;
   let reported: string | undefined;
   let left: string | undefined;
   let trouble: RuntimeError | undefined;
@@ -89,14 +96,21 @@ export function createObserver(options: ObserverOptions): Observer {
   const observe = async (): Promise<Look> => {
     const info = await showInfo(client, { signal: stopping.signal });
     if (!info.ok) return { error: info.error };
+    const answeredAt = clock();
     const states = await showServersState(client, backend, { signal: stopping.signal });
     if (!states.ok) return { error: states.error };
     if (stopping.signal.aborted) return { pauseMs: undefined };
 
     const before = haproxy;
+    const startedBefore = startedMs;
     haproxy = info.value;
+    startedMs = answeredAt - haproxy.uptimeSeconds * 1000;
+    // In a container every process may have the same pid, and one that was away for long may be older than the other was when last seen.
     const isAnother =
-      before !== undefined && (before.pid !== haproxy.pid || haproxy.uptimeSeconds < before.uptimeSeconds);
+      before !== undefined &&
+      (before.pid !== haproxy.pid ||
+        haproxy.uptimeSeconds < before.uptimeSeconds ||
+        startedMs - startedBefore > startToleranceMs);
     if (isAnother) {
       stats.reloads += 1;
       log.info({ pid: haproxy.pid, before: before.pid, version: haproxy.version }, 'HAProxy was reloaded or restarted');
@@ -111,10 +125,10 @@ export function createObserver(options: ObserverOptions): Observer {
     sayLeftOut(nowLeft);
     const now = JSON.stringify(servers);
     if (now !== reported) {
-      reported = now;
-      stats.changes += 1;
       log.debug({ backend, servers }, 'the fleet, as HAProxy sees it');
       options.onServers(servers);
+      reported = now;
+      stats.changes += 1;
     }
     return { pauseMs: await options.act?.({ haproxy, isNewProcess, states: states.value }) };
   };
@@ -159,13 +173,20 @@ export function createObserver(options: ObserverOptions): Observer {
       if (isWanted || stopping.signal.aborted) wake();
     });
 
+  /** A look must never end the watch: what it met is a bug, or a configuration that nobody thought of. */
+  const unforeseen = (error: unknown): Look => {
+    const message = `what ${client.name} said cannot be worked with: ${error instanceof Error ? error.message : String(error)}`;
+    log.debug({ socket: client.name, error }, message);
+    return { error: { reason: 'unexpected', message } };
+  };
+
   const isStopped = (): boolean => stopping.signal.aborted;
   const loop = async (): Promise<void> => {
     while (!isStopped()) {
       isWanted = false;
       served.push(...waiting.splice(0));
       stats.polls += 1;
-      const look = await observe();
+      const look = await observe().catch(unforeseen);
       const error = 'error' in look ? look.error : undefined;
       if (!isStopped()) tell(error);
       const pauseMs = 'error' in look ? undefined : look.pauseMs;

@@ -92,6 +92,8 @@ export interface RoutePush {
   stop(): Promise<void>;
   /** The map may have become another (a new process of HAProxy): it is read again at once, whatever the back-off was. */
   resync(reason: string): void;
+  /** HAProxy was seen to answer: what could not be sent is tried again now, however long ago it failed. Nothing while all goes well. */
+  retry(): void;
   /** Resolves when everything that changed before the call has been sent, or could not be. */
   settled(): Promise<void>;
   view(): RoutePushView;
@@ -104,6 +106,7 @@ const clearsAtATime = 50;
 const firstRetryMs = 250;
 const longestRetryMs = 30_000;
 const evidenceEveryMs = 250;
+const checkAgainMs = 1000;
 
 /**
  * Pushes routes into HAProxy before anybody asks. One command at a time:
@@ -156,6 +159,10 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   let startedAt = 0;
   let nextCheckAt = 0;
   let nextComparisonAt = 0;
+  /** A number that is too great is no reason to read the map before this. */
+  let nextCountReadAt = 0;
+  /** The next reading is of another process. */
+  let isResync = false;
   let wasRead = false;
   let running: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -192,6 +199,11 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     });
   }
 
+  function hurry(): void {
+    retryMs = 0;
+    if (unsubscribe !== undefined && running === undefined) arm(0);
+  }
+
   function nextDelayMs(): number {
     if (trouble !== undefined) return retryMs;
     if (unread !== undefined || moved.size > 0) return 0;
@@ -204,18 +216,28 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   }
 
   async function pass(): Promise<void> {
+    const due = waiting;
+    waiting = [];
     const error = await step();
     if (!signal.aborted) tell(error);
-    if (!isBehind() || trouble !== undefined) release();
+    // What was to be sent before a pass was sent by it, unless the map must be read first: changes that come all the time hold nobody up.
+    if (unread !== undefined && trouble === undefined) waiting = [...due, ...waiting];
+    else release(due);
+    if (!isBehind() || trouble !== undefined) releaseAll();
   }
 
   function isBehind(): boolean {
     return unread !== undefined || mustCompareAll || pending.size > 0;
   }
 
-  function release(): void {
-    for (const resolve of waiting) resolve();
+  function release(due: readonly (() => void)[]): void {
+    for (const resolve of due) resolve();
+  }
+
+  function releaseAll(): void {
+    const all = waiting;
     waiting = [];
+    release(all);
   }
 
   /** The most urgent thing that is to be done, or nothing. */
@@ -318,8 +340,11 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     have = ownEntries(listed?.value ?? []);
     surplus = info.entryCount - have.size;
     const tookMs = now() - began;
-    nextCheckAt = now() + checkEveryMs;
+    // During a reload the old process may have answered once more: that is seen soon.
+    nextCheckAt = now() + (isResync ? Math.min(checkAgainMs, checkEveryMs) : checkEveryMs);
+    isResync = false;
     nextComparisonAt = now() + Math.max(compareEveryMs, tookMs * 100);
+    nextCountReadAt = now() + tookMs * 100;
 
     const isCheck = reason === 'count' || reason === 'comparison';
     const expected = isCheck && !mustCompareAll ? new Set(pending) : undefined;
@@ -459,7 +484,9 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     if (!maps.ok) return maps.error;
     const info = findMap(maps.value);
     if ('reason' in info) return info;
-    if (info.entryCount !== have.size + surplus) unread ??= 'count';
+    // Several agents add the same stream at the same moment: what is there twice is harmless, what is missing is not.
+    const isWorthReading = info.entryCount < have.size || now() >= nextCountReadAt;
+    if (info.entryCount !== have.size + surplus && isWorthReading) unread ??= 'count';
     else if (now() >= nextComparisonAt) return compare();
     return undefined;
   }
@@ -506,7 +533,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
       unsubscribe?.();
       clearTimeout(timer);
       await running;
-      release();
+      releaseAll();
     },
     settled() {
       if (unsubscribe === undefined || signal.aborted) return Promise.resolve();
@@ -515,8 +542,11 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     },
     resync(reason) {
       unread = reason;
-      retryMs = 0;
-      if (unsubscribe !== undefined && running === undefined) arm(0);
+      isResync = true;
+      hurry();
+    },
+    retry() {
+      if (trouble !== undefined) hurry();
     },
     view: () => ({ node, map, file, state: stateNow(), entries: have.size, waiting: waitingNow(), error: trouble }),
     stats,

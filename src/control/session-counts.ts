@@ -38,10 +38,11 @@ export function createSessionCounts(options: {
   let underWay: Promise<void> | undefined;
   let trouble: string | undefined;
   let round = 0;
+  let startedRound = 0;
 
   async function count(): Promise<void> {
     const startedAt = now();
-    const startedRound = round;
+    startedRound = round;
     const read = await countByServer(client, sessionsTable, { signal, leastExpiresInMs: expireMs - goneAfterMs });
     const tookMs = now() - startedAt;
     dueAt = now() + Math.max(periodMs, tookMs * rest);
@@ -60,6 +61,13 @@ export function createSessionCounts(options: {
     if (startedRound === round) counted = { counts: read.value.byServer, at: startedAt, tookMs };
   }
 
+  function join(): Promise<void> {
+    underWay ??= count().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  }
+
   return {
     latest() {
       const isGood = counted !== undefined && now() - counted.at <= Math.max(goodForMs, counted.tookMs * rest * 2);
@@ -67,10 +75,9 @@ export function createSessionCounts(options: {
     },
     async count(when) {
       if (underWay === undefined && when === 'ifDue' && now() < dueAt) return;
-      underWay ??= count().finally(() => {
-        underWay = undefined;
-      });
-      await underWay;
+      await join();
+      // What it found was forgotten while it was under way.
+      if (when === 'now' && startedRound !== round && !signal.aborted) await join();
     },
     forget() {
       round++;

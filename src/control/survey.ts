@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Directory } from '../directory';
+import type { Directory, ServerSlot } from '../directory';
 
 /** What the directory knows of one server's streams. */
 export interface ServerSurvey {
-  /** Streams that are live there and on no other server that viewers can be sent to; the first hundred. */
+  /** Streams that are live there and on no other server that stays: usable, not drained, its API answering; the first hundred. */
   readonly onlyHere: readonly string[];
   readonly onlyHereCount: number;
   /** Sent to readers, over the streams that are live now. */
@@ -32,6 +32,11 @@ interface Counting {
 }
 
 const nothing = (): Counting => ({ onlyHere: [], onlyHereCount: 0, bytesSent: 0 });
+
+/** Whether a stream lives on without the other server: one that is drained is about to go as well, and one whose API fails may have lost it. */
+function canTakeOver({ usable, health, fleet }: ServerSlot): boolean {
+  return usable && health === 'ok' && fleet.administrative === 'ready';
+}
 
 export function createSurvey(
   directory: Pick<Directory, 'streamNames' | 'entry' | 'slots'>,
@@ -64,7 +69,7 @@ export function createSurvey(
       const counting = servers.get(slot.name);
       if (counting === undefined) continue;
       counting.bytesSent += report.bytesSent;
-      if (holdings.some((other) => other.slot !== slot && other.slot.usable)) continue;
+      if (holdings.some((other) => other.slot !== slot && canTakeOver(other.slot))) continue;
       counting.onlyHereCount++;
       if (counting.onlyHere.length < mostListed) counting.onlyHere.push(name);
     }

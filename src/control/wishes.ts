@@ -1,5 +1,5 @@
 import type { ApiHealth, OperationalState } from '../directory/views';
-import { beginDrain, type Damping, damp, holdDownMs, undamped } from './damping';
+import { beginDrain, type Damping, damp, holdDownMs, releaseDrain, undamped } from './damping';
 import { intentId, kindInForce } from './intent';
 import type { Intent, IntentKind } from './views';
 
@@ -37,6 +37,8 @@ export interface WishOptions {
   readonly decided?: ReadonlySet<string> | undefined;
 }
 
+const releaseTakesMs = 5000;
+
 /** What is remembered between two rounds, by server. */
 export type WishMemory = ReadonlyMap<string, { readonly damping: Damping; readonly intentId: string | undefined }>;
 
@@ -44,7 +46,8 @@ export type WishMemory = ReadonlyMap<string, { readonly damping: Damping; readon
  * What is wanted of each server. Intents come first; without one a server that HAProxy calls UP while its API is suspect is drained, if
  * `onApiFailure` says so and the guard permits. Pure: the same facts, memory and time give the same wishes.
  *
- * The guard: no automatic drain begins that would leave fewer than half of the servers (rounded up) with new viewers, whatever took the others out.
+ * The guard: no automatic drain begins that would leave fewer than half of the servers (rounded up) with new viewers, whatever took the others out;
+ * and when others fall out later, drained ones are given back, the last first.
  */
 export function makeWishes(
   memory: WishMemory,
@@ -60,12 +63,21 @@ export function makeWishes(
     }),
   );
   const isDrained = ({ name }: ServerFacts): boolean => dampings.get(name)?.drained === true;
+  const isOut = (server: ServerFacts): boolean =>
+    isDrained(server) || (!server.takesViewers && !isBeingReleased(server, dampings.get(server.name), nowMs));
+  const most = Math.floor(servers.length / 2);
+  let out = servers.filter(isOut).length;
+  const drained = servers
+    .filter((server) => isDrained(server) && server.operational === 'UP' && isAutomatic(server))
+    .sort((a, b) => lastSeen(dampings, b) - lastSeen(dampings, a) || (a.name < b.name ? 1 : -1));
+  for (const { name } of decided === undefined ? drained.slice(0, Math.max(0, out - most)) : []) {
+    dampings.set(name, releaseDrain(dampings.get(name) ?? undamped, nowMs));
+    out--;
+  }
   const candidates = (decided === undefined ? servers : [])
     .filter((server) => mayDrain(server, dampings.get(server.name) ?? undamped, options))
     .sort((a, b) => suspectSince(dampings, a) - suspectSince(dampings, b) || (a.name < b.name ? -1 : 1));
 
-  const most = Math.floor(servers.length / 2);
-  let out = servers.filter((server) => !server.takesViewers || isDrained(server)).length;
   const heldBack = new Set<string>();
   for (const { name } of candidates) {
     if (out >= most) heldBack.add(name);
@@ -107,14 +119,25 @@ function suspectSince(dampings: ReadonlyMap<string, Damping>, { name }: ServerFa
   return dampings.get(name)?.suspectSinceMs ?? 0;
 }
 
-function wishFor(
-  { api, intent, operational }: ServerFacts,
-  damping: Damping,
-  guard: string | undefined,
-  nowMs: number,
-) {
+/** Since when it is suspect, or answers again: that one is the first to come back. */
+function lastSeen(dampings: ReadonlyMap<string, Damping>, server: ServerFacts): number {
+  return dampings.get(server.name)?.okSinceMs ?? suspectSince(dampings, server);
+}
+
+/** Whether a drain of it is automatic action's, and not what an operator wants as well. */
+function isAutomatic({ intent }: ServerFacts): boolean {
+  return intent === undefined || intent.kind === 'ready';
+}
+
+/** HAProxy is told in the next second or two; until then it is on its way back. */
+function isBeingReleased({ operational }: ServerFacts, damping: Damping | undefined, nowMs: number): boolean {
+  return operational === 'UP' && damping?.releasedMs !== undefined && nowMs - damping.releasedMs < releaseTakesMs;
+}
+
+function wishFor(server: ServerFacts, damping: Damping, guard: string | undefined, nowMs: number) {
+  const { api, intent, operational } = server;
   const isHeldBack = guard !== undefined;
-  if (damping.drained && (intent === undefined || intent.kind === 'ready')) {
+  if (damping.drained && isAutomatic(server)) {
     const because =
       damping.okSinceMs === undefined
         ? 'its Control API does not answer, so nobody can tell what it holds'

@@ -95,7 +95,7 @@ export function createRuntimeClient(options: RuntimeClientOptions): RuntimeClien
     });
     // Who asked hears of an exception; the next command is not stopped by it.
     last = turn.catch(() => undefined);
-    const reply = await turn;
+    const reply = await (signal === undefined ? turn : untilGivenUp(turn, signal, line.value));
     if (!reply.ok) stats.failures += 1;
     return reply;
   };
@@ -113,6 +113,20 @@ export function createRuntimeClient(options: RuntimeClientOptions): RuntimeClien
     },
     stats,
   };
+}
+
+/** Who gives up while others are still before him does not wait for his turn; nothing is sent when it comes. */
+function untilGivenUp(
+  turn: Promise<RuntimeResult<string>>,
+  signal: AbortSignal,
+  line: string,
+): Promise<RuntimeResult<string>> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => resolve(failure('aborted', `"${line}" was given up`));
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    turn.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }
 
 function nameOf(address: RuntimeAddress): string {

@@ -3,8 +3,11 @@ import { parseTableLine, type TableEntry } from './parse-table-line';
 import { readTable } from './read-table';
 import { failure, type RuntimeResult, success } from './result';
 
+/** HAProxy looks one key up at once. */
+const keyTimeoutMs = 1000;
+
 /**
- * One entry of a stick table; undefined when there is none of that key. Looking does not renew it.
+ * One entry of a stick table; undefined when there is none of that key. Looking does not renew it. A deadline of 1 s unless told otherwise.
  * `not-found`: no such table. `invalid-command`: a key with characters that stream and session names do not have.
  */
 export async function showTableKey(
@@ -23,6 +26,9 @@ export async function showTableKey(
     found = entry.value;
     return undefined;
   };
-  const read = await readTable(client, ['show', 'table', table, 'key', key], table, onEntry, options);
+  const read = await readTable(client, ['show', 'table', table, 'key', key], table, onEntry, {
+    timeoutMs: keyTimeoutMs,
+    ...options,
+  });
   return read.ok ? success(found) : read;
 }

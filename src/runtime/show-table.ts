@@ -6,6 +6,8 @@ import { failure, type RuntimeResult, success } from './result';
 export interface ShowTableOptions extends ExecuteOptions {
   /** Default 1,000,000. More is `too-large`: a table that is cut off would look like viewers who left. */
   readonly maxEntries?: number | undefined;
+  /** Asked of each entry as it arrives; those that it does not want are not held. Default: all are kept. */
+  readonly keep?: ((entry: TableEntry) => boolean) | undefined;
 }
 
 /**
@@ -15,12 +17,13 @@ export interface ShowTableOptions extends ExecuteOptions {
 export async function showTable(
   client: RuntimeClient,
   table: string,
-  { maxEntries = 1_000_000, ...options }: ShowTableOptions = {},
+  { maxEntries = 1_000_000, keep, ...options }: ShowTableOptions = {},
 ): Promise<RuntimeResult<TableEntry[]>> {
   const entries: TableEntry[] = [];
   const onEntry = (line: string) => {
     const entry = parseTableLine(line);
     if (!entry.ok) return entry;
+    if (keep?.(entry.value) === false) return undefined;
     if (entries.length >= maxEntries) {
       return failure('too-large', `table ${table} has more than ${maxEntries} entries`);
     }

@@ -14,6 +14,13 @@ describe('mediamtxAccess', () => {
     ['the template', {}, { name: 'a', address: '10.0.0.1' }, 'http://10.0.0.1:9997'],
     ['IPv6 in brackets', {}, { name: 'a', address: '2001:db8::1' }, 'http://[2001:db8::1]:9997'],
     ['a name in the template', { 'mediamtx.api': 'https://{name}.x' }, { name: 'a', address: '-' }, 'https://a.x'],
+    [
+      'nothing of a name that no URL can hold',
+      { 'mediamtx.api': 'https://{name}.x' },
+      { name: 'a:b', address: 'h' },
+      undefined,
+    ],
+    ['nothing of an address that no URL can hold', {}, { name: 'a', address: 'mtx[1]' }, undefined],
     ['nothing without an address', {}, { name: 'a', address: '-' }, undefined],
     [
       'the list of servers',

@@ -32,6 +32,7 @@ const node = (name: string, adminBits: number, change: Partial<NodeServer> = {})
   memory,
   viewers: 0,
   trouble: undefined,
+  isSettling: false,
   ...change,
 });
 const only = (count: number) => ({
@@ -41,6 +42,7 @@ const only = (count: number) => ({
 const facts = (change: Partial<ControlledServerFacts> = {}): ControlledServerFacts => ({
   name: 'mtx1',
   nodes: [node('lb1', 8)],
+  unanswered: [],
   wish: undefined,
   intent: undefined,
   directory: { readers: 0, hlsSessions: 0, api: { health: 'ok' } },
@@ -58,6 +60,18 @@ describe('safe to stop', () => {
       'a HAProxy that does not answer',
       { nodes: [node('lb1', 8), node('lb2', 8, { trouble: 'gone' })] },
       'lb2 does not say how many watch',
+    ],
+    [
+      'a HAProxy that does not answer any more, and took viewers when it did',
+      { nodes: [node('lb1', 8), node('lb2', 0, { trouble: 'gone' })] },
+      'lb2 does not say how many watch',
+    ],
+    ['a HAProxy that was never heard', { unanswered: ['lb2'] }, 'lb2 has not answered yet'],
+    ['two that were never heard', { unanswered: ['lb2', 'lb3'] }, 'lb2, lb3 have not answered yet'],
+    [
+      'a HAProxy that has just started',
+      { nodes: [node('lb1', 8), node('lb2', 8, { isSettling: true })] },
+      'lb2 has only just started and may not know yet who watches',
     ],
     ['one viewer', { nodes: [node('lb1', 8, { viewers: 1 })] }, '1 viewer watches from it'],
     [
@@ -127,6 +141,15 @@ describe('viewers left', () => {
         directory: { readers: 50, hlsSessions: 0, api: { health: 'suspect' } },
       },
       9,
+    ],
+    [
+      'readers where one HAProxy was never heard',
+      {
+        nodes: [node('lb1', 8, { viewers: 9 })],
+        unanswered: ['lb2'],
+        directory: { readers: 4, hlsSessions: 0, api: { health: 'ok' } },
+      },
+      4,
     ],
     ['nobody knows', { nodes: [node('lb1', 8, { viewers: undefined })], directory: undefined }, undefined],
   ])('%s', (_, change, expected) => {

@@ -320,6 +320,49 @@ describe('maint', () => {
   });
 });
 
+it('does states first, then weights, then what goes through tables', () => {
+  const named = (name: string, serverId: number) => server('ready', { serverName: name, serverId });
+  const given: NodeFacts = {
+    ...facts(server('ready'), nobody),
+    states: [named('mtx1', 1), named('mtx2', 2), named('mtx3', 3)],
+    wishes: new Map([
+      ['mtx1', intent('maint')],
+      ['mtx2', nobody],
+      ['mtx3', intent('drain')],
+    ]),
+    weights: new Map([['mtx2', 64]]),
+  };
+  const expected = 'maint (intent), drain (intent), weight 64 (load), clear 1';
+  expect(look(emptyNodeMemory, given, 0).did).toBe(expected);
+});
+
+describe('weights by load that are not known', () => {
+  const byLoad = new Map([['mtx1', 64]]);
+  const given = (weight: number, weights: NodeFacts['weights']) =>
+    facts(server('ready', { weight }), nobody, { weights });
+
+  it('leave those of an earlier life of the agent alone', () => {
+    const before = look(emptyNodeMemory, given(1, byLoad), 0).memory;
+    const kept = readNodeMemory(
+      JSON.parse(JSON.stringify(keepNodeMemory({ ...before, process: { pid: 7, startedMs: 0 } }))),
+    );
+    if (kept === undefined) throw new Error('not read');
+    const unknown = look(resumeNodeMemory(kept), given(64, undefined), 1000);
+    const known = look(unknown.memory, given(64, byLoad), 2000);
+    expect([unknown.did, known.did]).toEqual(['', '']);
+  });
+
+  it('are not those that are off: what was set by load is undone', () => {
+    const before = look(emptyNodeMemory, given(1, byLoad), 0).memory;
+    expect(look(before, given(64, new Map()), 1000).did).toBe('weight 1 (undo)');
+  });
+});
+
+it('what the guard gives back is no recovery', () => {
+  const drained = look(emptyNodeMemory, facts(server('ready'), automatic), 0).memory;
+  expect(look(drained, facts(server('drain'), { ...nobody, isHeldBack: true }), 1000).did).toBe('ready (undo)');
+});
+
 describe('another HAProxy process', () => {
   const drained = look(
     enterProcess(emptyNodeMemory, { pid: 7, startedMs: 1_000_000 }),

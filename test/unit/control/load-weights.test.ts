@@ -61,6 +61,28 @@ it('counts outbound bytes as much as readers', () => {
   expect(weights.get('b')).toBeGreaterThan(160);
 });
 
+it('a server of which nobody knows anything keeps its weight, and is no reason to move the others', () => {
+  const unknown = { ...load('c', 0), readers: undefined };
+  const known = [load('a', 500), load('b', 500)];
+  const fresh = loadWeights(undefined, [...known, unknown], 0);
+  expect(Object.fromEntries(fresh.weights)).toEqual({ a: 128, b: 128, c: 128 });
+  const busy = loadWeights(undefined, [...known, load('c', 5000)], 0);
+  const later = loadWeights(busy.memory, [...known, unknown], 20_000);
+  expect(later.weights.get('c')).toBe(busy.weights.get('c'));
+  // When it is heard again, its bytes are no rate yet.
+  const again = loadWeights(later.memory, [...known, load('c', 500, 1e12)], 40_000);
+  expect(Object.fromEntries(again.weights)).toEqual({ a: 128, b: 128, c: 128 });
+});
+
+it('begins with the weights that servers still have from before, and gives them time', () => {
+  const servers = (nowMs: number) =>
+    [load('a', 5000, nowMs), load('b', 0, nowMs)].map((each, i) => ({ ...each, presentWeight: [40, 180][i] }));
+  const first = loadWeights(undefined, servers(0), 0);
+  expect([...first.weights.values()]).toEqual([40, 180]);
+  const later = loadWeights(first.memory, servers(20_000), 20_000);
+  expect([...later.weights.values()]).not.toEqual([40, 180]);
+});
+
 it('is not shaken by counters that begin anew', () => {
   const first = loadWeights(undefined, [load('a', 10, 1e12), load('b', 10, 1e12)], 0);
   const second = loadWeights(first.memory, [load('a', 10, 0), load('b', 10, 1e12)], 20_000);

@@ -43,7 +43,14 @@ async function startDirectory(fakes: readonly FakeServer[]): Promise<Directory> 
   return directory;
 }
 
-async function startLab(options: { store?: Store; nodes?: readonly MovesNode[]; fakes?: readonly FakeServer[] } = {}) {
+async function startLab(
+  options: {
+    store?: Store;
+    nodes?: readonly MovesNode[];
+    fakes?: readonly FakeServer[];
+    isFleetKnown?: () => boolean;
+  } = {},
+) {
   const fakes = options.fakes ?? ['mtx1', 'mtx2', 'mtx3'].map(createFakeServer);
   const [first, second] = fakes;
   if (first !== undefined && second !== undefined && options.fakes === undefined) {
@@ -55,7 +62,8 @@ async function startLab(options: { store?: Store; nodes?: readonly MovesNode[]; 
   const store = options.store ?? createMemoryStore(log);
   const events: EventDraft[] = [];
   const emit = (event: EventDraft) => void events.push(event);
-  const moves = createMoves({ store, directory, nodes: options.nodes ?? [], emit, log, periodMs: 5 });
+  const known = options.isFleetKnown === undefined ? {} : { isFleetKnown: options.isFleetKnown };
+  const moves = createMoves({ store, directory, nodes: options.nodes ?? [], emit, log, periodMs: 5, ...known });
   closers.push(() => moves.stop());
   await moves.start();
   return { fakes, directory, store, events, lines, moves };
@@ -219,6 +227,21 @@ describe('the store', () => {
     await until('the move to end', () => again.moves.moves().length === 1);
     expect([again.directory.route('live/a'), again.directory.route('live/b')]).toEqual(['mtx1', 'mtx3']);
     await until('the store to know', async () => (await kept(store)).join() === 'live/b');
+  });
+
+  it('brings back no move to a server that left the fleet meanwhile, once every HAProxy has told its servers', async () => {
+    const { store, moves } = await startLab();
+    await moves.move('live/a', 'mtx2', by);
+    await moves.stop();
+    const [first] = ['mtx1'].map(createFakeServer);
+    if (first === undefined) throw new Error('a server');
+    let isFleetKnown = false;
+    const again = await startLab({ store, fakes: [first], isFleetKnown: () => isFleetKnown });
+    await new Promise((next) => setTimeout(next, 30));
+    expect(again.moves.moves()).toHaveLength(1);
+    isFleetKnown = true;
+    await until('its end', () => again.moves.moves().length === 0, 1);
+    await until('its end in the store', async () => (await kept(store)).length === 0, 1);
   });
 
   it('is shared: what another agent moved or cleared is taken over', async () => {
@@ -385,6 +408,16 @@ describe('what the tables of each HAProxy hold', () => {
       { lastServer: undefined, route: undefined, sessions: {} },
       {},
     ]);
+  });
+
+  it('is asked of a client of its own, and one reading of the sessions serves all who ask', async () => {
+    const { node, asked } = createNode(sessions);
+    const orders = fakeRuntimeClient(() => '');
+    const { moves } = await startLab({ nodes: [{ ...node, client: orders.client, tables: node.client }] });
+    const all = await Promise.all(['live/a', 'live/b', 'live/ab', 'live/none'].map((stream) => moves.tables(stream)));
+    expect(all.map(([seen]) => seen?.sessions)).toEqual([{ mtx1: 2, mtx2: 1 }, { mtx1: 1 }, { mtx1: 1 }, {}]);
+    expect(asked.filter((command) => command === 'show table sessions')).toHaveLength(1);
+    expect(orders.asked).toEqual([]);
   });
 
   it('where the map is off', async () => {

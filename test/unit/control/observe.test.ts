@@ -48,7 +48,11 @@ const states = (...servers: [name: string, op: number, admin: number, address?: 
   ].join('\n');
 const gone: RuntimeError = { reason: 'unreachable', message: 'there is no socket' };
 
-function observed(replies: { info: Reply; states: Reply }, intervalMs = 1) {
+function observed(
+  replies: { info: Reply; states: Reply },
+  intervalMs = 1,
+  change: Partial<Parameters<typeof createObserver>[0]> = {},
+) {
   const fake = fakeClient(replies);
   const { log, lines } = fakeLog();
   const fleets: (readonly FleetServer[])[] = [];
@@ -61,6 +65,7 @@ function observed(replies: { info: Reply; states: Reply }, intervalMs = 1) {
     onHaproxy: (haproxy) => void processes.push(haproxy),
     log,
     intervalMs,
+    ...change,
   });
   const polls = async (count: number) => {
     const target = observer.stats.polls + count;
@@ -71,8 +76,7 @@ function observed(replies: { info: Reply; states: Reply }, intervalMs = 1) {
 }
 
 let current: ReturnType<typeof observed> | undefined;
-const observe = (replies: { info: Reply; states: Reply }, intervalMs?: number) =>
-  (current = observed(replies, intervalMs));
+const observe = (...args: Parameters<typeof observed>) => (current = observed(...args));
 afterEach(() => current?.observer.stop());
 
 const names = (fleet: readonly FleetServer[] | undefined) =>
@@ -158,6 +162,37 @@ it.each([
     after === info(8, 100) ? [8, 100] : [7, 3],
   ]);
   expect(seen.lines).toEqual(['info: HAProxy was reloaded or restarted']);
+});
+
+it('takes a later start for a restart, where pid and uptime say nothing', async () => {
+  let nowMs = 0;
+  const seen = observe({ info: info(7, 10), states: states(['mtx1', 2, 0]) }, 1, { now: () => nowMs });
+  await seen.polls(2);
+  // The uptime is told in whole seconds, and an answer may be late.
+  nowMs = 5000;
+  await seen.polls(2);
+  expect(seen.observer.stats.reloads).toBe(0);
+  seen.replies.info = gone;
+  nowMs = 60_000;
+  await seen.polls(2);
+  seen.replies.info = info(7, 12);
+  await seen.polls(3);
+  expect(seen.observer.stats.reloads).toBe(1);
+});
+
+it('goes on after a look that went wrong in a way that nobody thought of, and says so once', async () => {
+  let isBad = true;
+  const onServers = () => {
+    if (isBad) throw new Error('Invalid URL');
+  };
+  const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0]) }, 1, { onServers });
+  await seen.polls(3);
+  expect(seen.observer.trouble?.reason).toBe('unexpected');
+  expect(seen.lines).toHaveLength(1);
+  expect(seen.lines[0]).toContain('what /run/admin.sock said cannot be worked with: Invalid URL');
+  isBad = false;
+  await seen.polls(3);
+  expect(seen.observer.trouble).toBeUndefined();
 });
 
 it('leaves out a server without an address, and says so once', async () => {

@@ -233,6 +233,26 @@ describe('a map that cannot be filled', () => {
     expect(lab.lookups()).toEqual({ 'live/a': 'mtx1' });
   });
 
+  it('is tried again at once when HAProxy was seen to answer, however long it had failed', async () => {
+    const lab = await started({}, { 'live/a': 'mtx1' }, { checkEveryMs: 1 });
+    lab.haproxy.spoil = () => ({ reason: 'unreachable', message: 'gone' });
+    // The next attempt is a second away by then.
+    await until('some failures', () => lab.push.stats.failures >= 3, 1);
+    lab.directory.change('live/a', 'mtx2');
+    lab.haproxy.spoil = undefined;
+    const timers = jest.spyOn(global, 'setTimeout');
+    lab.push.retry();
+    expect(timers.mock.calls.map(([, delayMs]) => delayMs)).toEqual([0]);
+    timers.mockClear();
+    await until('the map to be right', lab.isIdle, 1);
+    expect(lab.lookups()).toEqual({ 'live/a': 'mtx2' });
+    timers.mockClear();
+    // While all goes well there is nothing to hurry.
+    lab.push.retry();
+    expect(timers.mock.calls).toEqual([]);
+    timers.mockRestore();
+  });
+
   it('is refused while it is filled: what was there stays, and it is tried again', async () => {
     const lab = createPushLab(
       { 'live/x': 'mtx3' },
@@ -271,8 +291,94 @@ describe('a map that cannot be filled', () => {
   });
 });
 
+describe('whoever waits until all is sent', () => {
+  it('waits for what changed before, however much changes afterwards', async () => {
+    const lab = await started({}, { 'live/a': 'mtx1' });
+    let changes = 0;
+    // Each command that is sent finds another change.
+    lab.haproxy.spoil = (command) => {
+      if (command.startsWith('set map')) lab.directory.change('live/a', `mtx${(++changes % 3) + 1}`);
+      return undefined;
+    };
+    lab.directory.change('live/a', 'mtx2');
+    lab.directory.change('live/b', 'mtx3');
+    await lab.push.settled();
+    expect(lab.lookups()['live/b']).toBe('mtx3');
+    expect(lab.push.view().state).toBe('behind');
+    lab.haproxy.spoil = undefined;
+  });
+
+  it('waits for a map that must be read first', async () => {
+    const lab = createPushLab({}, { 'live/a': 'mtx1' });
+    lab.push.start();
+    await lab.push.settled();
+    expect(lab.lookups()).toEqual({ 'live/a': 'mtx1' });
+    lab.haproxy.entries = [];
+    lab.push.resync('reload');
+    await lab.push.settled();
+    expect(lab.lookups()).toEqual({ 'live/a': 'mtx1' });
+  });
+
+  it('hears when nothing can be sent, and when the push ends', async () => {
+    const lab = createPushLab({}, { 'live/a': 'mtx1' });
+    lab.haproxy.spoil = () => ({ reason: 'unreachable', message: 'gone' });
+    lab.push.start();
+    await lab.push.settled();
+    expect(lab.push.view().state).toBe('refused');
+    lab.haproxy.spoil = undefined;
+    lab.push.resync('reload');
+    const ended = lab.push.settled();
+    await Promise.all([lab.push.stop(), ended]);
+  });
+});
+
 describe('drift', () => {
   const checkOften = { checkEveryMs: 5 };
+
+  it('is looked for soon after another process was filled: it may have been the old one that was', async () => {
+    let nowMs = 0;
+    const lab = await started({}, { 'live/a': 'mtx1' }, { now: () => nowMs, checkEveryMs: 60_000 });
+    lab.push.resync('reload');
+    await until('the map to be read', () => lab.push.stats.reads === 2 && lab.isIdle(), 1);
+    lab.haproxy.entries = [];
+    nowMs = 1000;
+    lab.directory.change('live/b', 'mtx2');
+    await until('the repair', () => lab.lookups()['live/a'] === 'mtx1', 1);
+  });
+
+  it('that leaves nothing out is no reason to read a great map again and again', async () => {
+    let nowMs = 0;
+    const lab = createPushLab({}, { 'live/a': 'mtx1' }, { now: () => nowMs, ...checkOften });
+    // To read it takes a tenth of a second.
+    lab.haproxy.spoil = (command) => {
+      if (command === 'show map routes.map') nowMs += 100;
+      return undefined;
+    };
+    lab.haproxy.entries = [['live/a', 'mtx1']];
+    lab.push.start();
+    await until('the map to be right', lab.isIdle, 1);
+    const checks = () => lab.haproxy.asked.filter((command) => command === 'show map').length;
+    const nextChecks = async () => {
+      const before = checks();
+      for (let i = 1; i <= 5; i++) {
+        nowMs += 5;
+        lab.directory.change('live/a', 'mtx1');
+        await until('a check', () => checks() >= before + i, 1);
+      }
+    };
+    lab.haproxy.entries.push(['live/a', 'mtx1']);
+    await nextChecks();
+    expect(lab.push.stats.reads).toBe(1);
+    nowMs += 10_000;
+    lab.directory.change('live/a', 'mtx1');
+    await until('the reading', () => lab.push.stats.reads === 2, 1);
+    await until('quiet', lab.isIdle, 1);
+    // What is missing is repaired at once.
+    lab.haproxy.entries = [];
+    nowMs += 5;
+    lab.directory.change('live/a', 'mtx1');
+    await until('the repair', () => lab.lookups()['live/a'] === 'mtx1', 1);
+  });
 
   it('of an entry that somebody removed, or added, is found by the number of entries', async () => {
     const lab = await started({}, { 'live/a': 'mtx1', 'live/b': 'mtx2' }, checkOften);

@@ -112,11 +112,69 @@ describe('automatic drains', () => {
   });
 });
 
+describe('the guard, when other servers fall out later', () => {
+  const down = (name: string) => facts(name, { api: 'failing', operational: 'DOWN', takesViewers: false });
+  /** mtx1 and mtx2 are drained, in this order. */
+  const half = () => {
+    const fleetControl = control();
+    fleetControl.round(fleet('suspect', 'ok', 'ok', 'ok'), start);
+    fleetControl.round(fleet('suspect', 'suspect', 'ok', 'ok'), start + 1000);
+    expect(fleetControl.wanted()).toBe('drain drain - -');
+    return fleetControl;
+  };
+  const suspects = fleet('suspect', 'suspect').slice(0, 2);
+
+  it('gives back the one that was drained last, and says why', () => {
+    const fleetControl = half();
+    const servers = [...suspects, down('mtx3'), facts('mtx4')];
+    expect(fleetControl.round(servers, start + 2000).get('mtx2')).toMatchObject({
+      state: undefined,
+      isHeldBack: true,
+      because: 'its Control API does not answer; not drained, because 2 of 4 servers are out already',
+    });
+    expect(fleetControl.wanted()).toBe('drain - - -');
+  });
+
+  it('gives back no more than it must, also before HAProxy shows the first one ready', () => {
+    const fleetControl = half();
+    const servers = [...suspects, down('mtx3'), facts('mtx4')];
+    fleetControl.round(servers, start + 2000);
+    const stillDrained = servers.map((server) => ({ ...server, takesViewers: server.name === 'mtx4' }));
+    fleetControl.round(stillDrained, start + 2100);
+    fleetControl.round(servers, start + 20_000);
+    expect(fleetControl.wanted()).toBe('drain - - -');
+  });
+
+  it('gives back all when half are out by themselves', () => {
+    const fleetControl = half();
+    fleetControl.round([...suspects, down('mtx3'), down('mtx4')], start + 2000);
+    expect(fleetControl.wanted()).toBe('- - - -');
+  });
+
+  it('does not count it as a flap: the hold-down is that of a first one', () => {
+    const fleetControl = half();
+    fleetControl.round([...suspects, down('mtx3'), facts('mtx4')], start + 2000);
+    fleetControl.round(fleet('suspect', 'suspect', 'ok', 'ok'), start + 10_000);
+    expect(fleetControl.wanted()).toBe('drain drain - -');
+    fleetControl.round(fleet('suspect', 'ok', 'ok', 'ok'), start + 20_000);
+    fleetControl.round(fleet('suspect', 'ok', 'ok', 'ok'), start + 24_000);
+    expect(fleetControl.wanted()).toBe('drain - - -');
+  });
+
+  it('leaves what an operator wants', () => {
+    const fleetControl = half();
+    const wanted = suspects.map((server) => ({ ...server, intent: intent('drain', start + 1500) }));
+    fleetControl.round([...wanted, down('mtx3'), facts('mtx4')], start + 2000);
+    expect(fleetControl.wanted()).toBe('drain drain - -');
+  });
+});
+
 describe('flapping', () => {
   it.each([
     [2, 2],
     [4, 4],
     [1, 5],
+    [1, 17],
     [5, 1],
     [3, 9],
   ])(
@@ -132,9 +190,25 @@ describe('flapping', () => {
     },
   );
 
+  it('in whatever rhythm: a handful of changes in the first minute', () => {
+    const worst = { changes: 0, badSeconds: 0, goodSeconds: 0 };
+    for (let badSeconds = 1; badSeconds < 20; badSeconds++) {
+      for (let goodSeconds = 1; goodSeconds < 40; goodSeconds++) {
+        const fleetControl = control();
+        for (let second = 0; second < 60; second++) {
+          const isBad = second % (badSeconds + goodSeconds) < badSeconds;
+          fleetControl.round(fleet(isBad ? 'suspect' : 'ok', 'ok', 'ok'), start + second * 1000);
+        }
+        const changes = fleetControl.changes();
+        if (changes > worst.changes) Object.assign(worst, { changes, badSeconds, goodSeconds });
+      }
+    }
+    expect(worst).toMatchObject({ changes: 5 });
+  });
+
   it('holds down longer with each flap, up to five minutes', () => {
     expect([1, 2, 3, 4, 7, 8, 50, 5000].map(holdDownMs)).toEqual([
-      4000, 8000, 16_000, 32_000, 256_000, 300_000, 300_000, 300_000,
+      4000, 16_000, 64_000, 256_000, 300_000, 300_000, 300_000, 300_000,
     ]);
   });
 

@@ -211,6 +211,23 @@ describe('failures are values', () => {
     await until('the connection to close', () => sockets.size === 0);
   });
 
+  it('given up while others are before it: nobody waits, and nothing is sent', async () => {
+    const seen: string[] = [];
+    await listen((line) => void seen.push(line));
+    const one = client({ timeoutMs: 60_000 });
+    const first = new AbortController();
+    const hanging = one.execute(['show', 'info'], { signal: first.signal });
+    const second = new AbortController();
+    const waiting = one.execute(['show', 'stat'], { signal: second.signal });
+    await until('the first command', () => seen.length === 1);
+    second.abort();
+    expect(await waiting).toMatchObject({ ok: false, error: { reason: 'aborted' } });
+    first.abort();
+    expect(await hanging).toMatchObject({ ok: false, error: { reason: 'aborted' } });
+    expect(await one.execute(['show', 'map'], { timeoutMs: 20 })).toMatchObject({ error: { reason: 'timeout' } });
+    expect(seen).toEqual(['show info', 'show map']);
+  });
+
   it('a word that HAProxy would read as a second command never leaves', async () => {
     let asked = 0;
     await listen(() => asked++);

@@ -169,6 +169,12 @@ describe('what is no table', () => {
     expect(await showTable(haproxy.client, 'sessions', { maxEntries: 2 })).toMatchObject({ ok: true });
   });
 
+  it('holds only what is wanted', async () => {
+    haproxy.reply = `${header}${line('a')}${line('b')}${line('c')}\n`;
+    const table = await showTable(haproxy.client, 'sessions', { maxEntries: 1, keep: ({ key }) => key === 'b' });
+    expect(table).toMatchObject({ ok: true, value: [{ key: 'b' }] });
+  });
+
   it('more servers than any fleet has', async () => {
     const lines = Array.from({ length: 10_001 }, (_, id) => line('a', ` server_id=${id + 1}`));
     haproxy.reply = `${header}${lines.join('')}\n`;

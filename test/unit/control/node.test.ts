@@ -1,0 +1,200 @@
+import type { Command } from '../../../src/control/decide';
+import { type ControlNode, createNode } from '../../../src/control/node';
+import { emptyNodeMemory, type NodeMemory } from '../../../src/control/node-memory';
+import type { IntentKind } from '../../../src/control/views';
+import type { Wish } from '../../../src/control/wishes';
+import type { RuntimeError } from '../../../src/runtime';
+import { fakeRuntimeClient } from '../../support/fake-runtime-client';
+import { until } from '../../support/until';
+import { createFakeLog } from './push-lab';
+
+const columns =
+  'be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_fqdn srv_port';
+const table = '# table: sessions, type: string, size:100, used:0\n';
+const gone: RuntimeError = { reason: 'unreachable', message: 'there is no socket' };
+const nobody: Wish = {
+  state: undefined,
+  by: 'nobody',
+  intentId: undefined,
+  reason: 'undo',
+  because: '-',
+  isHeldBack: false,
+};
+const intent = (state: IntentKind): Wish => ({ ...nobody, state, by: 'intent', intentId: state, reason: 'intent' });
+
+const running: ControlNode[] = [];
+afterEach(async () => {
+  for (const node of running.splice(0)) await node.stop();
+});
+
+/** A node before three servers of a fake HAProxy, which does what it is told unless `spoil` says something else. */
+function startNode(wanted: Record<string, Wish> = {}, weights: Record<string, number> = {}) {
+  const servers = new Map(['mtx1', 'mtx2', 'mtx3'].map((name) => [name, { bits: 0, weight: 1 }]));
+  const haproxy = {
+    pid: 7,
+    spoil: undefined as ((command: string) => string | RuntimeError | undefined) | undefined,
+  };
+  const answer = (command: string): string | RuntimeError => {
+    const spoilt = haproxy.spoil?.(command);
+    if (spoilt !== undefined) return spoilt;
+    if (command === 'show info') return `Version: 3.2.1\nPid: ${haproxy.pid}\nUptime_sec: 100\n`;
+    const [, name = '', what = '', value = ''] = /^set server mtx\/(\S+) (\S+) (\S+)$/.exec(command) ?? [];
+    const server = servers.get(name);
+    if (server !== undefined && what === 'state') server.bits = { ready: 0, drain: 8, maint: 1 }[value as IntentKind];
+    if (server !== undefined && what === 'weight') server.weight = Number(value);
+    if (command.startsWith('set') || command.startsWith('clear')) return '';
+    if (command.startsWith('show table')) return table;
+    const lines = [...servers].map(
+      ([each, { bits, weight }], i) => `3 mtx ${i + 1} ${each} 10.0.0.1 2 ${bits} ${weight} 1 9 - 8888`,
+    );
+    return ['1', `# ${columns}`, ...lines, ''].join('\n');
+  };
+  const { client, asked } = fakeRuntimeClient(answer);
+  // Clearing that does not end until the test says so.
+  const held: (() => void)[] = [];
+  const bulk = {
+    ...client,
+    isHanging: false,
+    async execute(...args: Parameters<typeof client.execute>) {
+      if (bulk.isHanging) await new Promise<void>((resolve) => held.push(resolve));
+      return client.execute(...args);
+    },
+  };
+  const push: { readonly resync: string[]; retries: number } = { resync: [], retries: 0 };
+  const countRetry = () => {
+    push.retries++;
+  };
+  const { log, lines } = createFakeLog();
+  const memories: NodeMemory[] = [];
+  const done: Command[] = [];
+  const node = createNode({
+    node: {
+      name: 'edge',
+      client,
+      bulk,
+      push: { resync: (reason) => void push.resync.push(reason), retry: countRetry },
+    },
+    backend: 'mtx',
+    apiUrlFor: () => 'http://10.0.0.1:9997',
+    goneAfterMs: 10_000,
+    intervalMs: 5,
+    think: () => ({
+      wishes: new Map([...servers.keys()].map((name) => [name, wanted[name] ?? nobody])),
+      weights: new Map(Object.entries(weights)),
+    }),
+    isShared: false,
+    onDoubt: () => Promise.resolve(true),
+    onProcess: () => undefined,
+    onAction: (command, error) => {
+      if (error === undefined) done.push(command);
+    },
+    onMemory: (memory) => void memories.push(memory),
+    log,
+  });
+  running.push(node);
+  node.start(emptyNodeMemory);
+  const looks = async (count: number) => {
+    const goal = node.stats.polls + count;
+    await until(`${count} looks`, () => node.stats.polls > goal, 1);
+  };
+  const orders = () => asked.filter((command) => /^(set|clear) /.test(command));
+  return { node, haproxy, servers, wanted, asked, orders, looks, push, bulk, held, lines, memories, done };
+}
+
+describe('a command that is refused', () => {
+  const isStatic = (command: string) =>
+    command.includes(' weight ')
+      ? "Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.\n"
+      : undefined;
+
+  it('holds up its own server only', async () => {
+    const lab = startNode({ mtx3: intent('maint') }, { mtx1: 64, mtx2: 64, mtx3: 64 });
+    lab.haproxy.spoil = isStatic;
+    await until('maint', () => lab.servers.get('mtx3')?.bits === 1, 1);
+    await until('its entries to be cleared', () => lab.done.some(({ kind }) => kind === 'clear-entries'), 1);
+    expect(lab.orders().slice(0, 3)).toEqual([
+      'set server mtx/mtx3 state maint',
+      'set server mtx/mtx1 weight 64',
+      'set server mtx/mtx2 weight 64',
+    ]);
+    // Orders that come later are carried out as well.
+    lab.wanted['mtx2'] = intent('drain');
+    await until('drain', () => lab.servers.get('mtx2')?.bits === 8, 1);
+  });
+
+  it('is not repeated at every look, and told once a server', async () => {
+    const lab = startNode({}, { mtx1: 64, mtx2: 64 });
+    lab.haproxy.spoil = isStatic;
+    await lab.looks(50);
+    expect(lab.orders().length).toBeLessThanOrEqual(4);
+    expect(lab.lines.filter(({ level }) => level === 'warn')).toHaveLength(2);
+    // An order of an operator is a reason to try at once.
+    const before = lab.orders().length;
+    await lab.node.now();
+    expect(lab.orders().length).toBe(before + 2);
+  });
+
+  it('of a state: what points there is not cleared', async () => {
+    const lab = startNode({ mtx1: intent('maint') });
+    lab.haproxy.spoil = (command) => (command.startsWith('set') ? 'Permission denied\n' : undefined);
+    await lab.looks(10);
+    expect(lab.orders().filter((command) => command.startsWith('clear'))).toEqual([]);
+  });
+});
+
+it('after a silence HAProxy is looked at first', async () => {
+  const lab = startNode({ mtx1: intent('drain'), mtx2: intent('drain') });
+  lab.haproxy.spoil = (command) =>
+    command.startsWith('set') ? { reason: 'timeout', message: 'no answer' } : undefined;
+  await until('both to be tried', () => lab.orders().length >= 2, 1);
+  const [first = 0, second = 0] = lab.asked.flatMap((command, i) => (command.startsWith('set') ? [i] : []));
+  expect(lab.asked.slice(first, second)).toContain('show servers state mtx');
+});
+
+it('clearing tables holds up no look and no state', async () => {
+  const lab = startNode({ mtx1: intent('maint') });
+  lab.bulk.isHanging = true;
+  await until('the clearing to hang', () => lab.held.length > 0, 1);
+  const order = lab.node.now();
+  lab.wanted['mtx2'] = intent('drain');
+  await until('drain', () => lab.servers.get('mtx2')?.bits === 8, 1);
+  expect(lab.held).toHaveLength(1);
+  lab.bulk.isHanging = false;
+  for (const release of lab.held) release();
+  // Whoever gave the order hears when it is done.
+  await order;
+  await until('the entries to be cleared', () => lab.done.some(({ kind }) => kind === 'clear-entries'), 1);
+  await lab.looks(5);
+  expect(lab.orders().filter((command) => command.startsWith('clear'))).toEqual([
+    'clear table sessions data.server_id eq 1',
+    'clear table streams data.server_id eq 1',
+  ]);
+});
+
+it('remembers what was given up: it may have been carried out', async () => {
+  const lab = startNode({ mtx1: intent('drain') });
+  lab.haproxy.spoil = (command) => {
+    if (!command.startsWith('set')) return undefined;
+    void lab.node.stop();
+    return { reason: 'aborted', message: 'given up' };
+  };
+  await until('the command', () => lab.orders().length > 0, 1);
+  await lab.node.stop();
+  expect(lab.memories.at(-1)?.servers.get('mtx1')?.own).toEqual({ state: 'drain', by: 'intent' });
+});
+
+describe('the map', () => {
+  it('is tried again at once when HAProxy answers again, and read again only for another process', async () => {
+    const lab = startNode();
+    await lab.looks(3);
+    expect(lab.push).toEqual({ resync: [], retries: 1 });
+    lab.haproxy.spoil = () => gone;
+    await lab.looks(3);
+    lab.haproxy.spoil = undefined;
+    await lab.looks(3);
+    expect(lab.push).toEqual({ resync: [], retries: 2 });
+    lab.haproxy.pid = 8;
+    await lab.looks(3);
+    expect(lab.push).toEqual({ resync: ['another HAProxy process answers'], retries: 2 });
+  });
+});
