@@ -116,15 +116,15 @@ function whyNotSafe(
   const lost = known.find(({ trouble }) => trouble !== undefined);
   if (lost !== undefined) return `${lost.node} does not say how many watch`;
   if (serving.length > 0) return `it takes new viewers${known.length > 1 ? ` on ${serving.join(', ')}` : ''}`;
-  const settling = known.find(({ isSettling }) => isSettling);
-  if (settling !== undefined) return `${settling.node} has only just started and may not know yet who watches`;
   if (directory?.api.health !== 'ok') return 'its Control API does not answer, so nobody can tell what it holds';
   if (nodes.some(({ viewers }) => viewers === undefined) || viewersLeft === undefined)
     return 'its viewers are not counted yet';
   if (viewersLeft > 0) return `${viewersLeft} ${viewersLeft === 1 ? 'viewer watches' : 'viewers watch'} from it`;
   if (survey?.server === undefined || survey.ageMs > surveyGoodForMs) return 'its streams are not counted yet';
   const { onlyHere, onlyHereCount } = survey.server;
-  if (onlyHereCount === 0) return '';
+  const settling = known.find(({ isSettling }) => isSettling);
+  if (onlyHereCount === 0)
+    return settling === undefined ? '' : `${settling.node} has only just started and may not know yet who watches`;
   const named = onlyHere.slice(0, 3).join(', ');
   const more = onlyHereCount > 3 ? ` and ${onlyHereCount - 3} more` : '';
   return `${onlyHereCount === 1 ? 'a stream lives' : `${onlyHereCount} streams live`} only there: ${named}${more}`;

@@ -35,12 +35,16 @@ describe(`HAProxy ${haproxyVersion}: control of one HAProxy`, () => {
   };
 
   it('drain, maint, ready: the state in HAProxy when the order is answered, one command each', async () => {
+    await node().settled();
     const drained = await lab.control.setIntent('mtx1', { kind: 'drain', ...by });
     expect(await node().shown()).toBe('mtx1 drain 1, mtx2 ready 1, mtx3 ready 1');
     expect(drained).toMatchObject({
       ok: true,
-      value: { wanted: 'drain', because: 'ada: update', viewersLeft: 0, safeToStop: true, notSafeBecause: '' },
+      value: { wanted: 'drain', because: 'ada: update', viewersLeft: 0 },
     });
+    // At the first look after it is old enough.
+    await until('safe to stop', () => server('mtx1').safeToStop);
+    expect(server('mtx1').notSafeBecause).toBe('');
     await lab.control.setIntent('mtx1', { kind: 'maint', ...by });
     expect(await node().shown()).toBe('mtx1 maint 1, mtx2 ready 1, mtx3 ready 1');
     expect(lab.directory.servers()[0]?.administrative).toBe('maint');

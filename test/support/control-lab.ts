@@ -1,12 +1,10 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Control } from '../../src/control';
-import { createControl } from '../../src/control/control';
+import { createHaproxyControl, type HaproxyControl } from '../../src/control';
 import { createDirectory, type Directory } from '../../src/directory';
 import type { EventDraft } from '../../src/events/event';
 import { createLogger, type Logger } from '../../src/log';
-import { createRuntimeClient } from '../../src/runtime';
 import { createSimFleet, type SimFleet } from '../../src/sim';
 import { createMemoryStore, type Store } from '../../src/store';
 import { type FakeHaproxySocket, startFakeHaproxySocket } from './fake-haproxy-socket';
@@ -21,6 +19,10 @@ export interface LabNode {
   readonly socket: FakeHaproxySocket;
   /** `mtx1 ready 1, …`: administrative state as set on the server, and weight. */
   shown(): Promise<string>;
+  /** What lookups in routes.map find, `stream server, …`, sorted. */
+  routes(): Promise<string>;
+  /** Resolves when the process is so old that it is believed to know who watches. */
+  settled(): Promise<void>;
   /** Ends the process and starts another one. */
   restart(): Promise<void>;
   end(): Promise<void>;
@@ -33,12 +35,14 @@ export interface ControlLab {
   readonly nodes: readonly LabNode[];
   readonly events: EventDraft[];
   readonly store: Store;
-  control: Control;
+  control: HaproxyControl;
   directory: Directory;
   /** Ends control and directory, and starts them again with what the store holds. */
   restartControl(): Promise<void>;
-  /** Commands that changed something, of every node since the last call. */
+  /** Commands that changed a server or cleared its entries, of every node since the last call. */
   changes(): string[];
+  /** What was done with the map, without its name, of every node since the last call: `show` reads the whole of it. */
+  mapCommands(): string[];
   stop(): Promise<void>;
 }
 
@@ -47,11 +51,13 @@ export interface ControlLabOptions {
   readonly servers?: number;
   readonly onApiFailure?: 'suspect' | 'drain';
   readonly weights?: 'config' | 'auto';
+  /** Whether routes.map is kept. Default false. */
+  readonly map?: boolean;
   readonly log?: Logger;
 }
 
 export async function startControlLab(options: ControlLabOptions = {}): Promise<ControlLab> {
-  const { nodes: nodeCount = 1, servers = 3, onApiFailure = 'suspect', weights = 'config' } = options;
+  const { nodes: nodeCount = 1, servers = 3, onApiFailure = 'suspect', weights = 'config', map = false } = options;
   const log = options.log ?? createLogger('silent');
   const closers: (() => Promise<void> | void)[] = [];
   const stop = async (): Promise<void> => {
@@ -65,7 +71,15 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
     const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-control-'));
     closers.push(() => rmSync(folder, { recursive: true, force: true }));
     const config = join(folder, 'haproxy.cfg');
-    writeFileSync(config, configuration(fleet.servers.map(({ address }) => address)));
+    const routes = join(folder, 'routes.map');
+    writeFileSync(routes, '');
+    writeFileSync(
+      config,
+      configuration(
+        fleet.servers.map(({ address }) => address),
+        routes,
+      ),
+    );
     const nodes: LabNode[] = [];
     for (let number = 0; number < nodeCount; number++) {
       const node = await startNode(`lb${number + 1}`, join(folder, `lb${number + 1}.sock`), () =>
@@ -80,7 +94,14 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
     const store = createMemoryStore(log);
     closers.push(() => store.close());
     const events: EventDraft[] = [];
-    const seen = new Map(nodes.map(({ name }) => [name, 0]));
+    const marks = { changes: new Map<string, number>(), map: new Map<string, number>() };
+    /** The commands since the last call, of every node; of several with its name. */
+    const since = (mark: Map<string, number>, choose: (command: string) => readonly string[]): string[] =>
+      nodes.flatMap(({ name, socket }) => {
+        const found = socket.commands.slice(mark.get(name)).flatMap(choose);
+        mark.set(name, socket.commands.length);
+        return nodeCount === 1 ? found : found.map((command) => `${name}: ${command}`);
+      });
 
     const make = async () => {
       const directory = createDirectory({
@@ -95,20 +116,15 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
         log,
       });
       directory.start();
-      const clientOf = (node: LabNode) => createRuntimeClient({ address: { path: node.socket.path }, timeoutMs: 1000 });
-      const control = createControl({
-        nodes: nodes.map((node) => ({ name: node.name, client: clientOf(node), bulk: clientOf(node) })),
+      const control = createHaproxyControl({
+        nodes: nodes.map(({ name, socket }) => ({ name, socket: { path: socket.path } })),
         backend: 'mtx',
+        map: map ? 'routes.map' : null,
+        staleForMs: 60_000,
         apiUrlFor: ({ address }) => `http://${address}:9997`,
         directory,
         store,
         emit: (event) => void events.push(event),
-        moves: {
-          moves: () => [],
-          move: () => Promise.reject(new Error('not here')),
-          clearMove: () => Promise.reject(new Error('not here')),
-          tables: () => Promise.resolve([]),
-        },
         onApiFailure,
         weights,
         log,
@@ -136,11 +152,11 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
         Object.assign(lab, await make());
       },
       changes: () =>
-        nodes.flatMap(({ name, socket }) => {
-          const from = seen.get(name) ?? 0;
-          seen.set(name, socket.commands.length);
-          const found = socket.commands.slice(from).filter((command) => /^(set|clear) /.test(command));
-          return nodeCount === 1 ? found : found.map((command) => `${name}: ${command}`);
+        since(marks.changes, (command) => (/^(set server|clear table \S+ data)/.test(command) ? [command] : [])),
+      mapCommands: () =>
+        since(marks.map, (command) => {
+          const [, verb, rest] = /^(show|prepare|add|set|del|commit|clear) map(?: @\d+)? \S+(.*)$/.exec(command) ?? [];
+          return verb === undefined ? [] : [`${verb}${rest}`];
         }),
       stop,
     };
@@ -153,7 +169,7 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
 }
 
 /** What of the shipped haproxy.cfg control has to do with, for any number of servers. */
-function configuration(addresses: readonly string[]): string {
+function configuration(addresses: readonly string[], routes: string): string {
   return `global
     localpeer haproxy
     stats socket "\${MTX_ADMIN_SOCKET}" mode 600 level admin expose-fd listeners
@@ -166,6 +182,7 @@ peers mtx
     peer haproxy "\${MTX_PEER}"
 frontend viewers
     bind "\${MTX_BIND}"
+    http-request set-var(txn.route) path,map_str(${routes})
     default_backend mtx
 backend mtx
     balance roundrobin
@@ -200,6 +217,18 @@ async function startNode(name: string, path: string, start: () => Promise<Haprox
           return `${server} ${bits & 1 ? 'maint' : bits & 8 ? 'drain' : 'ready'} ${weight}`;
         })
         .join(', ');
+    },
+    async routes() {
+      const reply = await node.haproxy.runtime('show map #0');
+      return [...reply.matchAll(/^0x\S+ (\S+) (\S+)$/gm)]
+        .map(([, stream, server]) => `${stream} ${server}`)
+        .sort()
+        .join(', ');
+    },
+    async settled() {
+      await until('HAProxy to have settled', async () =>
+        /Uptime_sec: ([6-9]|\d\d)/.test(await node.haproxy.runtime('show info')),
+      );
     },
     async restart() {
       await node.end();
