@@ -169,6 +169,8 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   let isSettling = false;
   let unsubscribe: (() => void) | undefined;
   let waiting: (() => void)[] = [];
+  /** The map is read because nobody knows what is in it. */
+  let isReading = false;
   /** Entries of the plan that is carried out now. */
   let sending = 0;
 
@@ -246,7 +248,12 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
       mayRemove = true;
       mustCompareAll = true;
     }
-    if (unread !== undefined) return readAndRepair();
+    if (unread !== undefined) {
+      isReading = true;
+      const error = await readAndRepair();
+      isReading = false;
+      return error;
+    }
     if (pending.size > 0 || mustCompareAll) return carryOut(planFromDirectory());
     if (moved.size > 0) return clearMoved();
     return now() >= nextCheckAt ? check() : undefined;
@@ -518,7 +525,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   function stateNow(): RoutePushState {
     if (trouble !== undefined) return 'refused';
     if (!wasRead) return 'starting';
-    return isBehind() || sending > 0 ? 'behind' : 'right';
+    return isBehind() || isReading || sending > 0 ? 'behind' : 'right';
   }
 
   return {
