@@ -141,7 +141,7 @@ async function benchFill(): Promise<void> {
   }
   add('100,000 routes into an empty map', 'ms', median(times.fill), '<=500');
   add('100,000 routes instead of others', 'ms', median(times.replace));
-  add('HAProxy meanwhile', 'longest-answer-ms', median(longest));
+  add('HAProxy meanwhile', 'longest-answer-ms', Math.max(...longest));
   add('HAProxy otherwise', 'longest-answer-ms', idle);
   await haproxy.stop();
 }

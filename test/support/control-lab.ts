@@ -37,8 +37,8 @@ export interface ControlLab {
   readonly store: Store;
   control: HaproxyControl;
   directory: Directory;
-  /** Ends control and directory, and starts them again with what the store holds. */
-  restartControl(): Promise<void>;
+  /** Ends control and directory, and starts them again with what the store holds; resolves when so many HAProxys (default: all) are known. */
+  restartControl(answering?: number): Promise<void>;
   /** Commands that changed a server or cleared its entries, of every node since the last call. */
   changes(): string[];
   /** What was done with the map, without its name, of every node since the last call: `show` reads the whole of it. */
@@ -103,7 +103,7 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
         return nodeCount === 1 ? found : found.map((command) => `${name}: ${command}`);
       });
 
-    const make = async () => {
+    const make = async (answering = nodeCount) => {
       const directory = createDirectory({
         intervalMs: 100,
         staleForMs: 60_000,
@@ -132,7 +132,7 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
       await control.start();
       await until(
         'every HAProxy to be known',
-        () => control.servers().every((server) => server.nodes.length === nodeCount) && control.servers().length > 0,
+        () => control.servers().every((server) => server.nodes.length === answering) && control.servers().length > 0,
       );
       return { directory, control };
     };
@@ -147,9 +147,9 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
       events,
       store,
       ...(await make()),
-      async restartControl() {
+      async restartControl(answering) {
         await end();
-        Object.assign(lab, await make());
+        Object.assign(lab, await make(answering));
       },
       changes: () =>
         since(marks.changes, (command) => (/^(set server|clear table \S+ data)/.test(command) ? [command] : [])),
