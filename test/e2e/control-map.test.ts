@@ -140,7 +140,7 @@ describe(`HAProxy ${haproxyVersion}: states, weights and map of two HAProxys`, (
     await within(
       3000,
       'what the tables hold',
-      async () => {
+      () => {
         let isTold = false;
         answer = lab.control.tables('live/b').then((tables) => {
           isTold = true;

@@ -9,7 +9,7 @@ import { until } from './until';
 export async function within(
   boundMs: number,
   what: string,
-  prepare: (tryNumber: number) => Promise<() => unknown>,
+  prepare: (tryNumber: number) => Promise<() => unknown> | (() => unknown),
   tries = 3,
 ): Promise<number[]> {
   const times: number[] = [];
