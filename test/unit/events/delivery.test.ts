@@ -329,8 +329,9 @@ describe('delivery', () => {
     hook.behave(accept);
     await until('all came', () => new Set(numbers(hook.accepted)).size === 20 && statsOf(process).depth === 0);
     for (const parity of [0, 1]) {
-      const own = (numbers(hook.accepted) as number[]).filter((n) => n % 2 === parity);
-      expect(own).toEqual(count(20).filter((n) => n % 2 === parity));
+      // What was on its way when the replay began may come twice.
+      const own = new Set((numbers(hook.accepted) as number[]).filter((n) => n % 2 === parity));
+      expect([...own]).toEqual(count(20).filter((n) => n % 2 === parity));
     }
   });
 
