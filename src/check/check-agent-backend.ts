@@ -15,7 +15,7 @@ export function checkAgentBackend(context: ConfigContext): Finding[] {
   }
   const servers = serversOf(proxy);
   return [
-    ...(bridge.kind === 'spoe' ? [checkRetries(proxy)] : []),
+    ...(bridge.kind === 'spoe' ? [checkRetries(proxy, servers)] : []),
     ...checkChecks(proxy, servers),
     checkCheckKind(proxy, bridge),
     checkAddress(context, proxy, servers, bridge),
@@ -25,10 +25,15 @@ export function checkAgentBackend(context: ConfigContext): Finding[] {
 /** HAProxy's own default (configuration manual, "retries"). */
 const standardRetries = 3;
 
-function checkRetries(proxy: Proxy): Finding {
+function checkRetries(proxy: Proxy, servers: readonly ConfiguredServer[]): Finding {
   const line = effective(proxy, 'retries');
   const retries = Number(line?.words[1] ?? standardRetries);
   if (retries === 0) return right('agent.retries', 'A dead agent is not tried twice.');
+  // Another agent is another matter: without that, HAProxy 3.1 and newer lose the question. Without a number only the last retry goes there.
+  const agents = servers.reduce((sum, { count }) => sum + count, 0);
+  const redispatch = effectiveOption(proxy, 'redispatch');
+  if (retries < agents && redispatch !== undefined && (redispatch.words[2] ?? String(retries)) === '1')
+    return right('agent.retries', 'A question that meets a dead agent goes to another one.');
   const what = `Connections to the agent are tried again ${retries} times.`;
   const isOwn = line !== undefined && proxy.lines.includes(line);
   const change = isOwn ? 'write "retries 0"' : `add "retries 0" to backend ${proxy.name}`;
