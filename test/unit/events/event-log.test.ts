@@ -252,21 +252,18 @@ describe('the event log', () => {
     expect(await store.journal('events', (value) => value).count()).toBe(1);
   });
 
-  it('costs the caller below a millisecond, in a folder, at the 99th percentile of 10,000', async () => {
+  it('gives back at once what it will write to a folder, and has written all of it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-events-'));
     const store = await openStore({ folder, log });
     const events = openLog({ store, keep: { count: 100_000, ageMs: 1e12 } });
-    const tookMs: number[] = [];
     for (let round = 0; round < 100; round++) {
       for (let n = 0; n < 100; n++) {
-        const started = performance.now();
         events.emit({ type: 'stream.started', stream: `live/${n}`, server: 'mtx1', evidence: 'inventory' });
-        tookMs.push(performance.now() - started);
       }
+      // Nothing can have been written in this turn.
+      expect(events.told).toHaveLength(round * 100);
       await until('they are kept', () => events.told.length === (round + 1) * 100, 1);
     }
-    tookMs.sort((a, b) => a - b);
-    expect(tookMs[9900]).toBeLessThan(1);
     expect(await events.list({ limit: 1000 })).toHaveLength(1000);
     await events.stop();
     await store.close();
