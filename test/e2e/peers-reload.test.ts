@@ -100,9 +100,11 @@ describe(`HAProxy ${haproxyVersion} is reloaded while the agent is`, () => {
   });
 
   it('there, with nothing to be heard from HAProxy yet: a reload at once is as safe', async () => {
-    await startPeers();
+    const { server } = await startPeers();
     await startHaproxy();
     await lab.addSessions(keys);
+    // Until it has its answer HAProxy is not sure of its tables; a reload just before would keep none.
+    await until('the answer to its question', () => server.stats.resyncsAnswered === 1);
     await until('the link', async () => (await lab.linkStatus()) === 'ESTA');
     await expectKept();
   });
