@@ -23,6 +23,8 @@ export interface Haproxy {
   runtime(command: string): Promise<string>;
   /** Reloads as `systemctl reload` does, and waits until the new worker answers. */
   reload(): Promise<void>;
+  /** The same however old the process is, whether its tables are in sync or not. */
+  reloadNow(): Promise<void>;
   /** Ends it and starts it anew, with the same addresses: nothing is passed on. */
   restart(signal?: NodeJS.Signals): Promise<void>;
   /** HAProxy's own log lines about requests. */
@@ -56,6 +58,7 @@ export interface HaproxyOptions {
 export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
   const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-haproxy-'));
   const socket = join(folder, 'admin.sock');
+  const masterSocket = join(folder, 'master.sock');
   const [host = '', port = ''] = options.bind.split(':');
   const env: Record<string, string> = {
     MTX_BIND: options.bind,
@@ -67,12 +70,24 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     ...options.env,
   };
   const run = (): Child =>
-    startChild(haproxyBin, ['-W', '-db', '-f', options.config ?? resolve('haproxy/haproxy.cfg')], env, folder);
+    startChild(
+      haproxyBin,
+      ['-W', '-S', masterSocket, '-db', '-f', options.config ?? resolve('haproxy/haproxy.cfg')],
+      env,
+      folder,
+    );
   let child = run();
+  /**
+   * Whether the master has loaded the configuration more than so many times and does its work. It replaces itself at the end of each loading,
+   * and a signal that comes before it is done (HAProxy up to 3.0) is lost.
+   */
+  const isMasterReady = async (loadings: number): Promise<boolean> =>
+    loadingsOf(child) > loadings &&
+    (await runtimeCommand(masterSocket, 'show proc; quit').catch(() => '')).includes('worker');
   const answers = () =>
     until(`HAProxy on ${options.bind}`, async () => {
       if (child.process.exitCode !== null) throw new GiveUp(child.lines.join('\n'));
-      return (await canConnect(host, Number(port))) && (await workerPid(socket));
+      return (await isMasterReady(0)) && (await canConnect(host, Number(port))) && (await workerPid(socket));
     });
   let isReloaded = false;
   const haproxy: Haproxy = {
@@ -86,9 +101,15 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
       // Until 5 s after a start without a predecessor, HAProxy 2.6 does not count its tables as in sync, and would not pass them on.
       await until('HAProxy to be in sync', async () => isReloaded || (await uptimeSeconds(socket)) >= 6, 100);
       isReloaded = true;
-      const before = await workerPid(socket);
+      await haproxy.reloadNow();
+    },
+    async reloadNow() {
+      const [before, loadings] = [await workerPid(socket), loadingsOf(child)];
       child.process.kill('SIGUSR2');
-      await until('the new HAProxy worker', async () => (await workerPid(socket)) !== before);
+      await until('the new HAProxy worker', async () => {
+        const pid = (await isMasterReady(loadings)) ? await workerPid(socket) : undefined;
+        return pid !== undefined && pid !== before;
+      });
     },
     async restart(signal) {
       await child.stop(signal);
@@ -107,6 +128,10 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
     throw error;
   });
   return haproxy;
+}
+
+function loadingsOf({ lines }: Child): number {
+  return lines.filter((line) => line.endsWith('Loading success.')).length;
 }
 
 async function workerPid(socket: string): Promise<string | undefined> {

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Haproxy, startHaproxy } from './haproxy';
 import type { LoopbackBlock } from './loopback-block';
-import { until } from './until';
 
 /** The shipped haproxy.cfg with an agent's address as its peer; nobody else is there. */
 export interface PeeredHaproxy {
@@ -41,7 +40,6 @@ export async function startPeeredHaproxy(
     config: join(folder, 'haproxy.cfg'),
     env: { MTX_AGENT_PEER: `${agent.host}:${agent.port}`, MTX_AGENT: `${home}:9100` },
   });
-  const pid = async () => /^Pid: (\d+)$/m.exec(await haproxy.runtime('show info').catch(() => ''))?.[1];
   return {
     haproxy,
     agent,
@@ -59,14 +57,7 @@ export async function startPeeredHaproxy(
       const peers = await haproxy.runtime('show peers');
       return /id=mtxpilot\([^)]*\).*? last_status=(\w+)/s.exec(peers)?.[1] ?? '';
     },
-    async reload() {
-      const before = await pid();
-      haproxy.child.process.kill('SIGUSR2');
-      await until('the new HAProxy worker', async () => {
-        const now = await pid();
-        return now !== undefined && now !== before;
-      });
-    },
+    reload: () => haproxy.reloadNow(),
     async stop() {
       await haproxy.stop();
       rmSync(folder, { recursive: true, force: true });
