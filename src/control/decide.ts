@@ -76,6 +76,10 @@ export function decide(
     const wish = facts.wishes.get(name);
     const others = facts.isShared === true ? ownedByOthers(seen, wish, facts.weights?.get(name)) : {};
     const known = memory.servers.get(name);
+    if (known === undefined && facts.knowsOthers === false && isUnexplained(memory, name, seen, wish)) {
+      lookAgain = true;
+      continue;
+    }
     const compared =
       known === undefined
         ? { ...firstSight(memory, name, seen), ...others }
@@ -170,6 +174,12 @@ function firstSight(memory: NodeMemory, name: string, seen: Seen): ServerMemory 
   };
 }
 
+/** At the first sight of a server: neither this process nor what is known to be wanted accounts for its state or weight. */
+function isUnexplained(memory: NodeMemory, name: string, seen: Seen, wish: Wish | undefined): boolean {
+  const { isExternal, isWeightExternal } = firstSight(memory, name, seen);
+  return (isExternal && wish?.state !== seen.state) || isWeightExternal;
+}
+
 /** What another agent did on behalf of the same decision, which this one may have to undo some day. */
 function ownedByOthers(seen: Seen, wish: Wish | undefined, byLoad: number | undefined): Partial<ServerMemory> {
   const isState = wish?.by === 'automatic' && wish.state === seen.state;
@@ -203,7 +213,9 @@ function compare(
   if (isNewIntent && !isForeignWeight) return current;
   if (isSettling) {
     // The new process as it came up. What was neither asked for nor configured is somebody's all the same.
-    return { ...current, isExternal: known.isExternal || (seen.state !== 'ready' && known.own?.state !== seen.state) };
+    const isStrange = seen.state !== 'ready' && known.own?.state !== seen.state;
+    if (isStrange && !known.isExternal && !knowsOthers) return { ...known, doubtSinceMs: known.doubtSinceMs ?? nowMs };
+    return { ...current, isExternal: known.isExternal || isStrange };
   }
   const doubtSinceMs = known.doubtSinceMs ?? nowMs;
   const isBelieved = knowsOthers && (isNewIntent || Math.abs(nowMs - doubtSinceMs) >= believeAfterMs);

@@ -522,4 +522,38 @@ describe('where other agents carry out the same wishes', () => {
       ]),
     ).toEqual(['-', '-', '- external']);
   });
+
+  it.each<[string, Partial<NodeFacts>]>([
+    ['at the first sight of a server', {}],
+    ['while HAProxy is young', { uptimeSeconds: 1 }],
+  ])('the same %s', (_, change) => {
+    const away = { ...change, knowsOthers: false };
+    const first = change.uptimeSeconds === undefined ? [] : ([[server('ready'), nobody, change]] as const);
+    const none = first.map(() => '-');
+    expect(tell([...first, [server('drain'), nobody, away], [server('drain'), intent('drain'), change]])).toEqual([
+      ...none,
+      '-',
+      '-',
+    ]);
+    expect(
+      tell([
+        ...first,
+        [server('drain'), nobody, away],
+        [server('drain'), automatic, change],
+        [server('drain'), nobody, change],
+      ]),
+    ).toEqual([...none, '-', '-', 'ready (api-recovered)']);
+    expect(tell([...first, [server('drain'), nobody, away], [server('drain'), nobody, change]])).toEqual([
+      ...none,
+      '-',
+      '- external',
+    ]);
+    // An older order does not undo a newer one that is not known yet.
+    expect(
+      tell([
+        [server('drain'), intent('ready'), { knowsOthers: false }],
+        [server('drain'), intent('drain', '2')],
+      ]),
+    ).toEqual(['-', '-']);
+  });
 });
