@@ -5,6 +5,7 @@ import { haproxyVersion } from '../support/haproxy';
 import { type Lab, type LabOptions, startLab } from '../support/lab';
 import { bridges, combinations } from '../support/matrix';
 import { until } from '../support/until';
+import { within } from '../support/within';
 
 const names = ['mtx1', 'mtx2', 'mtx3'];
 const streams = Array.from({ length: 12 }, (_, i) => `live/${i}`);
@@ -270,6 +271,58 @@ describe(`HAProxy ${haproxyVersion}: routes`, () => {
       await routeIs(lab, 'live/a', 'mtx2');
       // Nothing else could have told: no second list was asked for.
       expect(lab.fleet.servers.map((server) => server.counters()['paths/list'])).toEqual([1, 1, 1]);
+    } finally {
+      await lab.stop();
+    }
+  });
+
+  const routeOf = async (lab: Lab, stream: string) =>
+    /value="([^"]+)"/.exec(await lab.haproxy.runtime(`get map routes.map ${stream}`))?.[1];
+  /** A publisher who goes from one server to another and back; `tell` says so to the agent. */
+  const movesWithin = async (boundMs: number, lab: Lab, tell?: (server: string) => Promise<void>) => {
+    const servers = ['mtx1', 'mtx2'];
+    await within(
+      boundMs,
+      'the route of a publisher that moved',
+      async () => {
+        const [to = '', from = ''] = servers.reverse();
+        // The list of the server that it leaves and of the one where it comes are as old as it happens.
+        await until('the route', async () => (await routeOf(lab, 'live/a')) === from);
+        lab.fleet.move('live/a', to);
+        await tell?.(to);
+        return async () => (await routeOf(lab, 'live/a')) === to;
+      },
+      7,
+    );
+  };
+
+  it('are right a second after a publisher moved, without any report', async () => {
+    const lab = await startLab({ push: true });
+    try {
+      lab.fleet.server('mtx1').publish('live/a');
+      await movesWithin(1000, lab);
+    } finally {
+      await lab.stop();
+    }
+  });
+
+  it.each([
+    ['a hook', (server: string) => ({ stream: 'live/a', server, event: 'ready' })],
+    ['a question of authentication', () => ({ action: 'publish', path: 'live/a', protocol: 'rtsp', ip: '127.0.0.1' })],
+  ])('are right 100 ms after %s', async (_, report) => {
+    const lab = await startLab({ push: true, agentConfig: { directory: { interval: '1h' } } });
+    try {
+      const tell = async (server: string) => {
+        const response = await fetch(`${lab.agent.url}/v1/hooks/mediamtx?server=${server}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(report(server)),
+        });
+        expect(response.ok).toBe(true);
+      };
+      lab.fleet.server('mtx1').publish('live/a');
+      await tell('mtx1');
+      await movesWithin(100, lab, tell);
     } finally {
       await lab.stop();
     }
