@@ -24,6 +24,8 @@ export interface ConnectionContext {
   readonly silenceMs: number;
   /** How long updates that had piled up are taken after the hello, before the dump is asked for. */
   readonly backlogMs: number;
+  /** How soon after an update it is acknowledged, with all that came since. */
+  readonly ackMs: number;
   /** How long HAProxy may take for a dump. */
   readonly dumpTimeoutMs: number;
   /** How soon another dump is asked for after a partial one; twice as late each time, up to `maxDumpRetryMs`. */
@@ -90,6 +92,7 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
   let replies: Buffer[] = [];
   let timer = setTimeout(onHelloTimeout, context.helloTimeoutMs);
   let heart: NodeJS.Timeout | undefined;
+  let ackTimer: NodeJS.Timeout | undefined;
 
   duplex.on('data', onData);
   duplex.on('drain', onDrain);
@@ -216,7 +219,10 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
   function onUpdate(): void {
     const { update, table } = tables;
     const isTimed = update.expiresInMs !== undefined;
-    if (!isTimed) unacked.set(table.id, tables.updateId);
+    if (!isTimed) {
+      unacked.set(table.id, tables.updateId);
+      ackTimer ??= setTimeout(onAckDue, context.ackMs);
+    }
     const live = !isTimed && state === 'live';
     if (isRetired) {
       stats.updates.stale++;
@@ -234,15 +240,30 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
     events.onTouch(touch);
   }
 
+  /**
+   * Not with each read: HAProxy needs acknowledgements only to know what to say again on the next link, and on a site with some traffic
+   * each would cost both sides more than the update.
+   */
+  function onAckDue(): void {
+    ackTimer = undefined;
+    // Before and during a dump nothing of this is sent: the request has its own, and HAProxy hears none until the confirmation.
+    if (state !== 'live' || isDumping) return;
+    if (blocked) {
+      ackTimer = setTimeout(onAckDue, context.ackMs);
+      return;
+    }
+    ackAll();
+    flush();
+  }
+
   function ackAll(): void {
     for (const [tableId, updateId] of unacked) replies.push(ackMessage(tableId, updateId));
     stats.acksSent += unacked.size;
     unacked.clear();
   }
 
-  /** Sends in one write what the last read calls for. */
+  /** Sends in one write what is to be said. */
   function flush(): void {
-    if (state === 'live' && !isDumping) ackAll();
     if (replies.length === 0) return;
     const bytes = replies.length === 1 ? replies[0] : Buffer.concat(replies);
     replies = [];
@@ -270,6 +291,7 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
     if (reason !== undefined) stats.closed[reason]++;
     state = 'closed';
     clearTimeout(timer);
+    clearTimeout(ackTimer);
     clearInterval(heart);
     duplex.destroy();
   }

@@ -71,6 +71,7 @@ export function createPeersServer(options: PeersServerOptions): PeersServer {
     heartbeatMs: options.heartbeatMs ?? 3000,
     silenceMs: options.silenceMs ?? 10_000,
     backlogMs: 100,
+    ackMs: 100,
     dumpTimeoutMs: options.dumpTimeoutMs ?? 30_000,
     dumpRetryMs: options.dumpRetryMs ?? 1000,
     maxDumpRetryMs: 30_000,

@@ -54,6 +54,7 @@ function connect(settings: Partial<ConnectionContext> = {}, events: Partial<Conn
     heartbeatMs: 3000,
     silenceMs: 10_000,
     backlogMs: 100,
+    ackMs: 100,
     dumpTimeoutMs: 30_000,
     dumpRetryMs: 1000,
     maxDumpRetryMs: 30_000,
@@ -118,7 +119,7 @@ describe('a conversation with HAProxy', () => {
         } else peer.feed(chunk);
         fed += chunk.length;
       }
-      await settled();
+      await peer.pass(100);
       expect(peer.told).toEqual(['hello hap 9588', 'synced']);
       expect(peer.touches).toEqual([
         { key: 'live/a|s1', live: false, idleMs: undefined },
@@ -252,23 +253,22 @@ describe('resync', () => {
 });
 
 describe('acknowledgements', () => {
-  it('one for each table a read, of its last update', async () => {
+  it('100 ms after an update, one for each table, of its last update', async () => {
     const peer = await connectLive();
     const other = hex('0a 82 10 02 05 6f74686572 06 a1 f1f1fe00 f8ac00');
-    peer.feed(
-      Buffer.concat([
-        sessionsDefinition,
-        firstUpdate,
-        secondUpdate,
-        other,
-        firstUpdate,
-        sessionsDefinition,
-        incrementalUpdate,
-      ]),
-    );
-    await settled();
+    peer.feed(Buffer.concat([sessionsDefinition, firstUpdate, secondUpdate, other, firstUpdate]));
+    await peer.pass(60);
+    peer.feed(Buffer.concat([sessionsDefinition, incrementalUpdate]));
+    await peer.pass(39);
+    expect(peer.writes).toEqual([]);
+    await peer.pass(1);
     expect(peer.writes).toEqual([Buffer.concat([ack('00000003'), hex('0a 84 05 02 00000001')])]);
     expect(peer.stats.acksSent).toBe(2);
+    peer.feed(incrementalUpdate);
+    await peer.pass(100);
+    expect(peer.writes.slice(1)).toEqual([ack('00000004')]);
+    await peer.pass(2000);
+    expect(peer.writes.length).toBe(2);
   });
 });
 
@@ -349,7 +349,8 @@ describe('life and death of a link', () => {
   it('reads nothing more while HAProxy does not read, and sends it no heartbeats', async () => {
     const peer = await connectLive();
     peer.stall();
-    const many = Buffer.concat([sessionsDefinition, ...Array.from({ length: 100 }, () => firstUpdate)]);
+    // Each is answered.
+    const many = Buffer.concat([sessionsDefinition, firstUpdate, ...Array.from({ length: 100 }, () => resyncRequest)]);
     for (let i = 0; i < 3000 && !peer.duplex.isPaused(); i++) {
       peer.feed(many);
       await settled();
@@ -361,13 +362,15 @@ describe('life and death of a link', () => {
     peer.release();
     await settled();
     expect(peer.duplex.isPaused()).toBe(false);
+    await peer.pass(100);
+    expect(peer.writes.at(-1)).toEqual(ack('00000001'));
   });
 
   it('serves HAProxy on when a newer link speaks for the node, but takes nothing from it', async () => {
     const peer = await connectLive();
     peer.connection.retire();
     peer.feed(Buffer.concat([resyncRequest, sessionsDefinition, firstUpdate]));
-    await settled();
+    await peer.pass(100);
     expect(peer.touches).toEqual([]);
     expect(peer.written()).toEqual(Buffer.concat([resyncFinished, ack('00000001')]));
     expect(peer.stats.updates.stale).toBe(1);

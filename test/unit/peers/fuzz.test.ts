@@ -34,6 +34,7 @@ function connect() {
       heartbeatMs: 60_000,
       silenceMs: 60_000,
       backlogMs: 60_000,
+      ackMs: 60_000,
       dumpTimeoutMs: 60_000,
       dumpRetryMs: 60_000,
       maxDumpRetryMs: 60_000,
