@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { haproxyVersion } from '../support/haproxy';
+import { haproxyVersion, logLines } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
 import { combinations } from '../support/matrix';
 import type { Answer, Player } from '../support/player';
@@ -77,10 +77,7 @@ describe.each(combinations)(
       // HAProxy's own word: no question was put any more, so none could wait (the processing time-out is 100 ms).
       const seen = lab.haproxy.requests().length;
       for (const stream of streams) for (let i = 0; i < 20; i++) expect(await lab.player(stream).load()).toBe(200);
-      const lines = await until('their log lines', () => {
-        const since = lab.haproxy.requests().slice(seen);
-        return since.length >= 60 && since;
-      });
+      const lines = await logLines(() => lab.haproxy.requests().slice(seen), 60);
       expect(lines.filter(({ state, error }) => state !== '-' || error !== '-')).toEqual([]);
       expect(lines.filter(({ totalMs }) => totalMs >= 100)).toEqual([]);
       lab.agent.child.process.kill('SIGCONT');
@@ -106,10 +103,10 @@ describe.each(combinations)(
         await more(running);
         expect(failed(await running.stop())).toEqual([]);
         const masters = running.count();
-        const lines = await until('their log lines', () => {
-          const seen = lab.haproxy.requests().filter(({ path }) => path.endsWith('/index.m3u8'));
-          return seen.length >= masters && seen;
-        });
+        const lines = await logLines(
+          () => lab.haproxy.requests().filter(({ path }) => path.endsWith('/index.m3u8')),
+          masters,
+        );
         const undecided = lines.filter(({ state, error }) => state !== 'located' || error !== '-');
         // A question that is on its way when the agent closes is lost, at most one a thread: HAProxy's memory knows the stream.
         expect(undecided.length).toBeLessThanOrEqual(availableParallelism());

@@ -72,9 +72,19 @@ describe.each(cases)(title, ({ profile, variant, bridge, push }) => {
       ],
     });
     try {
-      const tab = await browser.newPage();
-      await tab.goto(`http://${lab.block.address(1)}:8088/`);
-      const played = await tab.evaluate(playFor10Seconds, `${lab.haproxy.url}/live/show/index.m3u8`);
+      const play = async () => {
+        const tab = await browser.newPage();
+        await tab.goto(`http://${lab.block.address(1)}:8088/`);
+        const result = await tab.evaluate(playFor10Seconds, `${lab.haproxy.url}/live/show/index.m3u8`);
+        await tab.close();
+        return result;
+      };
+      let played = await play();
+      // A machine that is busy with other things lets a player wait for its own decoder: that alone is worth another try.
+      for (let again = 0; again < 2 && played.errors.some((error) => error === 'bufferStalledError'); again++) {
+        expect(played.errors.filter((error) => error !== 'bufferStalledError')).toEqual([]);
+        played = await play();
+      }
       expect(played.errors).toEqual([]);
       expect(played.seconds).toBeGreaterThanOrEqual(10);
       expect(played.frames).toBeGreaterThan(100);

@@ -54,6 +54,20 @@ export interface HaproxyOptions {
   readonly config?: string;
 }
 
+/**
+ * The log lines of `count` requests, once they have come. HAProxy drops a line rather than wait for whoever reads it, so some may be
+ * missing: up to a tenth, when no more have come for a second.
+ */
+export async function logLines(read: () => RequestLine[], count: number): Promise<RequestLine[]> {
+  let last = { length: 0, at: performance.now() };
+  return until(`the log lines of ${count} requests`, () => {
+    const lines = read();
+    if (lines.length !== last.length) last = { length: lines.length, at: performance.now() };
+    const isOver = lines.length >= count * 0.9 && performance.now() - last.at > 1000;
+    return (lines.length >= count || isOver) && lines;
+  });
+}
+
 /** Starts the shipped haproxy.cfg in master-worker mode with the given addresses, and waits until it listens. */
 export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
   const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-haproxy-'));
