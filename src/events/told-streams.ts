@@ -3,6 +3,7 @@ import type { Store } from '../store';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
 import type { ToldStream } from './stream-events';
+import { createToldNotes } from './told-notes';
 
 /** What was told of the streams, kept for the next process. */
 export interface ToldStreams {
@@ -16,7 +17,6 @@ export interface ToldStreams {
 
 /** The state up to an event, under a key that no stream can have. */
 const markKey = '!';
-const everyMs = 1000;
 const batchSize = 1000;
 
 type Kept = ToldStream | { readonly throughId: string };
@@ -35,41 +35,18 @@ export function createToldStreams({
   readonly log: Logger;
 }): ToldStreams {
   const collection = store.collection('told-streams', readKept);
-  let noted = new Map<string, ToldStream | undefined>();
-  let hasFailed = false;
-
-  async function save(): Promise<void> {
-    // Another process tells, and keeps what it told.
-    if (!events.leads || noted.size === 0) return;
-    const taken = noted;
-    noted = new Map();
-    try {
-      // What is kept here must be in the log before: else an end of this process would lose the event.
-      const throughId = await events.whenKept();
-      const changes = [...taken];
-      for (let from = 0; from < changes.length; from += batchSize) {
-        await collection.write(changes.slice(from, from + batchSize));
-      }
-      await collection.set(markKey, { throughId: throughId ?? '' });
-      hasFailed = false;
-    } catch (error) {
-      // Newer notes are in force.
-      noted = new Map([...taken, ...noted]);
-      if (!hasFailed) log.warn({ error: String(error) }, 'what was told of streams cannot be kept; it is tried again');
-      hasFailed = true;
-    }
-  }
-
-  let saving = Promise.resolve();
-  const timer = setInterval(() => {
-    saving = saving.then(save);
-  }, everyMs);
-  timer.unref();
+  const notes = createToldNotes<Kept>({
+    collection,
+    events,
+    log,
+    complaint: 'what was told of streams cannot be kept; it is tried again',
+    onKept: (throughId) => collection.set(markKey, { throughId: throughId ?? '' }),
+  });
 
   return {
     async load() {
       const told = new Map<string, ToldStream>();
-      noted = new Map();
+      notes.clear();
       let mark: string | undefined;
       for (const [key, value] of await collection.entries()) {
         if ('throughId' in value) mark = value.throughId;
@@ -84,19 +61,15 @@ export function createToldStreams({
         for (const event of list) {
           const stream = applyEvent(told, event);
           // To be kept before the mark goes past this event.
-          if (stream !== undefined) noted.set(stream, told.get(stream));
+          if (stream !== undefined) notes.note(stream, told.get(stream));
         }
         after = last.id;
       }
     },
     note(stream, value) {
-      if (store.isDurable && events.leads) noted.set(stream, value);
+      if (store.isDurable && events.leads) notes.note(stream, value);
     },
-    async stop() {
-      clearInterval(timer);
-      await saving;
-      await save();
-    },
+    stop: () => notes.stop(),
   };
 }
 

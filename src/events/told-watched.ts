@@ -2,6 +2,7 @@ import type { Logger } from '../log';
 import type { Store } from '../store';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
+import { createToldNotes } from './told-notes';
 
 /** Which streams were told to be watched, kept for the next process. */
 export interface ToldWatched {
@@ -17,8 +18,6 @@ interface Kept {
   readonly watched: true;
 }
 
-const everyMs = 1000;
-const batchSize = 1000;
 /** More of them than can come between two saves. */
 const newestEvents = 1000;
 const types = ['stream.watched', 'stream.unwatched'] as const;
@@ -34,56 +33,29 @@ export function createToldWatched({
   readonly log: Logger;
 }): ToldWatched {
   const collection = store.collection('told-watched', readKept);
-  let noted = new Map<string, Kept | undefined>();
-  let hasFailed = false;
-
-  async function save(): Promise<void> {
-    // Another process tells, and keeps what it told.
-    if (!events.leads || noted.size === 0) return;
-    const taken = noted;
-    noted = new Map();
-    try {
-      // What is kept here must be in the log before: else an end of this process would lose the event.
-      await events.whenKept();
-      const changes = [...taken];
-      for (let from = 0; from < changes.length; from += batchSize) {
-        await collection.write(changes.slice(from, from + batchSize));
-      }
-      hasFailed = false;
-    } catch (error) {
-      // Newer notes are in force.
-      noted = new Map([...taken, ...noted]);
-      if (!hasFailed) log.warn({ error: String(error) }, 'which streams are watched cannot be kept; it is tried again');
-      hasFailed = true;
-    }
-  }
-
-  let saving = Promise.resolve();
-  const timer = setInterval(() => {
-    saving = saving.then(save);
-  }, everyMs);
-  timer.unref();
+  const notes = createToldNotes<Kept>({
+    collection,
+    events,
+    log,
+    complaint: 'which streams are watched cannot be kept; it is tried again',
+  });
 
   return {
     async load() {
-      noted = new Map();
+      notes.clear();
       const watched = new Set((await collection.entries()).map(([stream]) => stream));
       for (const event of await events.list({ types, limit: newestEvents })) {
         const { stream } = event.data;
         if (typeof stream !== 'string' || !followsOnWatched(watched, event)) continue;
         // Kept before it is too old to be found here.
-        if (store.isDurable) noted.set(stream, watched.has(stream) ? { watched: true } : undefined);
+        if (store.isDurable) notes.note(stream, watched.has(stream) ? { watched: true } : undefined);
       }
       return watched;
     },
     note(stream, isWatched) {
-      if (store.isDurable && events.leads) noted.set(stream, isWatched ? { watched: true } : undefined);
+      if (store.isDurable && events.leads) notes.note(stream, isWatched ? { watched: true } : undefined);
     },
-    async stop() {
-      clearInterval(timer);
-      await saving;
-      await save();
-    },
+    stop: () => notes.stop(),
   };
 }
 

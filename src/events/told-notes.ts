@@ -1,0 +1,71 @@
+import type { Logger } from '../log';
+import type { Collection } from '../store';
+import type { EventLog } from './event-log';
+
+export interface ToldNotesOptions<T> {
+  readonly collection: Pick<Collection<T>, 'write'>;
+  readonly events: Pick<EventLog, 'whenKept' | 'leads'>;
+  readonly log: Logger;
+  /** The sentence of the log when they cannot be kept. */
+  readonly complaint: string;
+  /** Called when notes are kept, with the id of the newest event that was in the log before. They count as kept when it resolves. */
+  readonly onKept?: (throughId: string | undefined) => Promise<void>;
+}
+
+/** What was told, noted by key and kept in the store every second, once the log has the events that told it. */
+export interface ToldNotes<T> {
+  /** Undefined: it is to be removed. */
+  note(key: string, value: T | undefined): void;
+  /** Forgets what is noted and not kept yet. */
+  clear(): void;
+  /** Keeps what was noted and ends. */
+  stop(): Promise<void>;
+}
+
+const everyMs = 1000;
+const batchSize = 1000;
+
+export function createToldNotes<T>({ collection, events, log, complaint, onKept }: ToldNotesOptions<T>): ToldNotes<T> {
+  let noted = new Map<string, T | undefined>();
+  let hasFailed = false;
+
+  async function save(): Promise<void> {
+    // Another process tells, and keeps what it told.
+    if (!events.leads || noted.size === 0) return;
+    const taken = noted;
+    noted = new Map();
+    try {
+      // What is kept here must be in the log before: else an end of this process would lose the event.
+      const throughId = await events.whenKept();
+      const changes = [...taken];
+      for (let from = 0; from < changes.length; from += batchSize) {
+        await collection.write(changes.slice(from, from + batchSize));
+      }
+      await onKept?.(throughId);
+      hasFailed = false;
+    } catch (error) {
+      // Newer notes are in force.
+      noted = new Map([...taken, ...noted]);
+      if (!hasFailed) log.warn({ error: String(error) }, complaint);
+      hasFailed = true;
+    }
+  }
+
+  let saving = Promise.resolve();
+  const timer = setInterval(() => {
+    saving = saving.then(save);
+  }, everyMs);
+  timer.unref();
+
+  return {
+    note: (key, value) => void noted.set(key, value),
+    clear() {
+      noted = new Map();
+    },
+    async stop() {
+      clearInterval(timer);
+      await saving;
+      await save();
+    },
+  };
+}
