@@ -162,7 +162,8 @@ describe(`HAProxy ${haproxyVersion}: the command line`, () => {
   });
 
   it('shows a live view on a terminal, and leaves the terminal as it was', async () => {
-    const args = ['-qefc', `${process.execPath} dist/cli/main.js servers --watch`, '/dev/null'];
+    // `exec`, because a shell that stays in between has an exit code of its own for Ctrl-C.
+    const args = ['-qefc', `exec ${process.execPath} dist/cli/main.js servers --watch`, '/dev/null'];
     const terminal = spawn('script', args, { env: { ...process.env, ...environment(), TERM: 'xterm' } });
     let text = '';
     terminal.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
