@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { AskError, ask, type IntentKind, inPath, type Now, type Server, type Stream } from './api';
 import { type Consequences, intentConsequences, moveConsequences } from './consequences';
 import { Icon } from './icon';
@@ -39,8 +39,11 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
   const [isBusy, setBusy] = useState(false);
   const needsToken = operator.token === undefined || change.kind === 'token';
 
-  useEffect(() => {
-    dialog.current?.showModal();
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    // Closing, unlike vanishing, gives the keyboard back to where it was.
+    return () => shown?.close();
   }, []);
 
   const { title, verb, consequences } = describe(change, target, now);

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ask, type Explanation, inPath, type Now, type Stream, type StreamRows } from './api';
 import { counted, formatAge, formatCount } from './format';
 import { Icon } from './icon';
@@ -28,7 +28,8 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
   const [trouble, setTrouble] = useState('');
   const title = useRef<HTMLHeadingElement>(null);
 
-  useEffect(() => {
+  // At once, not after the next picture: between the two a key would find nobody.
+  useLayoutEffect(() => {
     // Where the keyboard was, it returns to.
     const before = document.activeElement;
     title.current?.focus();

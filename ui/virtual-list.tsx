@@ -43,7 +43,7 @@ export function VirtualList({ label, total, rowHeight, resetKey, onLook, onOpen,
   useEffect(() => {
     if (total > 0) onLook(first, last);
   }, [first, last, total, onLook]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!moveFocus.current) return;
     moveFocus.current = false;
     box.current?.querySelector<HTMLElement>(`[data-index="${active}"]`)?.focus({ preventScroll: true });

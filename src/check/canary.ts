@@ -56,7 +56,9 @@ export async function flyCanary(options: CanaryOptions): Promise<Finding[]> {
   const [first] = flown;
   if (typeof first?.status === 'string') {
     const what = `HAProxy does not answer viewers at ${viewersUrl}: ${first.status}.`;
-    return [wrong('error', 'canary', what, undefined, 'start HAProxy, or say where viewers come in: --viewers URL')];
+    return [
+      wrong('error', 'viewers.answers', what, undefined, 'start HAProxy, or say where viewers come in: --viewers URL'),
+    ];
   }
   if (flown.every(({ rule }) => rule !== 'canary')) {
     const what = `The agent at ${agentUrl} does not know canaries.`;

@@ -83,5 +83,6 @@ export const reasons = {
   'server.alike': 'When a stream moves, its players meet another kind of HLS, and some give up.',
   'server.clock': 'When two servers have a stream, the newest publisher wins; their clocks decide which one that is.',
 
+  'viewers.answers': 'Nobody can watch, and whether HAProxy asks the agent cannot be tried.',
   canary: 'A request that goes the whole way is the only proof that HAProxy asks the agent and does what it says.',
 } as const;

@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { bracketed, formatAddress, mediamtxAccess, type Settings } from '../config';
-import { administrativeState, createRuntimeClient, type RuntimeClient, type ServerState } from '../runtime';
+import {
+  administrativeState,
+  createRuntimeClient,
+  type RuntimeClient,
+  type ServerState,
+  type StatLine,
+} from '../runtime';
 import { flyCanary } from './canary';
 import { checkConfig } from './check-config';
 import { checkRuntime } from './check-runtime';
@@ -16,30 +23,61 @@ import { serversOf } from './proxy';
 import { type RuntimeView, readRuntime, serverStats } from './runtime-view';
 import { viewersUrlOf } from './viewers-url';
 
-export interface CheckOptions {
+export interface StartUpCheckOptions {
   readonly settings: Settings;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CheckOptions extends StartUpCheckOptions {
   /** HAProxy's configuration, as `-f` takes it. Default: `haproxy.config`, what the running HAProxy names, the usual place. */
   readonly file?: string | undefined;
   /** The agent's HTTP API, without a slash at its end. Default: from `http.listen`. */
   readonly agentUrl?: string | undefined;
   /** Where viewers come in, without a slash at its end. Default: from the configuration. */
   readonly viewersUrl?: string | undefined;
-  /**
-   * `full`: everything. `start-up`: nothing that sends a request through HAProxy, nothing about the agent itself, and not a word about a file that
-   * nobody named and that cannot be read here, nor about a program that is not there: the agent may run elsewhere than HAProxy, or may see less.
-   */
-  readonly depth: 'full' | 'start-up';
-  readonly env: NodeJS.ProcessEnv;
-  readonly signal?: AbortSignal | undefined;
 }
+
+type Depth = 'full' | 'start-up';
 
 const usualFile = '/etc/haproxy/haproxy.cfg';
 /** Master playlists may be held until there is content; a canary's is not. */
 const viewersTimeoutMs = 10_000;
+const startUpAttempts = 10;
+const startUpPauseMs = 1000;
 
 /** The whole preflight. Never rejects for what it finds: whatever fails becomes a finding. */
 export async function runCheck(options: CheckOptions): Promise<Finding[]> {
-  const { settings, depth, signal } = options;
+  const looked = await look(options, 'full');
+  return [...looked.findings, ...(await checkAgent(options, looked))];
+}
+
+/**
+ * The part of the preflight that fits a start, told in two parts: what can be seen at once, and a canary as soon as HAProxy has this agent UP. Nothing is told
+ * about the agent itself, nor about a file that nobody named and that cannot be read here, nor about a program that is not there: the agent may
+ * run elsewhere than HAProxy, or may see less.
+ */
+export async function runStartUpCheck(
+  options: StartUpCheckOptions,
+  tell: (findings: readonly Finding[]) => void,
+): Promise<void> {
+  const looked = await look(options, 'start-up');
+  tell(looked.findings);
+  tell(await flyStartUpCanary(options, looked));
+}
+
+/** What was found, and what the questions to the agent need to know. */
+interface Looked {
+  readonly findings: readonly Finding[];
+  readonly context: ConfigContext | undefined;
+  readonly client: RuntimeClient | undefined;
+  readonly agentBackend: string;
+  /** The agents as HAProxy has them; undefined where it was not asked. */
+  readonly agents: readonly StatLine[] | undefined;
+}
+
+async function look(options: StartUpCheckOptions & Pick<CheckOptions, 'file'>, depth: Depth): Promise<Looked> {
+  const { settings, signal } = options;
   // With a static list of servers the agent does not ask HAProxy either.
   const clients =
     settings.servers.length > 0 ? [] : socketsOf(settings).map((address) => createRuntimeClient({ address }));
@@ -49,7 +87,7 @@ export async function runCheck(options: CheckOptions): Promise<Finding[]> {
   // The file that is checked is this machine's, and so is the first node.
   const [view] = views;
   const [client] = clients;
-  const config = await checkFiles(options, view);
+  const config = await checkFiles(options, depth, view);
   const agentBackend = config.context?.agentBackend ?? 'mtx_agent';
   const isAsked = client !== undefined && depth === 'full';
   const agents = isAsked ? await serverStats(client, agentBackend, signal) : undefined;
@@ -75,10 +113,7 @@ export async function runCheck(options: CheckOptions): Promise<Finding[]> {
     timeoutMs: settings.mediamtx.timeout,
     signal,
   });
-  const findings = [...config.findings, ...runtime, ...servers];
-  if (depth === 'start-up') return findings;
-  const agentsUp = agents?.filter(({ status }) => status.startsWith('UP')).length;
-  return [...findings, ...(await checkAgent(options, context, client, agentsUp))];
+  return { findings: [...config.findings, ...runtime, ...servers], context, client, agentBackend, agents };
 }
 
 /** Of every HAProxy that the agent steers. */
@@ -94,8 +129,12 @@ interface CheckedFiles {
   readonly programVersion: string | undefined;
 }
 
-async function checkFiles(options: CheckOptions, view: RuntimeView | undefined): Promise<CheckedFiles> {
-  const { settings, depth, env, signal } = options;
+async function checkFiles(
+  options: StartUpCheckOptions & Pick<CheckOptions, 'file'>,
+  depth: Depth,
+  view: RuntimeView | undefined,
+): Promise<CheckedFiles> {
+  const { settings, env, signal } = options;
   const { bin, config: configured } = settings.haproxy;
   const nothing = { context: undefined, files: [], programVersion: undefined };
   const isStartUp = depth === 'start-up';
@@ -217,9 +256,7 @@ function stateOf({ adminBits, operational }: ServerState): ServerToCheck['state'
 
 async function checkAgent(
   { settings, signal, agentUrl = agentUrlOf(settings), viewersUrl }: CheckOptions,
-  context: ConfigContext | undefined,
-  client: RuntimeClient | undefined,
-  agentsUp: number | undefined,
+  { context, client, agents }: Looked,
 ): Promise<Finding[]> {
   const health = await httpProbe(`${agentUrl}/healthz`, { timeoutMs: viewersTimeoutMs, signal });
   if (!health.ok || health.status !== 200) {
@@ -241,12 +278,54 @@ async function checkAgent(
     backend: settings.haproxy.backend,
     // An address that was given may be that of another HAProxy.
     client: viewersUrl === undefined ? client : undefined,
-    agentsUp,
+    agentsUp: agents?.filter(isUp).length,
     place: context?.bridge?.place ?? context?.backend,
     timeoutMs: viewersTimeoutMs,
     signal,
   });
   return [answers, ...canary];
+}
+
+/**
+ * A canary where it proves something: HAProxy is reached by an address of its configuration, and has this agent as its only one (several take turns, or
+ * one waits for the others' end). Where that is not so there is no finding.
+ */
+async function flyStartUpCanary(
+  { settings, signal }: StartUpCheckOptions,
+  { context, client, agentBackend }: Looked,
+): Promise<Finding[]> {
+  const viewersUrl = context === undefined ? undefined : viewersUrlOf(context.way);
+  if (context === undefined || client === undefined || viewersUrl === undefined) return [];
+  let findings: Finding[] = [];
+  // HAProxy may start after the agent, takes some checks to call it UP, and tells it of the servers.
+  for (let attempt = 0; attempt < startUpAttempts; attempt++) {
+    const [agent, ...others] = await serverStats(client, agentBackend, signal);
+    if (others.length > 0) return [];
+    if (agent !== undefined && isUp(agent)) {
+      findings = await flyCanary({
+        viewersUrl,
+        agentUrl: agentUrlOf(settings),
+        backend: settings.haproxy.backend,
+        client,
+        agentsUp: 1,
+        place: context.bridge?.place ?? context.backend,
+        timeoutMs: viewersTimeoutMs,
+        signal,
+      });
+      if (findings.every(({ severity }) => severity === 'ok')) break;
+    }
+    try {
+      await pause(startUpPauseMs, undefined, { signal });
+    } catch {
+      return [];
+    }
+  }
+  // HAProxy may run elsewhere, behind a published port or another address.
+  return findings.filter(({ id }) => id !== 'viewers.answers');
+}
+
+function isUp({ status }: StatLine): boolean {
+  return status.startsWith('UP');
 }
 
 function agentUrlOf({ http }: Settings): string {

@@ -1,13 +1,13 @@
 import type { Settings } from '../config';
 import type { Logger } from '../log';
-import type { CheckId } from './finding';
-import { runCheck } from './run-check';
+import type { CheckId, Finding } from './finding';
+import { runStartUpCheck } from './run-check';
 
 /** What is told by others from then on, and is no mistake in the first second. */
 const toldElsewhere: readonly CheckId[] = ['runtime.answers', 'agent.up', 'server.up', 'config.program'];
 
 /**
- * The cheap part of the preflight, once, beside what starts: what it finds becomes log lines.
+ * The part of the preflight that fits a start, once, beside what starts: what it finds becomes log lines.
  *
  * @returns stops it; afterwards there is no connection and no further line.
  */
@@ -24,12 +24,16 @@ export function startUpCheck(settings: Settings, log: Logger, env: NodeJS.Proces
 }
 
 async function report(settings: Settings, log: Logger, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
-  const findings = await runCheck({ settings, depth: 'start-up', env, signal });
-  if (signal.aborted) return;
-  for (const { id, severity, what, why, place, change } of findings) {
-    if (severity === 'ok' || toldElsewhere.includes(id)) continue;
-    const line = { check: id, file: place?.file, line: place?.line, change };
-    if (severity === 'error') log.error(line, `${what} ${why ?? ''}`);
-    else log.warn(line, `${what} ${why ?? ''}`);
-  }
+  await runStartUpCheck({ settings, env, signal }, (findings) => {
+    if (!signal.aborted) for (const finding of findings) write(finding, log);
+  });
+}
+
+function write({ id, severity, what, why, place, change }: Finding, log: Logger): void {
+  // That HAProxy asks and follows is worth a line; the rest is the usual.
+  if (severity === 'ok' && id === 'canary') log.info({ check: id }, what);
+  if (severity === 'ok' || toldElsewhere.includes(id)) return;
+  const line = { check: id, file: place?.file, line: place?.line, change };
+  if (severity === 'error') log.error(line, `${what} ${why ?? ''}`);
+  else log.warn(line, `${what} ${why ?? ''}`);
 }

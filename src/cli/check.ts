@@ -36,9 +36,8 @@ export const check: RegisterCommand = (program, terminal, exit) => {
       file,
       agentUrl: options.url ?? urlFromEnvironment(command, terminal.env),
       viewersUrl: options.viewers,
-      depth: 'full',
       env: terminal.env,
-      signal: stopSignal(),
+      signal: terminal.stopSignal?.() ?? stopSignal(),
     });
     const { errors, warnings } = countFindings(findings);
     terminal.stdout.write(

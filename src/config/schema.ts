@@ -241,7 +241,7 @@ export const settingsSchema = z.strictObject({
   check: z
     .strictObject({
       atStart: yesNoKey(
-        'Whether the agent looks at haproxy.cfg (`haproxy.config`, else what the running HAProxy names, where it can be read), HAProxy and the servers when it starts; what it finds becomes log lines.',
+        'Whether the agent looks at haproxy.cfg (`haproxy.config`, else what the running HAProxy names, where it can be read), HAProxy and the servers when it starts, and sends a canary through HAProxy where it is its only agent; what it finds becomes log lines.',
       ).default(true),
     })
     .prefault({}),

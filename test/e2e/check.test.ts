@@ -43,6 +43,7 @@ async function check(lab: Lab, args: readonly string[] = []) {
     stderr,
     // The variables of HAProxy come from HAProxy, not from this process.
     env: { PATH: process.env['PATH'] },
+    stopSignal: () => new AbortController().signal,
   });
   const { findings, errors, warnings } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
     findings: Found[];
@@ -157,7 +158,7 @@ describe(`HAProxy ${haproxyVersion}: the canary`, () => {
     const running = await lab();
     await running.haproxy.stop();
     const { exitCode, ids } = await check(running, ['haproxy/haproxy.cfg', `--viewers=${running.haproxy.url}`]);
-    expect(ids).toEqual(expect.arrayContaining(['runtime.answers', 'canary']));
+    expect(ids).toEqual(expect.arrayContaining(['runtime.answers', 'viewers.answers']));
     expect(exitCode).toBe(2);
   });
 });
@@ -330,4 +331,31 @@ describe('at the start of the agent', () => {
     ]);
     expect(found[1]).toMatchObject({ file: config.file, line: expect.any(Number) as number });
   });
+
+  it.each([
+    [
+      'is followed',
+      undefined,
+      30,
+      /^8 of 8 requests through \S+ were decided by the agent \(.+\), and HAProxy went where it said\.$/,
+    ],
+    [
+      'is not asked',
+      'no question at all',
+      50,
+      /^8 requests went through HAProxy \(status 404\), and the agent was not asked/,
+    ],
+  ] as const)(
+    'the only agent of its HAProxy sends a canary, and tells whether it %s',
+    async (_, change, level, said) => {
+      const options: LabOptions = { isSoleAgent: true, agentConfig: { check: { atStart: true } } };
+      const running = await lab(options, change === undefined ? undefined : named(change));
+      const line = await until('the canary', () =>
+        running.agent.child.lines
+          .map((text) => JSON.parse(text) as Record<string, unknown>)
+          .find(({ check: id }) => id === 'canary'),
+      );
+      expect(line).toMatchObject({ level, msg: expect.stringMatching(said) as string });
+    },
+  );
 });

@@ -288,6 +288,9 @@ describe('changes', () => {
     await dialog.getByLabel('Token').fill(token);
     await dialog.getByRole('button', { name: 'Move to mtx3' }).click();
     await row(page, 'weather').getByText('moved').waitFor();
+    await until('the keyboard to be where it was before the dialog', async () => {
+      return (await page.evaluate('document.activeElement.textContent')) === 'Move…';
+    });
     await page.getByRole('button', { name: 'Clear the move' }).click();
     await dialog.or(page.getByRole('dialog')).getByRole('button', { name: 'Clear the move' }).click();
     await until('no move', async () => (await row(page, 'weather').getByText('moved').count()) === 0);

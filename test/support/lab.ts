@@ -35,6 +35,8 @@ export interface LabOptions {
   /** The agent keeps routes.map filled. Default false. */
   readonly push?: boolean;
   readonly haproxyEnv?: Record<string, string>;
+  /** HAProxy knows no second agent. Default false. */
+  readonly isSoleAgent?: boolean;
   /** Another file than the shipped haproxy.cfg. */
   readonly haproxyConfig?: string;
 }
@@ -68,8 +70,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
         MTX_DEADLINE: '5s',
         MTX_AGENT: `${home}:9100`,
         MTX_AGENT_HTTP: `${home}:9101`,
-        MTX_AGENT2: `${home}:9110`,
-        MTX_AGENT2_HTTP: `${home}:9111`,
+        ...(options.isSoleAgent === true ? {} : { MTX_AGENT2: `${home}:9110`, MTX_AGENT2_HTTP: `${home}:9111` }),
         ...options.haproxyEnv,
       },
     });

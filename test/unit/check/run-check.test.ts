@@ -19,7 +19,6 @@ async function check(options: { file?: string; agentUrl?: string; bin?: string }
   const findings = await runCheck({
     settings: loaded.settings,
     agentUrl: 'http://127.0.0.1:99999',
-    depth: 'full',
     env: {},
     ...given,
   });
