@@ -289,7 +289,7 @@ describe('changes', () => {
     await dialog.getByRole('button', { name: 'Move to mtx3' }).click();
     await row(page, 'weather').getByText('moved').waitFor();
     await until('the keyboard to be where it was before the dialog', async () => {
-      return (await page.evaluate('document.activeElement.textContent')) === 'Move…';
+      return (await page.evaluate<string>('document.activeElement.textContent')).trim() === 'Move…';
     });
     await page.getByRole('button', { name: 'Clear the move' }).click();
     await dialog.or(page.getByRole('dialog')).getByRole('button', { name: 'Clear the move' }).click();
