@@ -41,6 +41,8 @@ export interface ConnectionContext {
 
 /** One connection of HAProxy. */
 export interface SpoeConnection {
+  /** Takes what HAProxy sent; the bytes are its own again when this returns. */
+  read(bytes: Buffer): void;
   /** Whether nothing came since `sinceMs` and nothing waits. */
   isQuiet(sinceMs: number): boolean;
   /**
@@ -59,7 +61,8 @@ interface Waiting {
 }
 
 /**
- * Serves HAProxy's end of a connection until it closes. Errors of the stream end the connection and go no further.
+ * Serves HAProxy's end of a connection until it closes: what comes is given to `read`, answers are written to `duplex`, which is paused while
+ * no more can be taken. Errors of the stream end the connection and go no further.
  *
  * Exactly one ACK answers each NOTIFY, in any order. All ACKs of one read leave in one write, so do those that are decided later within one turn
  * of the event loop; no frame is ever split over two writes (HAProxy 3.2 before 3.2.17 resets the connection on a HELLO in two segments).
@@ -84,12 +87,12 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, onC
   let timer = setTimeout(() => fail('timeout', 'no HELLO in time'), context.helloTimeoutMs);
   const reader = createFrameReader(context.maxFrameSizeBytes, onFrame);
 
-  duplex.on('data', onData);
   duplex.on('drain', onDrain);
   duplex.on('end', onEnd);
   duplex.on('error', onError);
   duplex.on('close', onClose);
   return {
+    read,
     isQuiet: (sinceMs) => state === 'closing' || (waiting.size === 0 && lastReadMs < sinceMs),
     stop() {
       for (const entry of waiting) settle(entry, undecided);
@@ -97,10 +100,10 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, onC
     },
   };
 
-  function onData(chunk: Buffer): void {
+  function read(bytes: Buffer): void {
     if (state === 'closing') return;
     lastReadMs = nowMs();
-    const error = reader.read(chunk);
+    const error = reader.read(bytes);
     if (error === 'too-long') fail('frame-too-big', 'a frame is longer than agreed');
     else if (error === 'too-short') fail('invalid-frame', 'a frame is shorter than any');
     else flushRead();

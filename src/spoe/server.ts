@@ -6,6 +6,7 @@ import { type RecordTime, recordNothing } from '../record-time';
 import { createAckBatch } from './ack-batch';
 import { createAnswers } from './answers';
 import { type ConnectionContext, createConnection, type Decide, type SpoeConnection } from './connection';
+import { createReadInPlace } from './read-in-place';
 import { createSpoeStats, type SpoeStats } from './stats';
 
 export interface SpoeServerOptions {
@@ -58,7 +59,7 @@ const keepAliveAfterMs = 30_000;
 /** Makes the SPOE agent's server: it speaks SPOP 2.0 (HAProxy's doc/SPOE.txt) to every HAProxy that connects. */
 export function createSpoeServer(options: SpoeServerOptions): SpoeServer {
   const stats = createSpoeStats();
-  const { log, nowMs = () => performance.now(), quietMs = 50, drainTimeoutMs = 2000 } = options;
+  const { log, nowMs = () => performance.now(), quietMs = 50, drainTimeoutMs = 2000, maxConnections = 4096 } = options;
   const context: ConnectionContext = {
     draining: false,
     decide: options.decide,
@@ -74,19 +75,24 @@ export function createSpoeServer(options: SpoeServerOptions): SpoeServer {
     lingerMs: options.lingerMs ?? 1000,
   };
   const connections = new Set<SpoeConnection>();
+  const readInPlace = createReadInPlace();
   let stopping: Promise<void> | undefined;
 
   const server = createServer(
     // An ACK must not wait for a full segment, nor for the ACK of the segment before it.
-    { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs },
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs, pauseOnConnect: true },
     onConnection,
   );
-  server.maxConnections = options.maxConnections ?? 4096;
-  server.on('drop', () => stats.connectionsRefused++);
 
-  function onConnection(socket: Socket): void {
+  function onConnection(accepted: Socket): void {
+    if (connections.size >= maxConnections) {
+      stats.connectionsRefused++;
+      accepted.destroy();
+      return;
+    }
     stats.connectionsOpen++;
     stats.connectionsTotal++;
+    const socket = readInPlace(accepted, (bytes) => connection.read(bytes));
     const connection = createConnection(socket, context, () => {
       connections.delete(connection);
       stats.connectionsOpen--;

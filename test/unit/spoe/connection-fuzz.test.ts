@@ -39,7 +39,7 @@ function connect() {
   const { log, lines } = createRecordingLog();
   const stats = createSpoeStats();
   let closed = false;
-  createConnection(
+  const connection = createConnection(
     peer.duplex,
     {
       decide,
@@ -59,6 +59,7 @@ function connect() {
       closed = true;
     },
   );
+  peer.duplex.on('data', connection.read);
   return { ...peer, stats, lines, closed: () => closed };
 }
 
