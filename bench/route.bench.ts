@@ -35,7 +35,14 @@ const secondsEach = 5;
 const is32 = Number.parseFloat(haproxyVersion) > 3.0;
 const { rows, add } = createRows('route', haproxyVersion);
 
-type Decider = 'static-map' | 'spoe' | 'lua-bridge' | 'lua-api' | 'spoe-no-backend';
+type Decider =
+  | 'static-map'
+  | 'spoe'
+  | 'spoe-unix'
+  | 'lua-bridge'
+  | 'lua-api'
+  | 'spoe-no-backend'
+  | 'spoe-unix-no-backend';
 
 async function main(): Promise<void> {
   try {
@@ -49,7 +56,7 @@ async function main(): Promise<void> {
 }
 
 /**
- * req/s and processor time of the four ways to find a stream's server, in turn, several times.
+ * req/s and processor time of the ways to find a stream's server, in turn, several times; SPOE over TCP, as shipped, and over a Unix socket.
  *
  * What a decision costs the agent is measured where HAProxy asks as fast as it can (it answers by itself then, with no server behind
  * it), and with a backend as well: there HAProxy asks one by one, and each question wakes the agent from its sleep.
@@ -57,17 +64,29 @@ async function main(): Promise<void> {
 async function benchDeciders(): Promise<void> {
   const fleet = await startFleet();
   const origin = await startOrigin(folder, originAddresses);
-  const agent = await startDecider();
+  const overTcp = { agent: await startDecider(), http: `${home}:9101`, spoe: `${home}:9100` };
+  const path = join(folder, 'spoe.sock');
+  const unixHttp = `${home}:9151`;
+  const overUnix = { agent: await startDecider(path, unixHttp), http: unixHttp, spoe: `unix@${path}` };
   const script = writeScript('masters.lua', mastersScript(streamCount));
-  const deciders: Decider[] = ['static-map', 'spoe', 'spoe-no-backend', 'lua-bridge', 'lua-api'];
+  const deciders: Decider[] = [
+    'static-map',
+    'spoe',
+    'spoe-no-backend',
+    'spoe-unix',
+    'spoe-unix-no-backend',
+    'lua-bridge',
+    'lua-api',
+  ];
   const figures = new Map<string, number[]>();
   const note = (name: string, value: number): void => void figures.set(name, [...(figures.get(name) ?? []), value]);
   for (let round = 0; round < rounds; round++) {
     for (const decider of deciders) {
-      const haproxy = await startHaproxy({ decider, bind: `${home}:8080` });
+      const { agent, http, spoe } = decider.startsWith('spoe-unix') ? overUnix : overTcp;
+      const haproxy = await startHaproxy({ decider, bind: `${home}:8080`, agent: spoe });
       await wrk(`http://${home}:8080`, script, 1);
       const worker = haproxy.cpuSeconds();
-      const decisions = await decisionCount(`${home}:9101`);
+      const decisions = await decisionCount(http);
       const [own, agents] = [process.cpuUsage(), agent.cpuSeconds()];
       const load = await wrk(`http://${home}:8080`, script, secondsEach);
       note(`${decider} req/s`, load.requestsPerSecond);
@@ -76,29 +95,30 @@ async function benchDeciders(): Promise<void> {
       const spent = decider === 'lua-api' ? (user + system) / 1e6 : agent.cpuSeconds() - agents;
       if (decider !== 'static-map') note(`${decider} decider-us/decision`, (spent / load.requests) * 1e6);
       if (decider !== 'static-map' && decider !== 'lua-api')
-        mustBeAll(`${decider}: decisions`, (await decisionCount(`${home}:9101`)) - decisions, load.requests);
+        mustBeAll(`${decider}: decisions`, (await decisionCount(http)) - decisions, load.requests);
       await haproxy.stop();
     }
   }
   const figure = (decider: Decider, unit: string): number => median(figures.get(`${decider} ${unit}`) ?? []);
-  add('spoe', 'decider-us/decision', figure('spoe-no-backend', 'decider-us/decision'), `<=${is32 ? 9 : 4.5}`);
-  for (const decider of deciders.filter((name) => name !== 'spoe-no-backend')) {
+  for (const spoe of ['spoe', 'spoe-unix'] as const) {
+    add(spoe, 'decider-us/decision', figure(`${spoe}-no-backend`, 'decider-us/decision'), `<=${is32 ? 9 : 4.5}`);
+  }
+  for (const decider of deciders.filter((name) => !name.endsWith('-no-backend'))) {
     const rate = figure(decider, 'req/s');
     add(decider, 'req/s', rate);
     add(decider, 'haproxy-us/req', figure(decider, 'haproxy-us/req'));
     if (decider === 'static-map') continue;
-    const asked = decider === 'spoe' ? 'spoe-with-backend' : decider;
+    const asked = decider.startsWith('spoe') ? `${decider}-with-backend` : decider;
     add(asked, 'decider-us/decision', figure(decider, 'decider-us/decision'));
     add(
       decider,
       'ratio-to-static-map',
       rate / figure('static-map', 'req/s'),
-      decider === 'spoe' ? '>=0.75' : undefined,
+      decider.startsWith('spoe') ? '>=0.75' : undefined,
     );
   }
   add('lua-bridge', 'ratio-to-lua-api', figure('lua-bridge', 'req/s') / figure('lua-api', 'req/s'), '>=1.5');
-  await agent.stop();
-  await origin.stop();
+  for (const process of [overTcp.agent, overUnix.agent, origin]) await process.stop();
   await fleet.stop();
 }
 
@@ -262,13 +282,15 @@ async function startHaproxy({ decider, bind, agent, peer, list }: HaproxyOptions
   const shipped = readFileSync(resolve('haproxy/haproxy.cfg'), 'utf8');
   const question = /\.if streq\("\$\{MTX_BRIDGE-spoe\}",lua\)\n {4}http-request[\s\S]*?\.endif\n/;
   if (!question.test(shipped)) throw new Error('the question to the agent was not found in haproxy.cfg');
+  const answered = `    filter spoe engine mtx config spoe.cfg
+    http-request send-spoe-group mtx route if master agent_up
+    http-request return status 200 if { var(txn.mtx.state) -m found }
+`;
   const ownQuestion: Partial<Record<Decider, string>> = {
     'static-map': '    http-request set-var(txn.mtx.server) var(txn.stream),map_str(static.map) if master\n',
     'lua-api': '    http-request lua.ask_every_server if master\n',
-    'spoe-no-backend': `    filter spoe engine mtx config spoe.cfg
-    http-request send-spoe-group mtx route if master agent_up
-    http-request return status 200 if { var(txn.mtx.state) -m found }
-`,
+    'spoe-no-backend': answered,
+    'spoe-unix-no-backend': answered,
   };
   const own = ownQuestion[decider];
   const load = decider === 'lua-api' ? `    lua-load-per-thread ${resolve('bench/lua/ask-every-server.lua')}\n` : '';
@@ -314,7 +336,7 @@ interface AgentOptions {
 }
 
 async function startAgent({ spoe, http, streams, settings }: AgentOptions): Promise<Process> {
-  const file = join(folder, `agent-${spoe}.yaml`);
+  const file = join(folder, `agent-${http}.yaml`);
   const listen = { spoe: { listen: spoe }, http: { listen: http, adminSocket: 'off' } };
   writeFileSync(file, stringify({ ...listen, ...settings, log: { level: 'warn' } }));
   const agent = start(otherCores, process.execPath, [resolve('dist/cli/main.js'), 'agent', '--config', file]);
@@ -328,9 +350,9 @@ async function startAgent({ spoe, http, streams, settings }: AgentOptions): Prom
 }
 
 /** An agent of the three stand-ins, by itself: whatever HAProxy asks, it is asked over SPOE or HTTP. */
-function startDecider(): Promise<Process> {
+function startDecider(spoe = `${home}:9100`, http = `${home}:9101`): Promise<Process> {
   const settings = { servers: servers(3), peers: { listen: 'off' } };
-  return startAgent({ spoe: `${home}:9100`, http: `${home}:9101`, streams: streamCount, settings });
+  return startAgent({ spoe, http, streams: streamCount, settings });
 }
 
 interface Server {

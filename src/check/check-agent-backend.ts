@@ -1,6 +1,8 @@
-import { formatAddress, parseHostPort } from '../config';
+import { join, relative } from 'node:path';
+import { formatAddress, parseSocketAddress, type SocketAddress } from '../config';
 import type { Bridge, ConfigContext } from './config-context';
 import { type Finding, right, wrong } from './finding';
+import type { ParsedConfig } from './parse-config';
 import { type ConfiguredServer, effective, effectiveOption, isChecked, type Proxy, serversOf } from './proxy';
 
 /** Does HAProxy notice when the agent is dead or hung, and does it ask the agent whose settings these are? */
@@ -73,11 +75,12 @@ function checkCheckKind(proxy: Proxy, bridge: Bridge): Finding {
 }
 
 function checkAddress(
-  { expected }: ConfigContext,
+  context: ConfigContext,
   proxy: Proxy,
   servers: readonly ConfiguredServer[],
   bridge: Bridge,
 ): Finding {
+  const { expected } = context;
   const [key, listen] =
     bridge.kind === 'spoe'
       ? (['spoe.listen', expected.spoeListen] as const)
@@ -92,20 +95,34 @@ function checkAddress(
       'set spoe.listen in mtxpilot.yaml, or MTX_BRIDGE=lua for HAProxy',
     );
   }
+  const chroot = chrootOf(context.config);
   const isMine = servers.some(({ address }) => {
-    const at = parseHostPort(address);
+    const at = parseSocketAddress(address);
+    if (at === undefined) return false;
+    // HAProxy finds sockets below the folder that it is confined to.
+    if ('path' in at) return 'path' in listen && join(chroot, at.path) === listen.path;
+    if ('path' in listen) return false;
     // A name may be this machine; a port alone tells enough.
-    return (
-      at !== undefined &&
-      at.port === listen.port &&
-      (isEvery(listen.host) || at.host === listen.host || !isNumeric(at.host))
-    );
+    return at.port === listen.port && (isEvery(listen.host) || at.host === listen.host || !isNumeric(at.host));
   });
   const asked = servers.map(({ address }) => address).join(', ');
   if (isMine) return right('bridge.address', `The agent listens where HAProxy asks (${asked}).`);
   const what = `HAProxy asks ${asked === '' ? 'nobody' : asked}, and this agent listens on ${formatAddress(listen)} (${key}).`;
-  const change = `write "server ${servers[0]?.name ?? 'agent1'} ${formatAddress(listen)}", or set ${key} in mtxpilot.yaml`;
+  const change = `write "server ${servers[0]?.name ?? 'agent1'} ${reachedAs(listen, chroot)}", or set ${key} in mtxpilot.yaml${'path' in listen && chroot !== '/' ? `: a socket below ${chroot}, where HAProxy is confined to` : ''}`;
   return wrong('warning', 'bridge.address', what, servers[0] ?? proxy, change);
+}
+
+/** The folder that HAProxy takes for `/` once it runs. */
+function chrootOf({ sections }: ParsedConfig): string {
+  const lines = sections.filter(({ kind }) => kind === 'global').flatMap((section) => section.lines);
+  return lines.findLast(({ words }) => words[0] === 'chroot')?.words[1] ?? '/';
+}
+
+/** An address of ours as a server line of HAProxy has it. */
+function reachedAs(listen: SocketAddress, chroot: string): string {
+  if (!('path' in listen)) return formatAddress(listen);
+  const below = relative(chroot, listen.path);
+  return `unix@${below.startsWith('..') ? listen.path : `/${below}`}`;
 }
 
 function isEvery(host: string): boolean {

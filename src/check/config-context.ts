@@ -1,3 +1,4 @@
+import type { SocketAddress } from '../config';
 import type { ConfigLine, ConfigText, ParsedConfig, Place } from './parse-config';
 import type { SpoeSection } from './parse-spoe-config';
 import { frontendsOf, type Proxy, proxiesOf } from './proxy';
@@ -11,7 +12,7 @@ export interface ExpectedOfConfig {
   readonly sockets: readonly string[];
   readonly lookupDeadlineMs: number;
   /** Where the agent listens; null: not at all. */
-  readonly spoeListen: { readonly host: string; readonly port: number } | null;
+  readonly spoeListen: SocketAddress | null;
   readonly httpListen: { readonly host: string; readonly port: number };
   /** Where the agent takes what HAProxy's tables hold; null: not at all. */
   readonly peersListen: { readonly host: string; readonly port: number } | null;

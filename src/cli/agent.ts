@@ -42,7 +42,7 @@ function whyNotStarted(error: unknown, { http, spoe }: Settings): string {
   const key =
     port === http.listen.port
       ? 'http.listen'
-      : port !== undefined && port === spoe.listen?.port
+      : port !== undefined && spoe.listen !== null && 'port' in spoe.listen && port === spoe.listen.port
         ? 'spoe.listen'
         : undefined;
   if (key === undefined) return `the agent cannot start: ${message}`;

@@ -1,4 +1,4 @@
-import { formatAddress, type HostPort } from './address';
+import { formatAddress, type HostPort, type SocketAddress } from './address';
 import { formatDuration } from './duration';
 import { nearest } from './nearest';
 import { type Origin, originText } from './origin';
@@ -28,6 +28,7 @@ export function crossChecks(
     { key: 'spoe.listen', address: spoe.listen },
     { key: 'http.listen', address: http.listen },
     { key: 'peers.listen', address: settings.peers.listen },
+    { key: 'http.adminSocket', address: http.adminSocket === 'auto' ? null : http.adminSocket },
   ];
   for (const [index, one] of listens.entries()) {
     for (const other of listens.slice(index + 1)) {
@@ -35,7 +36,7 @@ export function crossChecks(
       // Blamed is the one that somebody wrote.
       const [later, earlier] = originOf(other.key) === undefined ? [one, other] : [other, one];
       errors.push(
-        `${at(later.key)}: ${formatAddress(later === one ? one.address : other.address)} is taken by ${earlier.key} (${originText(originOf(earlier.key))}), give each its own port`,
+        `${at(later.key)}: ${formatAddress(later === one ? one.address : other.address)} is taken by ${earlier.key} (${originText(originOf(earlier.key))}), give each its own`,
       );
     }
   }
@@ -124,7 +125,8 @@ function credentials({ mediamtx }: Settings): [string, Credentials][] {
 }
 
 /** Whether two addresses cannot both be listened on; port 0 is any free port. */
-function isSamePlace(left: HostPort, right: HostPort): boolean {
+function isSamePlace(left: SocketAddress, right: SocketAddress): boolean {
+  if ('path' in left || 'path' in right) return 'path' in left && 'path' in right && left.path === right.path;
   if (left.port !== right.port || left.port === 0) return false;
   const isEvery = ({ host }: HostPort): boolean => host === '0.0.0.0' || host === '::';
   return isEvery(left) || isEvery(right) || left.host.toLowerCase() === right.host.toLowerCase();

@@ -1,4 +1,4 @@
-export { bracketed, formatAddress, parseHostPort } from './address';
+export { bracketed, formatAddress, parseHostPort, parseSocketAddress, type SocketAddress } from './address';
 export { formatDuration } from './duration';
 export { type Loaded, loadSettings } from './load';
 export { mediamtxAccess } from './mediamtx-access';

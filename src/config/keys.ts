@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { formatAddress, type HostPort, parseHostPort, parseListen, parseSocketAddress } from './address';
+import {
+  formatAddress,
+  type HostPort,
+  parseHostPort,
+  parseListen,
+  parseSocketAddress,
+  type SocketAddress,
+} from './address';
 import { formatDuration, parseDuration } from './duration';
 
 /** What kind of value a key takes; decides how the text of an environment variable or a flag is read. */
@@ -53,6 +60,11 @@ function readBy<T>(read: (given: unknown) => T | undefined) {
 }
 
 /** A text read by a function that gives undefined for what is not allowed. */
+/** What switches a place to listen off. */
+function isOff(given: unknown): boolean {
+  return given === null || given === false || given === 'off' || given === 'null';
+}
+
 function readText<T>(read: (text: string) => T | undefined) {
   return readBy((given) => (typeof given === 'string' ? read(given) : undefined));
 }
@@ -86,7 +98,7 @@ export function listenKey(description: string) {
 /** An address to listen on, or null where the file says `off`. */
 export function optionalListenKey(description: string) {
   const schema = readBy((given): HostPort | null | undefined => {
-    if (given === null || given === false || given === 'off' || given === 'null') return null;
+    if (isOff(given)) return null;
     return typeof given === 'string' ? parseListen(given) : undefined;
   });
   return describe(schema, {
@@ -95,6 +107,23 @@ export function optionalListenKey(description: string) {
     allowed: 'HOST:PORT, such as 127.0.0.1:9100, [::1]:9100, or *:9100 for every IPv4 address, or off',
     limits: '`HOST:PORT`, `off`',
     write: (address: HostPort | null) => (address === null ? 'off' : formatAddress(address)),
+  });
+}
+
+/** An address or a Unix socket to listen on, or null where the file says `off`. */
+export function optionalSocketListenKey(description: string) {
+  const schema = readBy((given): SocketAddress | null | undefined => {
+    if (isOff(given)) return null;
+    if (typeof given !== 'string') return undefined;
+    return /^(?:unix@|\/)/.test(given) ? parseSocketAddress(given) : parseListen(given);
+  });
+  return describe(schema, {
+    type: 'address',
+    description,
+    allowed:
+      'HOST:PORT, such as 127.0.0.1:9100, [::1]:9100, or *:9100 for every IPv4 address, or the path of a Unix socket, such as /run/mtxpilot/spoe.sock, or off',
+    limits: "`HOST:PORT`, a Unix socket's path, `off`",
+    write: (address: SocketAddress | null) => (address === null ? 'off' : formatAddress(address)),
   });
 }
 
@@ -109,7 +138,7 @@ export function socketKey(description: string) {
 /** Where our own Unix socket is made: a path, `auto`, or null where the file says `off`. */
 export function ownSocketKey(description: string) {
   const schema = readBy((given): { readonly path: string } | 'auto' | null | undefined => {
-    if (given === null || given === false || given === 'off' || given === 'null') return null;
+    if (isOff(given)) return null;
     if (given === 'auto') return 'auto';
     const address = typeof given === 'string' ? parseSocketAddress(given) : undefined;
     return address !== undefined && 'path' in address ? { path: address.path } : undefined;
@@ -181,7 +210,7 @@ export function haproxyNameKey(description: string) {
 /** A map of haproxy.cfg as `map_str()` names it, or null where the file says `off`. */
 export function optionalMapFileKey(description: string) {
   const schema = readBy((given): string | null | undefined => {
-    if (given === null || given === false || given === 'off' || given === 'null') return null;
+    if (isOff(given)) return null;
     return typeof given === 'string' && /^[A-Za-z0-9_.:/@-]{1,255}$/.test(given) ? given : undefined;
   });
   return describe(schema, {

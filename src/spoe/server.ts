@@ -159,7 +159,8 @@ function listenOnce(server: Server, address: SpoeListenAddress): Promise<void> {
     };
     server.once('error', onError);
     server.once('listening', onListening);
-    server.listen(address);
+    // HAProxy runs as another user. What is asked here, everybody on the machine may ask over TCP too.
+    server.listen('path' in address ? { ...address, readableAll: true, writableAll: true } : address);
   });
 }
 

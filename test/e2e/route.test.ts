@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { haproxyVersion } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
 import { combinations } from '../support/matrix';
@@ -154,4 +157,33 @@ describe.each(combinations)(`HAProxy ${haproxyVersion}, $profile servers, bridge
       expect([response.status, response.headers.get('x-sim-server')]).toEqual([200, holderOf(stream)]);
     }
   });
+});
+
+it(`HAProxy ${haproxyVersion}: SPOE over a Unix socket, also after the agent was killed`, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-spoe-'));
+  const path = join(folder, 'spoe.sock');
+  const lab = await startLab({ agentConfig: { spoe: { listen: path } }, haproxyEnv: { MTX_AGENT: `unix@${path}` } });
+  try {
+    for (const stream of streams) lab.fleet.server(holderOf(stream)).publish(stream);
+    const everybody = async (): Promise<void> => {
+      for (const stream of streams) await lab.listed(stream, holderOf(stream));
+      const before = await lab.agent.metric('mtxpilot_decisions_total', { bridge: 'spoe', state: 'located' });
+      for (const stream of streams) {
+        const player = lab.player(stream);
+        await player.load();
+        expect(new Set(player.answers.map(({ server }) => server))).toEqual(new Set([holderOf(stream)]));
+      }
+      const decided = await lab.agent.metric('mtxpilot_decisions_total', { bridge: 'spoe', state: 'located' });
+      expect(decided - before).toBeGreaterThanOrEqual(streams.length);
+    };
+    await everybody();
+    await lab.agent.stop('SIGKILL');
+    await lab.agentsUp(0);
+    await lab.restartAgent();
+    await lab.agentsUp(1);
+    await everybody();
+  } finally {
+    await lab.stop();
+    rmSync(folder, { recursive: true });
+  }
 });

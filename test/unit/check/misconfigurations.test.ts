@@ -60,11 +60,35 @@ describe('the shipped configuration', () => {
     expect(wrongs(check(config, { MTX_ADMIN_SOCKET: '/tmp/other.sock' }))).toEqual([['socket.address', 'warning']]);
   });
 
+  it('knows that HAProxy finds sockets below the folder that it is confined to', () => {
+    config = shippedConfig({
+      name: 'chroot',
+      line: '    localpeer "',
+      instead: '    chroot /var/lib/haproxy\n    localpeer "',
+      finds: [],
+    });
+    const listen = { path: '/var/lib/haproxy/mtxpilot/spoe.sock' };
+    const unix = (path: string) => ({ MTX_AGENT: `unix@${path}` });
+    expect(wrongs(check(config, unix('/mtxpilot/spoe.sock'), { spoeListen: listen }))).toEqual([]);
+    const [finding] = check(config, unix(listen.path), { spoeListen: listen }).filter(
+      ({ id, severity }) => id === 'bridge.address' && severity === 'warning',
+    );
+    expect(finding?.change).toMatch(
+      /^write "server agent1 unix@\/mtxpilot\/spoe\.sock", or .* below \/var\/lib\/haproxy/,
+    );
+  });
+
   it('is held against the settings of the agent', () => {
     config = shippedConfig();
     expect(wrongs(check(config, {}, { lookupDeadlineMs: 100 }))).toEqual([['bridge.deadline', 'warning']]);
     expect(wrongs(check(config, {}, { spoeListen: null }))).toEqual([['bridge.address', 'error']]);
     expect(wrongs(check(config, {}, { spoeListen: { host: '0.0.0.0', port: 9100 } }))).toEqual([]);
+    expect(wrongs(check(config, {}, { spoeListen: { path: '/run/mtxpilot/spoe.sock' } }))).toEqual([
+      ['bridge.address', 'warning'],
+    ]);
+    const unix = { MTX_AGENT: 'unix@/run/mtxpilot/spoe.sock' };
+    expect(wrongs(check(config, unix, { spoeListen: { path: '/run/mtxpilot/spoe.sock' } }))).toEqual([]);
+    expect(wrongs(check(config, unix))).toEqual([['bridge.address', 'warning']]);
     expect(wrongs(check(config, {}, { map: 'other.map' }))).toEqual([['routes.map', 'error']]);
     expect(wrongs(check(config, {}, { map: null }))).toEqual([]);
     expect(wrongs(check(config, {}, { weights: 'auto' }))).toEqual([]);

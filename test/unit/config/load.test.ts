@@ -75,6 +75,8 @@ describe('values', () => {
   it.each([
     ['spoe: {listen: off}', 'spoe.listen', null],
     ['spoe: {listen: null}', 'spoe.listen', null],
+    ['spoe: {listen: /run/mtxpilot/spoe.sock}', 'spoe.listen', { path: '/run/mtxpilot/spoe.sock' }],
+    ['spoe: {listen: unix@/run/spoe.sock}', 'spoe.listen', { path: '/run/spoe.sock' }],
     ['spoe: {listen: "*:9100"}', 'spoe.listen', { host: '0.0.0.0', port: 9100 }],
     ['spoe: {listen: ":9100"}', 'spoe.listen', { host: '0.0.0.0', port: 9100 }],
     ['http: {listen: "[::1]:80"}', 'http.listen', { host: '::1', port: 80 }],
@@ -335,15 +337,15 @@ describe('mistakes in a file', () => {
     ],
     [
       'spoe:\n  listen: 127.0.0.1:9101',
-      'F:2: spoe.listen: 127.0.0.1:9101 is taken by http.listen (the default), give each its own port',
+      'F:2: spoe.listen: 127.0.0.1:9101 is taken by http.listen (the default), give each its own',
     ],
     [
       'spoe:\n  listen: "*:7000"\nhttp:\n  listen: 127.0.0.1:7000',
-      'F:4: http.listen: 127.0.0.1:7000 is taken by spoe.listen (F:2), give each its own port',
+      'F:4: http.listen: 127.0.0.1:7000 is taken by spoe.listen (F:2), give each its own',
     ],
     [
       'peers:\n  listen: 127.0.0.1:9100',
-      'F:2: peers.listen: 127.0.0.1:9100 is taken by spoe.listen (the default), give each its own port',
+      'F:2: peers.listen: 127.0.0.1:9100 is taken by spoe.listen (the default), give each its own',
     ],
     ['viewers: {addresses: yes}', 'F:1: viewers.addresses: "yes" is not allowed, expected true or false'],
     [

@@ -169,7 +169,7 @@ describe('renderReference', () => {
     expect(allowedAndDefault('spoe.maxConnections')).toEqual(['`1` to `100000`', '`1000`']);
     expect(allowedAndDefault('control.weights')).toEqual(['`config`, `auto`', '`config`']);
     expect(allowedAndDefault('peers.siblings')).toEqual(['`true`, `false`', '`false`']);
-    expect(allowedAndDefault('spoe.listen')).toEqual(['`HOST:PORT`, `off`', '`127.0.0.1:9100`']);
+    expect(allowedAndDefault('spoe.listen')).toEqual(["`HOST:PORT`, a Unix socket's path, `off`", '`127.0.0.1:9100`']);
     expect(allowedAndDefault('events.webhooks.NAME.timeout')).toEqual(['`100ms` to `1m`', '`10s`']);
     expect(allowedAndDefault('events.webhooks.NAME.types')?.[1]).toBe('`[]`');
     expect(allowedAndDefault('events.webhooks.NAME.token')?.[1]).toBe('–');

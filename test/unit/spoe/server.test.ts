@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,6 +138,8 @@ describe('on a unix socket', () => {
     const { server } = create();
     await server.listen({ path });
     expect(server.address()).toBe(path);
+    // HAProxy, another user, may write to it.
+    expect(statSync(path).mode & 0o666).toBe(0o666);
     const haproxy = await dial(path);
     haproxy.socket.write(Buffer.concat([haproxyHello, question]));
     await haproxy.receive(agentHello.length + answer.length);
