@@ -69,7 +69,14 @@ module.exports = {
     confined('undici', ['mediamtx/', 'cli/', 'demo/', 'events/deliver']),
     confined('classic-level', ['store/']),
     confined('ioredis', ['store/']),
-    confined('net', ['spoe/server', 'peers/server', 'runtime/client', 'sim/', 'demo/', 'check/trusted-proxy']),
+    confined('net', [
+      'spoe/(server|read-in-place)',
+      'peers/server',
+      'runtime/client',
+      'sim/',
+      'demo/',
+      'check/trusted-proxy',
+    ]),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -16,7 +16,7 @@ const firstAfterFailureMs = 1_000;
 const longestAfterFailureMs = 8_000;
 
 /**
- * Milliseconds from the end of one list to the start of the next: every `intervalMs`, less often when lists are slow or
+ * Whole milliseconds from the end of one list to the start of the next: every `intervalMs`, less often when lists are slow or
  * the fleet is large. One that failed is repeated within a second, however rare lists are, and backs off while they fail (after the
  * first two repeats, which tell a hiccup from a fault).
  */
@@ -27,5 +27,6 @@ export function nextInventoryMs(input: ScheduleInput): number {
     return Math.min(first * 2 ** Math.max(0, consecutiveFailures - 2), longestAfterFailureMs);
   }
   const periodMs = Math.max(intervalMs, tookMs / inFlightShare, (input.ownMs * input.servers) / ownShare);
-  return periodMs - tookMs;
+  // Timers drop fractions, and would come too early.
+  return Math.ceil(periodMs - tookMs);
 }

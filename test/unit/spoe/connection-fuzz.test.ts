@@ -59,7 +59,7 @@ function connect() {
       closed = true;
     },
   );
-  peer.duplex.on('data', connection.read);
+  peer.duplex.on('data', (bytes: Buffer) => connection.read(bytes));
   return { ...peer, stats, lines, closed: () => closed };
 }
 

@@ -57,7 +57,7 @@ function connect(decide: Decide = decideMtx1, settings: Partial<ConnectionContex
   };
   let closed = 0;
   const connection = createConnection(peer.duplex, context, () => closed++);
-  peer.duplex.on('data', connection.read);
+  peer.duplex.on('data', (bytes: Buffer) => connection.read(bytes));
   open.add(() => peer.duplex.destroy());
   return { ...peer, connection, context, stats, lines, clock, closed: () => closed };
 }
