@@ -1,3 +1,4 @@
+export { createAwayStore } from './away-store';
 export { isLeaseLost } from './lease-lost';
 export { createMemoryStore } from './memory-store';
 export { openStore } from './open-store';

@@ -13,14 +13,19 @@ export type StoreOptions = (
       /** Shared by the agents of a fleet. */
       readonly redis: RedisAddress;
     }
-) & { readonly log: Logger };
+) & {
+  readonly log: Logger;
+  /** Ends the wait for a Redis that does not answer. */
+  readonly signal?: AbortSignal | undefined;
+};
 
 /**
  * Opens the store.
  * @throws Error naming the folder, when it is in use, cannot be made or written, or is damaged beyond repair; or naming the Redis that cannot be reached.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { log } = options;
-  const backing = 'folder' in options ? openLevelBacking(options.folder, log) : openRedisBacking(options.redis, log);
+  const { log, signal } = options;
+  const backing =
+    'folder' in options ? openLevelBacking(options.folder, log) : openRedisBacking(options.redis, log, signal);
   return storeOver(await backing, log);
 }

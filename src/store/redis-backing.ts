@@ -21,11 +21,12 @@ const pageSize = 1000;
 /**
  * Each space is a hash of the texts and a sorted set of the keys (all scores 0, so in the order of bytes); every change of both is one script.
  *
- * @throws Error naming the address, when it cannot be reached within ten seconds.
+ * @throws Error naming the address, when it refuses, or cannot be reached within ten seconds or before the signal.
  */
 export async function openRedisBacking(
   { url, username, password, prefix }: RedisAddress,
   log: Logger,
+  signal?: AbortSignal,
 ): Promise<Backing> {
   const redis = new Redis(url, {
     ...(username === undefined ? {} : { username }),
@@ -44,7 +45,7 @@ export async function openRedisBacking(
   });
   const { host } = new URL(url);
   const health = watch(redis, host, log);
-  await connect(redis, host);
+  await connect(redis, host, signal);
   await checkDurability(redis, host, log);
 
   // One slot of a cluster: the scripts touch several keys.
@@ -125,7 +126,7 @@ export async function openRedisBacking(
 }
 
 /** Connects, with as many tries as fit. */
-async function connect(redis: Redis, host: string): Promise<void> {
+async function connect(redis: Redis, host: string, signal: AbortSignal | undefined): Promise<void> {
   const giveUpAtMs = performance.now() + openWithinMs;
   let last: unknown;
   // It says why; what waits for it hears only that it is not there.
@@ -134,7 +135,7 @@ async function connect(redis: Redis, host: string): Promise<void> {
   };
   redis.on('error', note);
   // Who is refused is refused again.
-  while (performance.now() < giveUpAtMs && !isRefusal(last)) {
+  while (performance.now() < giveUpAtMs && !isRefusal(last) && signal?.aborted !== true) {
     try {
       // Afterwards it connects again by itself.
       if (redis.status === 'wait' || redis.status === 'end') await redis.connect();

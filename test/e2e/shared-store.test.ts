@@ -353,6 +353,63 @@ describe(`HAProxy ${haproxyVersion}: two agents that share a Redis`, () => {
     expect(agents.flatMap(({ child }) => child.lines).join('\n')).not.toContain(redisPassword);
   });
 
+  it('an agent that starts while Redis is away routes at once, takes no orders, and takes up what is kept there when it is back', async () => {
+    await startNode(1, 'both');
+    const first = await startAgentNumber(1);
+    await until('it leads', () => leads(first));
+    fleet.server('mtx1').publish('live/a');
+    await told(first, 'started live/a mtx1');
+    expect((await post(first, '/v1/servers/mtx2/drain')).status).toBe(200);
+    await first.stop();
+    await redis.halt('SIGKILL');
+
+    const agent = await startAgentNumber(1);
+    fleet.move('live/a', 'mtx3');
+    await until('the stream is routed', async () => {
+      const { body } = await agent.get('/v1/route?stream=live/a');
+      return (body as { server: string }).server === 'mtx3';
+    });
+    const [haproxy] = haproxys;
+    if (haproxy === undefined) throw new Error('no HAProxy');
+    await until('HAProxy asks it', async () =>
+      /^mtx_agent,agent1,.*,UP,.*,L\dOK,/m.test(await haproxy.runtime('show stat')),
+    );
+    const player = await play(haproxy, 'live/a');
+    expect(new Set(player.answers.map(({ server }) => server))).toEqual(new Set(['mtx3']));
+    expect(await agent.get('/readyz')).toMatchObject({ status: 200, body: { store: { up: false, leader: false } } });
+    expect((await post(agent, '/v1/servers/mtx1/drain')).status).toBe(503);
+    // The drain is in HAProxy, and whose it was is not known here.
+    expect((await serverOf(agent, 'mtx2'))?.wanted).not.toBe('ready');
+
+    await redis.restart();
+    await until('it has started again with the store', async () => {
+      // In between nobody listens.
+      const metric = agent.metric('mtxpilot_leader').catch(() => 0);
+      return (await metric) === 1;
+    });
+    await until('the order is known', async () => (await serverOf(agent, 'mtx2'))?.intent?.operator === 'alice');
+    expect((await serverOf(agent, 'mtx2'))?.wanted).toBe('drain');
+    await told(agent, 'moved live/a mtx1 mtx3');
+    expect(await storyOf(agent, 'live/a')).toEqual(['started live/a mtx1', 'moved live/a mtx1 mtx3']);
+    await expectDelivered(agent);
+    expect((await post(agent, '/v1/servers/mtx2/ready')).status).toBe(200);
+    await until('HAProxy asks it again', async () =>
+      /^mtx_agent,agent1,.*,UP,.*,L\dOK,/m.test(await haproxy.runtime('show stat')),
+    );
+    await play(haproxy, 'live/a');
+    expect(agent.child.process.exitCode).toBe(null);
+    await agent.stop();
+    expect(agent.child.lines.join('\n')).not.toContain(redisPassword);
+  });
+
+  it('an agent ends at once while it waits for Redis', async () => {
+    await startNode(1, 'both');
+    await redis.halt('SIGKILL');
+    const agent = await startAgentNumber(1);
+    await agent.stop();
+    expect(agent.child.lines.some((line) => line.includes('"stopped"'))).toBe(true);
+  });
+
   it('a drain that one decided on its own is carried out as everybody’s, and ended by the other when that one is gone', async () => {
     await startNode(1, 'both');
     const drain = { control: { onApiFailure: 'drain' } };

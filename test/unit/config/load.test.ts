@@ -347,6 +347,10 @@ describe('mistakes in a file', () => {
       'peers:\n  listen: 127.0.0.1:9100',
       'F:2: peers.listen: 127.0.0.1:9100 is taken by spoe.listen (the default), give each its own',
     ],
+    [
+      'spoe:\n  listen: /run/one.sock\nhttp:\n  adminSocket: unix@/run/one.sock',
+      'F:4: http.adminSocket: /run/one.sock is taken by spoe.listen (F:2), give each its own',
+    ],
     ['viewers: {addresses: yes}', 'F:1: viewers.addresses: "yes" is not allowed, expected true or false'],
     [
       '- a',
