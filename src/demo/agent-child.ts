@@ -50,6 +50,8 @@ export async function startAgentChild(options: AgentChildOptions): Promise<Agent
       peers: { listen: addresses.agentPeer },
       // Without routes.map HAProxy asks for every master playlist: that is what the page and the summary count.
       haproxy: { socket: haproxySocket, map: 'off' },
+      // Its canaries are decisions too, and nobody's session.
+      check: { atStart: false },
       log: { level: 'warn' },
     }),
   );
