@@ -65,8 +65,8 @@ function checkQuestions(context: ConfigContext, bridge: Bridge): Finding[] {
   const reaches = questions.some(({ words, acls }) => acts(words, acls, asked) !== false) || events.length > 0;
   const rule =
     bridge.kind === 'lua'
-      ? 'http-request lua.mtxpilot if master agent_up !decided'
-      : `http-request send-spoe-group ${bridge.engine ?? 'mtx'} ${groupsOf(bridge)[0] ?? 'route'} if master agent_up !decided`;
+      ? 'http-request lua.mtxpilot if !decided master agent_up'
+      : `http-request send-spoe-group ${bridge.engine ?? 'mtx'} ${groupsOf(bridge)[0] ?? 'route'} if !decided master agent_up`;
   if (!reaches) {
     const [first] = questions;
     const what =
