@@ -283,6 +283,8 @@ async function startAgent(options: { push: boolean; interval?: string; lookupsPe
       haproxy: { socket: adminSocket, map: options.push ? 'routes.map' : 'off' },
       directory: { interval: options.interval ?? '1s' },
       lookup: { budget: options.lookupsPerSecond ?? 100 },
+      // Its canaries would be counted among the load.
+      check: { atStart: false },
       log: { level: 'error' },
     }),
   );

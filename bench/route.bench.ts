@@ -343,7 +343,7 @@ interface AgentOptions {
 async function startAgent({ spoe, http, streams, settings }: AgentOptions): Promise<Process> {
   const file = join(folder, `agent-${http}.yaml`);
   const listen = { spoe: { listen: spoe }, http: { listen: http, adminSocket: 'off' } };
-  writeFileSync(file, stringify({ ...listen, ...settings, log: { level: 'warn' } }));
+  writeFileSync(file, stringify({ ...listen, ...settings, check: { atStart: false }, log: { level: 'warn' } }));
   const agent = start(otherCores, process.execPath, [resolve('dist/cli/main.js'), 'agent', '--config', file]);
   const [host = '', port = ''] = http.split(':');
   await listening(host, Number(port));
