@@ -59,7 +59,7 @@ async function main(): Promise<void> {
  * req/s and processor time of the ways to find a stream's server, in turn, several times; SPOE over TCP, as shipped, and over a Unix socket.
  *
  * What a decision costs the agent is measured where HAProxy asks as fast as it can (it answers by itself then, with no server behind
- * it), and with a backend as well: there HAProxy asks one by one, and each question wakes the agent from its sleep.
+ * it), and with a backend as well: there HAProxy asks fewer at a time, and each time wakes the agent from its sleep.
  */
 async function benchDeciders(): Promise<void> {
   const fleet = await startFleet();

@@ -329,8 +329,6 @@ async function startAgent(cores: string): Promise<Process> {
       http: { listen: `${home}:9101`, adminSocket: 'off' },
       peers: { listen: `${home}:9102` },
       servers: serverAddresses.map((address, i) => ({ name: `mtx${i + 1}`, address: `${address}:8888` })),
-      // Its canaries would be counted among the load.
-      check: { atStart: false },
       log: { level: 'error' },
     }),
   );

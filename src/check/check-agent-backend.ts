@@ -2,7 +2,7 @@ import { join, relative } from 'node:path';
 import { formatAddress, parseSocketAddress, type SocketAddress } from '../config';
 import type { Bridge, ConfigContext } from './config-context';
 import { type Finding, right, wrong } from './finding';
-import type { ParsedConfig } from './parse-config';
+import { globalLine } from './parse-config';
 import { type ConfiguredServer, effective, effectiveOption, isChecked, type Proxy, serversOf } from './proxy';
 
 /** Does HAProxy notice when the agent is dead or hung, and does it ask the agent whose settings these are? */
@@ -75,12 +75,11 @@ function checkCheckKind(proxy: Proxy, bridge: Bridge): Finding {
 }
 
 function checkAddress(
-  context: ConfigContext,
+  { config, expected }: ConfigContext,
   proxy: Proxy,
   servers: readonly ConfiguredServer[],
   bridge: Bridge,
 ): Finding {
-  const { expected } = context;
   const [key, listen] =
     bridge.kind === 'spoe'
       ? (['spoe.listen', expected.spoeListen] as const)
@@ -95,7 +94,8 @@ function checkAddress(
       'set spoe.listen in mtxpilot.yaml, or MTX_BRIDGE=lua for HAProxy',
     );
   }
-  const chroot = chrootOf(context.config);
+  // The folder that HAProxy takes for `/` once it runs.
+  const chroot = globalLine(config, 'chroot')?.words[1] ?? '/';
   const isMine = servers.some(({ address }) => {
     const at = parseSocketAddress(address);
     if (at === undefined) return false;
@@ -110,12 +110,6 @@ function checkAddress(
   const what = `HAProxy asks ${asked === '' ? 'nobody' : asked}, and this agent listens on ${formatAddress(listen)} (${key}).`;
   const change = `write "server ${servers[0]?.name ?? 'agent1'} ${reachedAs(listen, chroot)}", or set ${key} in mtxpilot.yaml${'path' in listen && chroot !== '/' ? `: a socket below ${chroot}, where HAProxy is confined to` : ''}`;
   return wrong('warning', 'bridge.address', what, servers[0] ?? proxy, change);
-}
-
-/** The folder that HAProxy takes for `/` once it runs. */
-function chrootOf({ sections }: ParsedConfig): string {
-  const lines = sections.filter(({ kind }) => kind === 'global').flatMap((section) => section.lines);
-  return lines.findLast(({ words }) => words[0] === 'chroot')?.words[1] ?? '/';
 }
 
 /** An address of ours as a server line of HAProxy has it. */

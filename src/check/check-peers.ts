@@ -1,7 +1,7 @@
 import { formatAddress, parseHostPort } from '../config';
 import type { ConfigContext } from './config-context';
 import { type Finding, right, wrong } from './finding';
-import type { ConfigLine, ConfigSection } from './parse-config';
+import { type ConfigLine, type ConfigSection, globalLine } from './parse-config';
 
 /** Do the tables survive a reload, and does nobody else read them? */
 export function checkPeers({ config, hostName, backend, expected }: ConfigContext): Finding[] {
@@ -12,9 +12,9 @@ export function checkPeers({ config, hostName, backend, expected }: ConfigContex
     const change = 'add "peers mtx" with "peer haproxy 127.0.0.1:10000", and "localpeer haproxy" to global';
     return [wrong('error', 'peers.local', what, backend, change)];
   }
-  const globals = config.sections.filter(({ kind }) => kind === 'global');
-  const localpeer = globals.flatMap(({ lines }) => lines).findLast(({ words }) => words[0] === 'localpeer');
-  const findings = sections.flatMap((one) => checkLocal(one, localpeer, globals[0], hostName));
+  const global = config.sections.find(({ kind }) => kind === 'global');
+  const localpeer = globalLine(config, 'localpeer');
+  const findings = sections.flatMap((one) => checkLocal(one, localpeer, global, hostName));
   const [, second] = sections;
   findings.push(
     second === undefined

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { ConditionFacts } from './block-condition';
 import { type LoadedConfig, type LoadedSpoe, valueAfter } from './config-context';
-import { type ConfigText, type ParsedConfig, parseConfig } from './parse-config';
+import { type ConfigText, globalLine, type ParsedConfig, parseConfig } from './parse-config';
 import { parseSpoeConfig } from './parse-spoe-config';
 
 /** Far above any configuration; what is larger is no configuration. */
@@ -68,11 +68,7 @@ function reasonOf(error: unknown): string {
 
 /** Where relative names start: `default-path` of global (configuration manual, 3.1), else where HAProxy was started. */
 function baseFolder(config: ParsedConfig, folder: string, file: string): string {
-  const [, kind, origin = ''] =
-    config.sections
-      .filter((section) => section.kind === 'global')
-      .flatMap(({ lines }) => lines)
-      .findLast(({ words }) => words[0] === 'default-path')?.words ?? [];
+  const [, kind, origin = ''] = globalLine(config, 'default-path')?.words ?? [];
   if (kind === 'config') return dirname(file);
   if (kind === 'parent') return dirname(dirname(file));
   return kind === 'origin' ? resolve(folder, origin) : folder;

@@ -43,6 +43,14 @@ export interface ParsedConfig {
   readonly environment: ReadonlyMap<string, string>;
 }
 
+/** The line of `global` with this keyword that is in force: the last one. */
+export function globalLine({ sections }: ParsedConfig, keyword: string): ConfigLine | undefined {
+  return sections
+    .filter(({ kind }) => kind === 'global')
+    .flatMap(({ lines }) => lines)
+    .findLast(({ words }) => words[0] === keyword);
+}
+
 /** One file of a configuration. */
 export interface ConfigText {
   readonly file: string;
