@@ -1,9 +1,10 @@
 /**
- * The arrows of the architecture: spoe, http, peers -> router -> directory -> mediamtx; control -> runtime, directory.
- * Codecs and parsers import nothing of the project.
+ * The arrows of the architecture, one way: cli -> programs -> api, check -> http, spoe, peers -> router, control, viewers -> directory, events ->
+ * mediamtx, runtime, store -> wire, measure. A room is entered by its index only. Codecs and parsers import nothing of the project but wire.
  */
+const programs = ['agent', 'sim', 'demo'];
 /** What every folder may use. */
-const ground = ['log', 'record-time', 'stream-pattern', 'time-histogram'];
+const ground = ['log', 'measure', 'wire'];
 const only = (folder, allowed) => ({
   name: `${folder}-imports`,
   severity: 'error',
@@ -20,7 +21,7 @@ const pure = (path) => ({
   name: `pure-${path}`,
   severity: 'error',
   from: { path: `^src/${path}` },
-  to: { path: '^src/', pathNot: `^src/${path.split('/')[0]}/` },
+  to: { path: '^src/', pathNot: [`^src/${path.split('/')[0]}/`, '^src/wire/'] },
 });
 
 module.exports = {
@@ -32,40 +33,51 @@ module.exports = {
       from: { orphan: true, path: '^src/', pathNot: 'cli/main|/page/' },
       to: {},
     },
-    only('spoe', ['router']),
-    only('http', [
-      'router',
-      'directory',
-      'viewers',
-      'metrics',
-      'control/(views|intent)',
-      'events',
-      'config/duration',
-      'history',
-      'performance',
-    ]),
-    only('router', ['directory']),
-    only('directory', ['mediamtx']),
+    {
+      name: 'rooms-by-their-index',
+      severity: 'error',
+      from: { path: '^src/([^/]+)/' },
+      to: { path: '^src/[^/]+/', pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$'] },
+    },
+    {
+      name: 'programs-only-from-cli',
+      severity: 'error',
+      from: { path: '^src/(?!cli/)([^/]+)/' },
+      to: { path: programs.map((name) => `^src/${name}/`), pathNot: '^src/$1/' },
+    },
+    {
+      name: 'only-log-and-version-beside-the-rooms',
+      severity: 'error',
+      from: { path: '^src/(?!(log|version)\\.ts)[^/]+\\.ts$' },
+      to: {},
+    },
+    only('wire', []),
+    only('measure', []),
+    only('mpegts', []),
     only('mediamtx', []),
     only('runtime', []),
-    only('control', ['runtime', 'directory', 'store', 'events/event']),
     only('store', []),
-    only('events', ['store']),
-    only('performance', []),
+    only('directory', ['mediamtx']),
+    only('events', ['mediamtx', 'store']),
+    only('router', ['directory', 'mediamtx']),
+    only('viewers', ['directory', 'mediamtx', 'runtime', 'store']),
+    only('control', ['directory', 'events', 'mediamtx', 'runtime', 'store']),
+    only('spoe', ['router', 'mediamtx']),
     only('peers', ['viewers']),
-    only('viewers', ['directory', 'runtime']),
-    only('sim', []),
-    only('config', ['events/event']),
+    only('http', ['router', 'mediamtx']),
+    only('config', ['events']),
+    only('api', ['http', 'router', 'directory', 'viewers', 'control', 'events', 'mediamtx']),
     only('check', ['config', 'runtime', 'mediamtx']),
-    pure('spoe/(varint|typed-data|payload|frame|frame-reader)'),
-    pure('peers/(varint|data-type|definition|dictionary|update|received-tables|message|message-reader|hello)'),
+    only('sim', ['mpegts']),
+    pure('spoe/(typed-data|payload|frame|frame-reader)'),
+    pure('peers/(data-type|definition|dictionary|update|received-tables|message|message-reader|hello)'),
     pure('viewers/(timing-wheel|tally|viewer-columns|node-list)'),
-    pure('runtime/parse'),
+    pure('runtime/(parse|command|exchange|result)'),
     pure('check/(split-line|block-condition|parse-config|parse-spoe-config|rule-condition|haproxy-time)'),
-    confined('express', ['http/']),
+    confined('express', ['http/', 'api/']),
     confined('commander', ['cli/']),
     confined('node-cache', ['directory/']),
-    confined('prom-client', ['metrics']),
+    confined('prom-client', ['measure/process-metrics']),
     confined('undici', ['mediamtx/', 'cli/', 'demo/', 'events/deliver']),
     confined('classic-level', ['store/']),
     confined('ioredis', ['store/']),
@@ -76,6 +88,7 @@ module.exports = {
       'sim/',
       'demo/',
       'check/trusted-proxy',
+      'http/hosts',
     ]),
   ],
   options: {

@@ -1,12 +1,12 @@
 # The mtxpilot agent. docker build -t mtxpilot .
-FROM node:20-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm install --no-save
 COPY . .
 RUN npm run build && npm prune --omit=dev
 
-FROM node:20-bookworm-slim
+FROM node:24-bookworm-slim
 # Operators' orders and events are kept in /data: mount a volume there, or they go with the container.
 ENV NODE_ENV=production MTXPILOT_STORE_FOLDER=/data
 RUN mkdir /data && chown node:node /data

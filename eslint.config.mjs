@@ -1,4 +1,5 @@
 import tseslint from 'typescript-eslint';
+import { ownKeys } from './scripts/own-keys-rule.mjs';
 
 export default tseslint.config(
   { ignores: ['dist', 'coverage', '**/*.mjs', '**/*.cjs', 'src/**/page/**'] },
@@ -13,6 +14,11 @@ export default tseslint.config(
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
       eqeqeq: 'error',
     },
+  },
+  {
+    files: ['src/**', 'ui/**'],
+    plugins: { mtxpilot: { rules: { 'own-keys': ownKeys } } },
+    rules: { 'mtxpilot/own-keys': 'error' },
   },
   {
     files: ['test/**', 'bench/**'],

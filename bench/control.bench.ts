@@ -1,56 +1,31 @@
 /**
  * npm run bench control: what a routed master costs, how long it takes to push routes, what the agent costs while nothing happens, and how
- * soon the map is right after a publisher has moved. `-- --part=routed` (or fill, idle, moves) runs one part.
+ * soon the map is right after a publisher has moved. `-- --part=routed` (or fill, connections, idle, moves) runs one part.
  * HAProxy has one core to itself; wrk, the agent, the origin and the stand-ins share the others.
  */
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { stringify } from 'yaml';
 import { createRoutePush } from '../src/control/push';
 import type { ServerView } from '../src/directory';
 import { createLogger } from '../src/log';
 import { createRuntimeClient, getMap, type RuntimeClient } from '../src/runtime';
 import { createSimFleet, type SimFleet } from '../src/sim';
-import { decisionCount } from './decision-count';
-import { mapEntries, untilMapHas } from './map-entries';
+import { decisionCount, routesPushed, startAgent as startAnyAgent } from './agent';
+import { recordCommands, sendRecorded } from './bare-socket';
+import { createBench } from './bench';
+import { connectionsAt, mapEntries, replaced, startShippedHaproxy, untilMapHas, writeStaticMap } from './haproxy';
 import { startOrigin } from './origin';
-import {
-  haproxyBin,
-  haproxyCore,
-  haproxyVersion,
-  listening,
-  machine,
-  otherCores,
-  type Process,
-  start,
-  wrk,
-} from './processes';
-import { createRows, median, print } from './rows';
-import { withServers } from './with-servers';
+import { otherCores, type Process, wrk } from './processes';
+import { median } from './rows';
 
-const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-bench-'));
+const { folder, rounds, secondsEach, add, wait, run } = createBench('control', { rounds: 5, secondsEach: 4 });
 const block = '127.78.0';
 const home = `${block}.1`;
 const viewersAddress = `${home}:8080`;
 const adminSocket = join(folder, 'admin.sock');
 const streamCount = 300;
-const rounds = 5;
-const secondsEach = 4;
-const { rows, add } = createRows('control', haproxyVersion);
-
-async function main(): Promise<void> {
-  try {
-    const parts = { routed: benchRouted, fill: benchFill, idle: benchIdle, moves: benchMoves };
-    const chosen = process.argv.flatMap((arg) => /^--part=(.*)$/.exec(arg)?.[1] ?? []);
-    for (const [name, run] of Object.entries(parts)) if (chosen.length === 0 || chosen.includes(name)) await run();
-    print(rows, `${machine()}; HAProxy alone on one core; medians of ${rounds} runs`);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 type Decider = 'static-map' | 'routed';
 
@@ -95,55 +70,132 @@ end`,
     add(decider, 'req/s', median(rates[decider]));
     add(decider, 'haproxy-us/req', median(costs[decider]));
   }
-  add('routed', 'ratio-to-static-map', median(rates.routed) / median(rates['static-map']), '>=0.95');
+  const ratios = rates.routed.map((rate, i) => rate / (rates['static-map'][i] ?? 0));
+  add('routed', 'ratio of req/s', median(ratios), { goal: '>=0.95', yardstick: 'static-map' });
   await origin.stop();
   await fleet.stop();
 }
 
-/** 100,000 routes into an empty map, then as many into a full one, and what others notice of it. */
+/**
+ * 100,000 routes into an empty map, then as many into a full one, and what others notice of it. The yardstick is a socket that knows what it will be
+ * asked: the bytes of the first filling, written again as fast as HAProxy takes them.
+ */
 async function benchFill(): Promise<void> {
   const haproxy = await startHaproxy('routed', 3);
   const client = createRuntimeClient({ address: { path: adminSocket } });
   const routes = new Map(
     Array.from({ length: 100_000 }, (_, i) => [`live/studio-${i % 100}/${i}`, `mtx${(i % 3) + 1}`]),
   );
+  const fill = async (through: RuntimeClient, onTurn?: (isOver: boolean) => void): Promise<void> => {
+    const push = createRoutePush({
+      node: 'bench',
+      client: through,
+      directory: {
+        route: (stream) => routes.get(stream),
+        routes: () => routes.entries(),
+        onRouteChange: () => () => undefined,
+        servers: (): ServerView[] => [],
+      },
+      map: 'routes.map',
+      log: createLogger('error'),
+    });
+    onTurn?.(false);
+    push.start();
+    await until(() => push.view().state === 'right' && push.view().entries === routes.size);
+    onTurn?.(true);
+    await push.stop();
+    if ((await mapEntries(client)) !== routes.size) throw new Error('not every route is in the map');
+  };
+  const empty = () => client.execute(['clear', 'map', 'routes.map']);
+
+  const relay = join(folder, 'relay.sock');
+  const recording = await recordCommands(relay, adminSocket);
+  await empty();
+  await fill(createRuntimeClient({ address: { path: relay } }));
+  const commands = await recording.stop();
+
   const idle = await probing(() => pause(1000));
-  const times: Record<'fill' | 'replace', number[]> = { fill: [], replace: [] };
+  const times = { fill: [] as number[], replace: [] as number[], bare: [] as number[] };
   const longest: number[] = [];
+  const measureFill = async (kind: 'fill' | 'replace'): Promise<void> => {
+    longest.push(
+      await probing(async () => {
+        let started = 0;
+        await fill(client, (isOver) => {
+          if (isOver) times[kind].push(performance.now() - started);
+          else started = performance.now();
+        });
+      }),
+    );
+  };
+  const measureBare = async (): Promise<void> => {
+    await empty();
+    longest.push(
+      await probing(async () => {
+        const started = performance.now();
+        await sendRecorded(adminSocket, commands);
+        times.bare.push(performance.now() - started);
+      }),
+    );
+    if ((await mapEntries(client)) !== routes.size) throw new Error('the bare socket did not fill the map');
+  };
   for (let round = 0; round < rounds; round++) {
-    for (const kind of ['fill', 'replace'] as const) {
-      if (kind === 'fill') await client.execute(['clear', 'map', 'routes.map']);
-      // Another server for each: a map that is right is left alone.
-      else for (const [stream, server] of routes) routes.set(stream, server === 'mtx3' ? 'mtx1' : 'mtx3');
-      const push = createRoutePush({
-        node: 'bench',
-        client,
-        directory: {
-          route: (stream) => routes.get(stream),
-          routes: () => routes.entries(),
-          onRouteChange: () => () => undefined,
-          servers: (): ServerView[] => [],
-        },
-        map: 'routes.map',
-        log: createLogger('error'),
-      });
-      longest.push(
-        await probing(async () => {
-          const started = performance.now();
-          push.start();
-          await until(() => push.view().state === 'right' && push.view().entries === routes.size);
-          times[kind].push(performance.now() - started);
-        }),
-      );
-      await push.stop();
-      if ((await mapEntries(client)) !== routes.size) throw new Error('not every route is in the map');
-    }
+    if (round % 2 === 0) await measureBare();
+    await empty();
+    await measureFill('fill');
+    if (round % 2 === 1) await measureBare();
+    // Another server for each: a map that is right is left alone.
+    for (const [stream, server] of routes) routes.set(stream, server === 'mtx3' ? 'mtx1' : 'mtx3');
+    await measureFill('replace');
   }
-  add('100,000 routes into an empty map', 'ms', median(times.fill), '<=500');
+  add('100,000 routes into an empty map', 'ms', median(times.fill));
+  add('the same bytes by a bare socket', 'ms', median(times.bare));
+  add('100,000 routes into an empty map', 'ratio of ms', median(times.fill.map((ms, i) => ms / (times.bare[i] ?? 0))), {
+    goal: '<=1.3',
+    yardstick: 'the same bytes by a bare socket',
+  });
   add('100,000 routes instead of others', 'ms', median(times.replace));
   add('HAProxy meanwhile', 'longest-answer-ms', Math.max(...longest));
   add('HAProxy otherwise', 'longest-answer-ms', idle);
   await haproxy.stop();
+}
+
+/**
+ * How many connections the agent has at HAProxy's Runtime socket at a time, at most: while it starts, fills the map, lists tables, and goes on. HAProxy takes
+ * 10 at a time (`stats maxconn`), and operators want some for themselves.
+ */
+async function benchConnections(): Promise<void> {
+  const haproxyLimit = 10;
+  const servers = 30;
+  const fleet = await createSimFleet({ servers, firstAddress: `${block}.11`, requestLogLimit: 0 });
+  fleet.servers.forEach((server, i) => {
+    for (let n = 0; n < 1000; n++) server.publish(`live/${i}/${n}`);
+  });
+  const haproxy = await startHaproxy('routed', servers);
+  let most = 0;
+  let looks = 0;
+  let open = 0;
+  const watching = setInterval(() => {
+    const connections = connectionsAt(adminSocket);
+    most = Math.max(most, connections);
+    open += connections;
+    looks++;
+  }, 1);
+  const agent = await startAgent({ push: true });
+  // Another connection at the socket would be counted as well: the agent says itself when the map is right.
+  await until(async () => (await routesPushed(`${home}:9101`)) === servers * 1000);
+  await wait(20);
+  clearInterval(watching);
+  if (most === 0) throw new Error('nobody was seen at the Runtime socket');
+  add('connections at the Runtime socket', 'at most', most);
+  add('connections at the Runtime socket', 'mean', open / looks);
+  add('connections at the Runtime socket', 'ratio', most / haproxyLimit, {
+    goal: '<=0.5',
+    yardstick: "HAProxy's limit (stats maxconn): 10",
+  });
+  await agent.stop();
+  await haproxy.stop();
+  await fleet.stop();
 }
 
 /** Processor time of the agent (and of HAProxy's checks) when 100,000 streams live and nobody comes. */
@@ -157,10 +209,9 @@ async function benchIdle(): Promise<void> {
   const agent = await startAgent({ push: true });
   await untilMapHas(adminSocket, servers * 1000);
   // The first lists and the filling are over; garbage of them goes in the next seconds.
-  await pause(20_000);
-  const seconds = 20;
+  await wait(20);
   const [before, haproxyBefore] = [agent.cpuSeconds(), haproxy.cpuSeconds()];
-  await pause(seconds * 1000);
+  const seconds = await wait(20);
   const name = 'idle, 100 servers with 1,000 streams';
   add(name, 'agent-%-of-a-core', ((agent.cpuSeconds() - before) / seconds) * 100);
   add(name, 'haproxy-%-of-a-core', ((haproxy.cpuSeconds() - haproxyBefore) / seconds) * 100);
@@ -170,9 +221,12 @@ async function benchIdle(): Promise<void> {
   await fleet.stop();
 }
 
-/** From a publisher's move to the right entry in HAProxy's map. */
+/** From a publisher's move to the right entry in HAProxy's map; lists come at their interval, hooks at once. */
 async function benchMoves(): Promise<void> {
-  const moves = 300;
+  // 75 a second of the usual load.
+  const moves = Math.ceil(Math.min(300, 75 * secondsEach));
+  const intervalMs = 1000;
+  const medians = { inventory: 0, hook: 0 };
   for (const evidence of ['inventory', 'hook'] as const) {
     const fleet = await createSimFleet({ firstAddress: `${block}.11`, requestLogLimit: 0 });
     for (let i = 0; i < moves; i++) fleet.server('mtx1').publish(`live/${i}`);
@@ -192,9 +246,18 @@ async function benchMoves(): Promise<void> {
     }
     const times = (await Promise.all(waiting)).sort((a, b) => a - b);
     const name = `publisher moves, told by ${evidence}`;
-    const goal = evidence === 'inventory' ? '<=1000' : '<=100';
-    add(name, 'median-ms', median(times), goal);
-    add(name, 'p99-ms', times[Math.ceil(times.length * 0.99) - 1] ?? 0, goal);
+    const p99 = times[Math.ceil(times.length * 0.99) - 1] ?? 0;
+    medians[evidence] = median(times);
+    add(name, 'median-ms', median(times));
+    add(name, 'p99-ms', p99);
+    if (evidence === 'inventory') {
+      add(name, 'p99 per interval', p99 / intervalMs, { goal: '<=1', yardstick: 'the interval of lists: 1 s' });
+    } else {
+      add(name, 'ratio of median-ms', medians.hook / medians.inventory, {
+        goal: '<=0.1',
+        yardstick: 'publisher moves, told by inventory',
+      });
+    }
     await agent.stop();
     await haproxy.stop();
     await fleet.stop();
@@ -247,52 +310,46 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 }
 
 /** The shipped haproxy.cfg on one thread; for a static map, without anything about the agent. */
-async function startHaproxy(decider: Decider, servers: number): Promise<Process> {
-  const shipped = readFileSync(resolve('haproxy/haproxy.cfg'), 'utf8');
+function startHaproxy(decider: Decider, servers: number): Promise<Process> {
   const question = / {4}http-request set-var\(txn\.mtx\.server\) .*map_str[\s\S]*?\.endif\n/;
-  if (!question.test(shipped)) throw new Error('haproxy.cfg is not as it was');
-  const own = '    http-request set-var(txn.mtx.server) var(txn.stream),map_str(static.map) if master\n';
-  const addresses = Array.from({ length: servers }, (_, i) => `${block}.${i + 11}:8888`);
-  const decided = decider === 'routed' ? shipped : shipped.replace(question, own);
-  const config = withServers(decided, addresses).replace(/^global\n/m, '$&    nbthread 1\n');
-  const file = join(folder, `haproxy-${decider}.cfg`);
-  writeFileSync(file, config);
-  const map = Array.from({ length: streamCount }, (_, i) => `live/${i} mtx${(i % 3) + 1}\n`).join('');
-  writeFileSync(join(folder, 'static.map'), map);
-  for (const name of ['spoe.cfg', 'routes.map']) copyFileSync(resolve('haproxy', name), join(folder, name));
-  const haproxy = start(haproxyCore, haproxyBin, ['-db', '-f', file], {
-    MTX_BIND: viewersAddress,
-    MTX_AGENT: `${home}:9100`,
-    MTX_AGENT_HTTP: `${home}:9101`,
-    MTX_ADMIN_SOCKET: adminSocket,
-    MTX_PEER: `${home}:10000`,
-    MTX_AGENT_PEER: `${home}:9102`,
+  return startShippedHaproxy({
+    folder,
+    name: decider,
+    bind: viewersAddress,
+    edit: (shipped) =>
+      decider === 'routed' ? shipped : replaced(shipped, question, writeStaticMap(folder, streamCount)),
+    servers: Array.from({ length: servers }, (_, i) => `${block}.${i + 11}:8888`),
+    environment: {
+      MTX_AGENT: `${home}:9100`,
+      MTX_AGENT_HTTP: `${home}:9101`,
+      MTX_ADMIN_SOCKET: adminSocket,
+      MTX_PEER: `${home}:10000`,
+      MTX_AGENT_PEER: `${home}:9102`,
+    },
   });
-  await listening(home, 8080);
-  return haproxy;
 }
 
 async function startAgent(options: { push: boolean; interval?: string; lookupsPerSecond?: number }): Promise<Process> {
-  const file = join(folder, 'agent.yaml');
-  writeFileSync(
-    file,
-    stringify({
+  const agent = await startAnyAgent({
+    folder,
+    http: `${home}:9101`,
+    settings: {
       spoe: { listen: `${home}:9100` },
-      http: { listen: `${home}:9101`, adminSocket: 'off' },
       peers: { listen: `${home}:9102` },
       haproxy: { socket: adminSocket, map: options.push ? 'routes.map' : 'off' },
       directory: { interval: options.interval ?? '1s' },
       lookup: { budget: options.lookupsPerSecond ?? 100 },
-      // Its canaries would be counted among the load.
-      check: { atStart: false },
-      log: { level: 'error' },
-    }),
-  );
-  const agent = start(otherCores, process.execPath, [resolve('dist/cli/main.js'), 'agent', '--config', file]);
-  await listening(home, 9101);
+    },
+  });
   // Until the agent's health check has passed, HAProxy does not look at the map.
   await pause(1500);
   return agent;
 }
 
-void main().then(() => process.exit(0));
+run({
+  routed: benchRouted,
+  fill: benchFill,
+  connections: benchConnections,
+  idle: benchIdle,
+  moves: benchMoves,
+});

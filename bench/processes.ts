@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { cpus } from 'node:os';
 
@@ -69,14 +69,19 @@ function pidOf(child: ChildProcess): number {
 export function observe(pid: number): Pick<Process, 'pid' | 'cpuSeconds' | 'rssMb'> {
   return {
     pid,
-    cpuSeconds() {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /, '')
-        .split(' ');
-      return (Number(fields[11]) + Number(fields[12])) / 100;
-    },
+    // The scheduler counts nanoseconds for each thread; /proc/PID/stat only ticks of 10 ms, some percent of a short load.
+    cpuSeconds: () => readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + nanoseconds(pid, thread), 0) / 1e9,
     rssMb: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024,
   };
+}
+
+function nanoseconds(pid: number, thread: string): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  } catch {
+    // It ended since it was listed.
+    return 0;
+  }
 }
 
 /** Waits until somebody listens. */

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
-import type { Cursor } from '../src/peers/cursor';
 import { controlMessage, controlType, messageClass, tableType } from '../src/peers/message';
 import { createMessageReader } from '../src/peers/message-reader';
-import { encodeVarint, readVarint } from '../src/peers/varint';
+import type { Cursor } from '../src/wire/cursor';
+import { encodeVarint, readVarint } from '../src/wire/varint';
 
 /** What the agent takes for a HAProxy whose tables are used. */
 export interface TableStream {

@@ -1,4 +1,4 @@
--- Asks the mtxpilot agent over HTTP which server has a stream, where SPOE cannot be used. For HAProxy 2.6 to 3.2.
+-- Asks the mtxpilot agent over HTTP which server has a stream, where SPOE cannot be used. For HAProxy 2.6 to 3.4.
 --
 --   global
 --       lua-load-per-thread mtxpilot.lua
@@ -12,11 +12,12 @@
 -- It reads txn.stream and txn.session, and sets what SPOE would set:
 --   txn.mtx.state    located, placed or unknown; not set when no agent answered in time
 --   txn.mtx.server   the server's name; not set when the state is unknown or no agent answered
+--   txn.mtx.elsewhere  1 where the stream is placed and another server may be tried if that one cannot start it; else not set
 --   txn.mtx.error    only when no agent answered: 504 time-out, 503 no connection, another HTTP status, or 0 for anything else
 --
 -- Environment: MTX_AGENT_HTTP (default 127.0.0.1:9101) and MTX_AGENT2_HTTP (a second agent, if any), each address:port or a URL.
 -- MTX_DEADLINE (default 100ms): how long a request may wait for an answer, all agents together.
--- Addresses are numeric; a name would need a `resolvers default` section.
+-- Addresses are numeric; a name would need a `resolvers default` section, and to be one of the agent's http.hosts (else error 421).
 
 -- MTX_DEADLINE is written as in spoe.cfg: 100ms, 2s.
 local function milliseconds(text)
@@ -68,7 +69,7 @@ local function escape(text)
     end))
 end
 
--- Returns { state, server, stopping }, or nil and the error. The connection is kept and shared by HAProxy's HTTP client.
+-- Returns { state, server, elsewhere, stopping }, or nil and the error. The connection is kept and shared by HAProxy's HTTP client.
 local function ask(url, timeout_ms)
     local response = core.httpclient():get({ url = url, timeout = timeout_ms })
     local headers = response and response.headers
@@ -78,7 +79,12 @@ local function ask(url, timeout_ms)
     end
     answered_at_ms = now_ms()
     local server = headers["x-mtx-server"]
-    return { state = state[0], server = server and server[0], stopping = headers["x-mtx-stopping"] ~= nil }
+    return {
+        state = state[0],
+        server = server and server[0],
+        elsewhere = headers["x-mtx-elsewhere"] ~= nil,
+        stopping = headers["x-mtx-stopping"] ~= nil,
+    }
 end
 
 -- The same, never longer than the time-out. The HTTP client of HAProxy 2.6 tries four times, a second apart when the connection
@@ -144,6 +150,9 @@ local function route(txn)
             txn:set_var("txn.mtx.state", answer.state)
             if answer.server then
                 txn:set_var("txn.mtx.server", answer.server)
+            end
+            if answer.elsewhere then
+                txn:set_var("txn.mtx.elsewhere", "1")
             end
             return
         end

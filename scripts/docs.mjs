@@ -6,8 +6,8 @@ import { build } from './setup.mjs';
 build();
 const require = createRequire(import.meta.url);
 const { renderReference } = require('../dist/config');
-const { createMetrics } = require('../dist/metrics');
-const { operations } = require('../dist/performance');
+const { createMetrics } = require('../dist/agent/metrics');
+const { operations } = require('../dist/measure');
 
 mkdirSync('docs', { recursive: true });
 writeFileSync('docs/configuration.md', configurationPage(renderReference()));
@@ -17,9 +17,12 @@ process.exit(0);
 function configurationPage(table) {
   return `# Configuration
 
-In \`mtxpilot.yaml\` (YAML), as environment variables, or as flags of \`mtxpilot agent\` (\`mtxpilot agent --help\` lists them; \`--set key=value\` takes
-any key). Durations are written \`80ms\`, \`2s\`, \`30m\`, \`1h\`; a bare number is milliseconds. \`HOST:PORT\` is \`127.0.0.1:9101\`, \`[::1]:9101\` or,
-to listen on every IPv4 address, \`*:9101\`. Bounds are allowed themselves. Made from the code by \`npm run docs\`.
+The agent reads \`mtxpilot.yaml\` in its working directory or in \`/etc/mtxpilot/\`, then environment variables, then its flags; later ones win. Nothing is
+required. \`mtxpilot agent --help\` lists the flags; \`--set key=value\` takes any key. \`mtxpilot config\` prints the effective values and where they come
+from. haproxy.cfg is set by the environment variables that its head lists.
+
+Durations are written \`80ms\`, \`2s\`, \`30m\`, \`1h\`; a bare number is milliseconds. \`HOST:PORT\` is \`127.0.0.1:9101\`, \`[::1]:9101\` or,
+to listen on every IPv4 address, \`*:9101\`. Bounds are inclusive. Generated from the code by \`npm run docs\`.
 
 ${table.trim()}
 
@@ -37,13 +40,10 @@ holders:
 }
 
 function metricsPage(metrics) {
-  const rows = metrics.map(
-    ({ name, type, help, labels }) =>
-      `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${help} |`,
-  );
+  const components = [...new Set(metrics.map(({ component }) => component))];
   return `# Metrics
 
-What \`/metrics\` serves for Prometheus. No label ever carries the name of a stream or a viewer. Made from the code by \`npm run docs\`.
+What \`/metrics\` serves for Prometheus, by component. No label ever carries the name of a stream or a viewer. Made from the code by \`npm run docs\`.
 
 \`/metrics/performance?operation=NAME&window=5m\` tells without Prometheus how long things took lately, in JSON: count, errors, and min, mean, p50,
 p95, p99 and max in milliseconds (within 1.6 %), over the last 15 s to 1 h. Without \`operation\` it lists all of them:
@@ -54,8 +54,20 @@ ${Object.entries(operations)
   .map(([name, meaning]) => `| \`${name}\` | ${meaning} |`)
   .join('\n')}
 
+${components.map((component) => componentTable(component, metrics)).join('\n')}`;
+}
+
+function componentTable(component, metrics) {
+  const rows = metrics
+    .filter((metric) => metric.component === component)
+    .map(
+      ({ name, type, help, labels }) =>
+        `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${help} |`,
+    );
+  return `## ${component}
+
 | Metric | Type | Labels | Meaning |
 | --- | --- | --- | --- |
-${rows.sort().join('\n')}
+${rows.join('\n')}
 `;
 }

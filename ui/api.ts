@@ -25,7 +25,7 @@ export interface ControlView {
   readonly nodes: readonly NodeView[];
   readonly viewersLeft: number | null;
   readonly onlyHere: readonly string[];
-  readonly onlyHereCount: number;
+  readonly onlyHereCount: number | null;
   readonly safeToStop: boolean;
   readonly notSafeBecause: string;
 }
@@ -36,6 +36,7 @@ export interface Server {
   readonly port: number;
   readonly operational: 'UP' | 'DOWN' | 'UNKNOWN';
   readonly administrative: IntentKind;
+  readonly backup: boolean;
   readonly api: {
     readonly health: 'unknown' | 'ok' | 'failing' | 'suspect';
     readonly consecutiveFailures: number;
@@ -50,6 +51,12 @@ export interface Server {
   readonly viewers: number | null;
   readonly viewersPeak: number | null;
   readonly load: { readonly requestsPerSecond: number; readonly bytesPerSecond: number } | null;
+}
+
+export interface EmptySlot {
+  readonly name: string;
+  readonly hostName: string;
+  readonly intent: Intent | null;
 }
 
 export interface Move {
@@ -74,12 +81,22 @@ export interface Sample {
   readonly naiveCalls: number | null;
 }
 
+/** Of where orders and events are kept. */
+export interface StoreView {
+  readonly up: boolean;
+  /** Why nothing is kept. */
+  readonly failure: string | null;
+  /** What was lost before the agent started. */
+  readonly damage: string | null;
+}
+
 export interface Now {
   readonly time: string;
   readonly version: string;
   readonly startedAt: string;
   /** `token`: with one; `refused`: none is configured; `impossible`: no HAProxy is controlled. */
   readonly changes: 'token' | 'refused' | 'impossible';
+  readonly store: StoreView | null;
   readonly hasEvidence: boolean;
   readonly streams: number;
   readonly conflicts: number;
@@ -89,6 +106,8 @@ export interface Now {
   readonly latest: Sample | null;
   readonly hour: Sample | null;
   readonly servers: readonly Server[];
+  /** Entries of haproxy.cfg for which no HAProxy has an address. */
+  readonly emptySlots: readonly EmptySlot[];
   readonly moves: readonly Move[];
 }
 
@@ -96,6 +115,8 @@ export interface Holder {
   readonly server: string;
   readonly publisherSince: string | null;
   readonly sourceType: string | null;
+  /** It pulls a copy; nobody publishes there. */
+  readonly pulled: boolean;
   readonly tracks: readonly string[];
   readonly readers: number;
   readonly evidence: { readonly source: string; readonly ageMs: number; readonly stale: boolean };
@@ -104,8 +125,10 @@ export interface Holder {
 export interface Stream {
   readonly name: string;
   readonly holders: readonly Holder[];
+  /** Servers that show their filler, because the publisher is away. */
+  readonly fillers: readonly string[];
   readonly conflict: boolean;
-  readonly policy: 'newest' | 'spread';
+  readonly policy: 'auto' | 'newest' | 'spread';
   readonly viewers: number | null;
   readonly viewersPeak: number | null;
   readonly move: Move | null;
@@ -165,6 +188,7 @@ export interface Explanation {
     readonly source: string | null;
     readonly ageMs: number | null;
     readonly stale: boolean;
+    readonly path: string | null;
   }[];
   readonly move: Move | null;
   readonly haproxy:

@@ -19,9 +19,13 @@ export interface ChangeDialogProps {
   readonly onDone: (message: string) => void;
 }
 
-const done = { drain: 'gets no new viewers now', maint: 'is out of service now', ready: 'is used again' } as const;
+const done = {
+  drain: 'gets no new viewers now',
+  maint: 'is out of service now',
+  ready: 'is in service again',
+} as const;
 const deadlines = [
-  ['', 'No, until somebody says so'],
+  ['', 'No, keep draining'],
   ['10m', 'after 10 minutes'],
   ['30m', 'after 30 minutes'],
   ['2h', 'after 2 hours'],
@@ -35,7 +39,7 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
   const [token, setToken] = useState('');
   const [deadline, setDeadline] = useState('');
   const [target, setTarget] = useState(change.kind === 'move' ? firstTarget(change.stream, now) : '');
-  const [trouble, setTrouble] = useState('');
+  const [lastError, setLastError] = useState('');
   const [isBusy, setBusy] = useState(false);
   const needsToken = operator.token === undefined || change.kind === 'token';
 
@@ -58,7 +62,7 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
       return;
     }
     setBusy(true);
-    setTrouble('');
+    setLastError('');
     const by = { reason: reason.trim(), ...(name.trim() === '' ? {} : { operator: name.trim() }) };
     try {
       if (change.kind === 'move') {
@@ -83,8 +87,8 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
     } catch (error) {
       if (error instanceof AskError && error.status === 401) {
         operator.set(undefined, name.trim());
-        setTrouble('The agent does not know this token. Give the value of http.token.');
-      } else setTrouble(error instanceof Error ? error.message : String(error));
+        setLastError('The agent does not know this token. Enter the value of http.token.');
+      } else setLastError(error instanceof Error ? error.message : String(error));
     } finally {
       setBusy(false);
     }
@@ -161,7 +165,7 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
           <p class="notice">
             <Icon name="lock" />{' '}
             {now.changes === 'refused'
-              ? 'This agent takes changes on its admin socket only: use the mtxpilot command on its machine, or set http.token and restart it.'
+              ? 'This agent accepts changes on its admin socket only: use the mtxpilot command on its machine, or set http.token and restart it.'
               : 'This agent controls no HAProxy (its servers are a list in the configuration), so there is nothing to change.'}
           </p>
         )}
@@ -169,7 +173,7 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
           <>
             {change.kind === 'drain' && (
               <label class="field">
-                Then take it out altogether (maint)?
+                Then take it out completely (maint)?
                 <select value={deadline} onChange={(event) => setDeadline(event.currentTarget.value)}>
                   {deadlines.map(([value, label]) => (
                     <option key={value} value={value}>
@@ -203,8 +207,8 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
             </div>
           </>
         )}
-        <p class="trouble" role="alert">
-          {trouble}
+        <p class="last-error" role="alert">
+          {lastError}
         </p>
         <div class="buttons">
           <button type="button" onClick={() => dialog.current?.close()}>
@@ -237,7 +241,7 @@ function describe(
 ): { readonly title: string; readonly verb: string; readonly consequences: Consequences } {
   switch (change.kind) {
     case 'token':
-      return { title: 'Who are you?', verb: 'Keep', consequences: nothing };
+      return { title: 'Who are you?', verb: 'Save', consequences: nothing };
     case 'move':
       return {
         title: `Move ${change.stream.name}`,

@@ -27,7 +27,7 @@ export function intentConsequences(kind: IntentKind, server: Server, fleet: read
       viewers === undefined
         ? 'Viewers who play from it go on until they leave.'
         : viewers === 0
-          ? 'Nobody plays from it now.'
+          ? 'Nobody is playing from it now.'
           : `${counted(viewers, 'viewer')} ${viewers === 1 ? 'goes' : 'go'} on until they leave.`,
     ];
     if (onlyCount > 0) {
@@ -40,10 +40,10 @@ export function intentConsequences(kind: IntentKind, server: Server, fleet: read
   }
   const sentences = [
     viewers === undefined
-      ? 'Viewers who play from it are cut off, and their players begin anew.'
+      ? 'Viewers who play from it are cut off, and their players start again.'
       : viewers === 0
-        ? 'Nobody plays from it now.'
-        : `${counted(viewers, 'viewer')} ${viewers === 1 ? 'is' : 'are'} cut off at once; their players begin anew elsewhere, where somebody has the stream.`,
+        ? 'Nobody is playing from it now.'
+        : `${counted(viewers, 'viewer')} ${viewers === 1 ? 'is' : 'are'} cut off at once; their players start again elsewhere, if another server has the stream.`,
   ];
   if (onlyCount > 0) {
     sentences.push(
@@ -54,7 +54,7 @@ export function intentConsequences(kind: IntentKind, server: Server, fleet: read
   const isHarsh = (viewers ?? 0) > 0 || onlyCount > 0;
   return {
     sentences,
-    warning: others === 0 ? noOther : isHarsh ? 'Drain first, if viewers should notice nothing.' : undefined,
+    warning: others === 0 ? noOther : isHarsh ? 'Drain first if viewers should not notice.' : undefined,
   };
 }
 
@@ -65,17 +65,17 @@ export function moveConsequences(stream: Stream, server: string | undefined): Co
   const { viewers, holders } = stream;
   const stay =
     viewers === null || viewers === 0
-      ? 'Nobody watches it now.'
+      ? 'Nobody is watching it now.'
       : `${counted(viewers, 'viewer')} ${viewers === 1 ? 'stays' : 'stay'} with the server of their session until they leave.`;
   if (server === undefined) {
-    return { sentences: ['New viewers go where the rules say again.', stay], warning: undefined };
+    return { sentences: ['New viewers go where the rules send them again.', stay], warning: undefined };
   }
   const hasIt = holders.some((holder) => holder.server === server);
   return {
     sentences: [
       `New viewers of ${stream.name} are sent to ${server}.`,
       stay,
-      `It holds until it is cleared, or ${server} loses the stream.`,
+      `The move holds until it is cleared or ${server} loses the stream.`,
     ],
     warning: hasIt
       ? undefined
@@ -84,9 +84,9 @@ export function moveConsequences(stream: Stream, server: string | undefined): Co
 }
 
 function onlyHereText(server: Server): string {
-  const { onlyHere = [], onlyHereCount = 0 } = server.control ?? {};
+  const onlyHere = server.control?.onlyHere ?? [];
   const shown = onlyHere.slice(0, 3);
-  const more = onlyHereCount - shown.length;
+  const more = (server.control?.onlyHereCount ?? 0) - shown.length;
   return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
 }
 

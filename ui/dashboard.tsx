@@ -1,4 +1,4 @@
-import { render } from 'preact';
+import { type ComponentChildren, render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { type Change, ChangeDialog } from './change-dialog';
 import { EventsView } from './events-view';
@@ -7,7 +7,7 @@ import { formatClock } from './format';
 import { Icon, type IconName } from './icon';
 import { Overview } from './overview';
 import { StreamsView } from './streams-view';
-import { useFeed } from './use-feed';
+import { type Feed, useFeed } from './use-feed';
 import { useOperator } from './use-operator';
 import { type Theme, useTheme } from './use-theme';
 import { type ViewersOf, ViewersView } from './viewers-view';
@@ -20,7 +20,7 @@ const views: readonly (readonly [path: string, label: string, icon: IconName])[]
   ['events', 'Events', 'events'],
 ];
 const themes: Readonly<Record<Theme, readonly [IconName, string]>> = {
-  auto: ['auto', 'as the system has it'],
+  auto: ['auto', 'same as the system'],
   light: ['sun', 'light'],
   dark: ['moon', 'dark'],
 };
@@ -74,26 +74,18 @@ function App() {
           class="quiet"
           onClick={() => setChange({ kind: 'token' })}
           disabled={now === undefined}
-          title={operator.token === undefined ? 'Only reading' : 'May change things'}
+          title={operator.token === undefined ? 'Changes need a token' : 'Changes are allowed'}
         >
           <Icon name={operator.token === undefined ? 'lock' : 'key'} />
           <span class="wide-only">{operator.token === undefined ? 'Read only' : 'Token set'}</span>
-          <span class="hidden">: give or forget the token</span>
+          <span class="hidden">: set or forget the token</span>
         </button>
         <button type="button" class="quiet" onClick={nextTheme} title={`Colours: ${themes[theme][1]}`}>
           <Icon name={themes[theme][0]} />
           <span class="hidden">Colours: {themes[theme][1]}</span>
         </button>
       </header>
-      {link === 'lost' && (
-        <div class="banner" role="alert">
-          <Icon name="warn" />
-          <p>
-            <b>The agent does not answer.</b> HAProxy serves on without it.{' '}
-            {now !== undefined && `What you see is of ${formatClock(now.time)}. `}Trying again every second…
-          </p>
-        </div>
-      )}
+      <Banners link={link} now={now} />
       <main id="main" class={link === 'lost' ? 'old' : ''} tabIndex={-1}>
         {now === undefined ? (
           link === 'lost' ? (
@@ -126,7 +118,7 @@ function App() {
       </main>
       <footer class="muted">
         {now !== undefined &&
-          `mtxpilot ${now.version} · the agent runs since ${new Date(now.startedAt).toLocaleString('en-GB')}`}
+          `mtxpilot ${now.version} · agent running since ${new Date(now.startedAt).toLocaleString('en-GB')}`}
       </footer>
       {change !== undefined && now !== undefined && (
         <ChangeDialog
@@ -145,6 +137,50 @@ function App() {
       </p>
     </>
   );
+}
+
+/** What is wrong with the agent itself, on every view. */
+function Banners({ link, now }: Pick<Feed, 'link' | 'now'>) {
+  if (link === 'lost') {
+    return (
+      <div class="banners">
+        <Banner title="The agent does not answer.">
+          HAProxy keeps serving without it. {now !== undefined && `What you see is from ${formatClock(now.time)}. `}
+          Retrying every second…
+        </Banner>
+      </div>
+    );
+  }
+  const { failure = null, damage = null } = now?.store ?? {};
+  return (
+    <div class="banners">
+      {failure !== null && (
+        <Banner title="The store keeps nothing.">
+          {sentence(failure)} Orders are refused, and events wait in memory. Viewers are served as before.
+        </Banner>
+      )}
+      {damage !== null && (
+        <Banner title="The store was damaged when the agent started.">
+          {sentence(damage)} Check what is wanted of each server. This notice disappears at the next start.
+        </Banner>
+      )}
+    </div>
+  );
+}
+
+function Banner({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
+  return (
+    <div class="banner" role="alert">
+      <Icon name="warn" />
+      <p>
+        <b>{title}</b> {children}
+      </p>
+    </div>
+  );
+}
+
+function sentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
 function Loading() {

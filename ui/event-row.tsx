@@ -1,3 +1,4 @@
+import { ownValue } from '../src/wire/own-value';
 import type { Happened } from './api';
 import { formatClock } from './format';
 import { Icon, type IconName } from './icon';
@@ -37,11 +38,11 @@ function said({ type, data }: Happened): string {
     case 'stream.watched':
       return 'is watched';
     case 'stream.unwatched':
-      return 'is not watched any more';
+      return 'is no longer watched';
     case 'viewer.joined':
       return `has a new viewer${on}`;
     case 'viewer.left':
-      return `has a viewer less${on}`;
+      return `lost a viewer${on}`;
     case 'server.up':
       return 'is UP';
     case 'server.down':
@@ -49,7 +50,7 @@ function said({ type, data }: Happened): string {
     case 'server.suspect':
       return 'has a suspect Control API';
     case 'server.intent':
-      return text(data['intent']) === '' ? 'has a new intent' : `is wanted ${text(data['intent'])}`;
+      return `was set to ${text(data['kind'])}`;
     case 'haproxy.reloaded':
       return 'HAProxy was reloaded';
     case 'agent.started':
@@ -61,7 +62,7 @@ function said({ type, data }: Happened): string {
 
 /** One event as a sentence. */
 export function EventRow({ event }: { readonly event: Happened }) {
-  const [icon, tone] = looks[event.type] ?? ['info', 'unknown'];
+  const [icon, tone] = ownValue(looks, event.type) ?? ['info', 'unknown'];
   const reason = text(event.data['reason']);
   return (
     <li class="event">

@@ -51,7 +51,7 @@ export function EventsView({ feed }: { readonly feed: Feed }) {
           <p class="empty">
             {events.length === 0
               ? 'Nothing has happened yet. Streams that start, end and move appear here at once.'
-              : 'No event fits this filter.'}
+              : 'No event matches this filter.'}
           </p>
         ) : (
           <ol class="events" aria-live="off">
@@ -62,7 +62,8 @@ export function EventsView({ feed }: { readonly feed: Feed }) {
         )}
       </div>
       <p class="muted footnote">
-        The newest {events?.length ?? 0} are here; programs read all of them from <a href="/v1/events">/v1/events</a>.
+        These are the newest {events?.length ?? 0}; programs can read all of them from{' '}
+        <a href="/v1/events">/v1/events</a>.
       </p>
     </section>
   );

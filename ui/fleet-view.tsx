@@ -1,4 +1,4 @@
-import type { IntentKind, Now, Server } from './api';
+import type { EmptySlot, IntentKind, Now, Server } from './api';
 import { counted, formatAge, formatBits, formatCount, formatRate, formatSince, formatTook } from './format';
 import { Icon } from './icon';
 import { administrativeStates, apiStates, operationalStates, StateBadge, summaryOf } from './server-state';
@@ -10,7 +10,7 @@ export interface FleetViewProps {
 
 /** Every server with what is wanted of it, what HAProxy makes of it, and whether its Control API answers. */
 export function FleetView({ now, onChange }: FleetViewProps) {
-  const { servers } = now;
+  const { servers, emptySlots } = now;
   return (
     <section aria-labelledby="fleet-title">
       <div class="view-head">
@@ -19,11 +19,11 @@ export function FleetView({ now, onChange }: FleetViewProps) {
           {counted(servers.length, 'server')}, {counted(now.viewers ?? 0, 'viewer')}
         </span>
       </div>
-      {servers.length === 0 ? (
+      {servers.length === 0 && emptySlots.length === 0 ? (
         <div class="card">
           <p class="empty">
-            HAProxy has not told of any server yet. The agent reads them from the backend of haproxy.cfg, over its stats
-            socket.
+            HAProxy has not reported any servers yet. The agent reads them from the backend of haproxy.cfg, through the
+            stats socket.
           </p>
         </div>
       ) : (
@@ -33,7 +33,22 @@ export function FleetView({ now, onChange }: FleetViewProps) {
           ))}
         </ul>
       )}
+      {emptySlots.length > 0 && <EmptySlots slots={emptySlots} />}
     </section>
+  );
+}
+
+const mostSlots = 20;
+
+/** Entries of haproxy.cfg that are no servers now. */
+function EmptySlots({ slots }: { readonly slots: readonly EmptySlot[] }) {
+  const names = slots.map(({ name, intent }) => (intent === null ? name : `${name} (${intent.kind} is wanted)`));
+  return (
+    <p class="muted empty-slots">
+      {counted(slots.length, 'empty slot')}, without an address in HAProxy:{' '}
+      <span class="mono">{names.slice(0, mostSlots).join(', ')}</span>
+      {names.length > mostSlots && ` and ${names.length - mostSlots} more`}
+    </p>
   );
 }
 
@@ -125,7 +140,7 @@ function ServerCard({ server, now, onChange }: ServerCardProps) {
             <span class="muted">
               {api.lastError ??
                 (api.inventoryAgeMs === null
-                  ? 'has not told its streams yet'
+                  ? 'has not listed its streams yet'
                   : `list ${formatAge(api.inventoryAgeMs)} old, took ${formatTook(api.inventoryTookMs)}`)}
             </span>
           </dd>
@@ -151,7 +166,8 @@ function ServerCard({ server, now, onChange }: ServerCardProps) {
 function DrainProgress({ server }: { readonly server: Server }) {
   const { control, viewersPeak } = server;
   if (control === null) return null;
-  const { viewersLeft, onlyHere, onlyHereCount, safeToStop, notSafeBecause } = control;
+  const { viewersLeft, onlyHere, safeToStop, notSafeBecause } = control;
+  const onlyHereCount = control.onlyHereCount ?? 0;
   const left = viewersLeft ?? 0;
   const most = Math.max(left, viewersPeak ?? 0, 1);
   return (
@@ -168,7 +184,7 @@ function DrainProgress({ server }: { readonly server: Server }) {
             </b>
             <span class="drain-left">{viewersLeft === null ? '–' : counted(left, 'viewer')} left</span>
           </p>
-          <progress max={most} value={most - left} aria-label={`drain of ${server.name}`} />
+          <progress max={most} value={viewersLeft === null ? 0 : most - left} aria-label={`drain of ${server.name}`} />
           {onlyHereCount > 0 && (
             <p class="muted">
               {counted(onlyHereCount, 'stream')} {onlyHereCount === 1 ? 'lives' : 'live'} only here:{' '}

@@ -62,8 +62,8 @@ export function Overview({ feed, now }: { readonly feed: Feed; readonly now: Now
           value={savedText(hour?.naiveCalls, hour?.apiCalls)}
           hint={
             <Hint label="What are saved API calls?">
-              A router without a memory asks the Control API of every server at each request of a viewer, for playlists
-              and segments alike: requests × servers. This agent reads one list a second and server, whatever is
+              A router without a memory asks every server's Control API about each request of a viewer, for playlists
+              and segments alike: requests × servers. This agent reads one list a second from each server, whatever is
               watched, and HAProxy keeps each viewer where it began. Over the last hour: {formatRate(hour?.apiCalls)}{' '}
               calls a second instead of {formatRate(hour?.naiveCalls)}.
             </Hint>
@@ -145,12 +145,12 @@ export function Overview({ feed, now }: { readonly feed: Feed; readonly now: Now
 
 const mostServers = 12;
 
-/** Those with a trouble first, then by load. */
+/** Those that are not fine first, then by load. */
 function FleetStrip({ now }: { readonly now: Now }) {
   const most = Math.max(1, ...now.servers.map(({ viewers, hlsSessions }) => viewers ?? hlsSessions));
   const isFine = (server: Now['servers'][number]): number => (summaryOf(server).tone === 'ok' ? 1 : 0);
   const sorted = [...now.servers].sort((a, b) => isFine(a) - isFine(b) || a.name.localeCompare(b.name, 'en'));
-  if (sorted.length === 0) return <p class="empty small">HAProxy has not told of any server yet.</p>;
+  if (sorted.length === 0) return <p class="empty small">HAProxy has not reported any servers yet.</p>;
   return (
     <ul class="strip">
       {sorted.slice(0, mostServers).map((server) => (

@@ -23,7 +23,7 @@ export function Preview({ stream }: { readonly stream: string }) {
 function Player({ stream, onStop }: { readonly stream: string; readonly onStop: () => void }) {
   const video = useRef<HTMLVideoElement>(null);
   const [state, setState] = useState<'loading' | 'playing' | 'broken'>('loading');
-  const [trouble, setTrouble] = useState('');
+  const [lastError, setLastError] = useState('');
   const [server, setServer] = useState<string | undefined>();
 
   useEffect(() => {
@@ -31,14 +31,14 @@ function Player({ stream, onStop }: { readonly stream: string; readonly onStop: 
     let isOver = false;
     const fail = (message: string): void => {
       setState('broken');
-      setTrouble(message);
+      setLastError(message);
     };
     const start = async (): Promise<void> => {
       const { default: Player } = await import('hls.js');
       const element = video.current;
       if (isOver || element === null) return;
       if (!Player.isSupported()) {
-        fail('This browser cannot play HLS by script.');
+        fail('This browser cannot play HLS with JavaScript.');
         return;
       }
       // A worker would come from a blob, which the page's policy forbids; fMP4 passes through as it is anyway.
@@ -87,7 +87,7 @@ function Player({ stream, onStop }: { readonly stream: string; readonly onStop: 
         {state === 'loading' && <p class="preview-note">Starting…</p>}
         {state === 'broken' && (
           <p class="preview-note broken" role="alert">
-            <Icon name="bad" /> {trouble}
+            <Icon name="bad" /> {lastError}
           </p>
         )}
       </div>

@@ -20,7 +20,7 @@ export function StateBadge({ tone, word, icon }: State & { readonly icon?: IconN
 
 /** What matters most about a server, in one state. */
 export function summaryOf(server: Server): State {
-  const { operational, administrative, api, control } = server;
+  const { operational, administrative, api, backup, control } = server;
   if (administrative === 'maint') return { tone: 'maint', word: 'Maintenance' };
   if (operational === 'DOWN') return { tone: 'bad', word: 'Down' };
   if (administrative === 'drain') {
@@ -29,7 +29,7 @@ export function summaryOf(server: Server): State {
   if (api.health === 'suspect') return { tone: 'warn', word: 'API suspect' };
   if (api.health === 'failing') return { tone: 'warn', word: 'API failing' };
   if (api.health === 'unknown') return { tone: 'unknown', word: 'Not asked yet' };
-  return { tone: 'ok', word: 'In service' };
+  return { tone: 'ok', word: backup ? 'Backup' : 'In service' };
 }
 
 export const operationalStates: Readonly<Record<Server['operational'], State>> = {

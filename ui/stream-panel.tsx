@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { ownValue } from '../src/wire/own-value';
 import { ask, type Explanation, inPath, type Now, type Stream, type StreamRows } from './api';
 import { counted, formatAge, formatCount } from './format';
 import { Icon } from './icon';
@@ -14,7 +15,12 @@ export interface StreamPanelProps {
 }
 
 const refreshMs = 2000;
-const says: Readonly<Record<string, Tone>> = { live: 'ok', 'not live': 'unknown', 'no answer': 'warn' };
+const says: Readonly<Record<string, Tone>> = {
+  live: 'ok',
+  filler: 'drain',
+  'not live': 'unknown',
+  'no answer': 'warn',
+};
 const states: Readonly<Record<Explanation['state'], readonly [Tone, string]>> = {
   located: ['ok', 'located'],
   placed: ['drain', 'placed'],
@@ -25,7 +31,7 @@ const states: Readonly<Record<Explanation['state'], readonly [Tone, string]>> = 
 export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) {
   const [why, setWhy] = useState<Explanation | undefined>();
   const [stream, setStream] = useState<Stream | undefined>();
-  const [trouble, setTrouble] = useState('');
+  const [lastError, setLastError] = useState('');
   const title = useRef<HTMLHeadingElement>(null);
 
   // At once, not after the next picture: between the two a key would find nobody.
@@ -48,9 +54,9 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
         ]);
         setWhy(explanation);
         setStream(rows.streams.find((one) => one.name === name));
-        setTrouble('');
+        setLastError('');
       } catch (error) {
-        if (!signal.aborted) setTrouble(error instanceof Error ? error.message : String(error));
+        if (!signal.aborted) setLastError(error instanceof Error ? error.message : String(error));
       }
     };
     void read();
@@ -64,14 +70,17 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
   const subject: Stream = stream ?? {
     name,
     holders: [],
+    fillers: [],
     conflict: false,
-    policy: 'newest',
+    policy: 'auto',
     viewers: null,
     viewersPeak: null,
     move: null,
   };
   const [tone, word] = states[why?.state ?? 'unknown'];
-  const publisher = stream?.holders[0];
+  const publisher = stream?.holders.find(({ pulled }) => !pulled) ?? stream?.holders[0];
+  const copies = stream?.holders.filter((holder) => holder.pulled && holder !== publisher) ?? [];
+  const fillers = stream?.fillers ?? [];
   return (
     <aside
       class="card panel"
@@ -92,56 +101,68 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
         <Preview stream={name} />
 
         <h4>Why</h4>
-        {trouble !== '' && (
+        {lastError !== '' && (
           <p class="notice" role="alert">
-            <Icon name="warn" /> {trouble}
+            <Icon name="warn" /> {lastError}
           </p>
         )}
-        {why === undefined ? (
-          <p class="muted">Asking…</p>
-        ) : (
-          <div class="why">
-            <p class="why-rule">
-              <StateBadge tone={tone} word={word} />
-              {why.server !== null && <b class="mono">{why.server}</b>}
-            </p>
-            <p>{why.because}</p>
-            <ul class="evidence">
-              {why.evidence.map((one) => (
-                <li key={one.server}>
-                  <b class="mono">{one.server}</b>
-                  <StateBadge tone={says[one.says] ?? 'unknown'} word={one.says} />
-                  <span class="muted">
-                    {one.source ?? ''}
-                    {one.ageMs !== null && ` ${formatAge(one.ageMs)} ago`}
-                    {one.stale && ', stale'}
-                  </span>
-                </li>
-              ))}
-            </ul>
-            <h4>What happens next</h4>
-            <ul class="next">
-              {why.next.map((sentence) => (
-                <li key={sentence}>{sentence}</li>
-              ))}
-            </ul>
-          </div>
-        )}
+        {/* In a box of its own: what takes another's place makes Preact move the elements after it, and a moved button loses the keyboard. */}
+        <div>
+          {why === undefined ? (
+            <p class="muted">Asking…</p>
+          ) : (
+            <div class="why">
+              <p class="why-rule">
+                <StateBadge tone={tone} word={word} />
+                {why.server !== null && <b class="mono">{why.server}</b>}
+              </p>
+              <p>{why.because}</p>
+              <ul class="evidence">
+                {why.evidence.map((one) => (
+                  <li key={one.server}>
+                    <b class="mono">{one.server}</b>
+                    <StateBadge tone={ownValue(says, one.says) ?? 'unknown'} word={one.says} />
+                    <span class="muted">
+                      {one.source ?? ''}
+                      {one.ageMs !== null && ` ${formatAge(one.ageMs)} ago`}
+                      {one.stale && ', stale'}
+                      {one.path !== null && `, ${one.path}`}
+                    </span>
+                  </li>
+                ))}
+              </ul>
+              <h4>What happens next</h4>
+              <ul class="next">
+                {why.next.map((sentence) => (
+                  <li key={sentence}>{sentence}</li>
+                ))}
+              </ul>
+            </div>
+          )}
+        </div>
 
         <h4>Facts</h4>
         <dl class="facts">
           <dt>Viewers</dt>
           <dd>
             {formatCount(stream?.viewers)}
-            {(stream?.viewersPeak ?? 0) > 0 && <span class="muted"> most {formatCount(stream?.viewersPeak)}</span>}{' '}
+            {(stream?.viewersPeak ?? 0) > 0 && <span class="muted"> peak {formatCount(stream?.viewersPeak)}</span>}{' '}
             <a href={`#/viewers/stream/${name}`}>who they are</a>
           </dd>
           <dt>Publisher</dt>
           <dd>
             {publisher === undefined
-              ? 'nobody'
+              ? fillers.length === 0
+                ? 'nobody'
+                : `away; ${fillers.join(', ')} ${fillers.length === 1 ? 'plays its' : 'play their'} filler`
               : `${publisher.sourceType ?? 'unknown'} on ${publisher.server}, ${publisher.tracks.join(' + ')}`}
           </dd>
+          {copies.length > 0 && (
+            <>
+              <dt>Copies</dt>
+              <dd>pulled by {copies.map(({ server }) => server).join(', ')}</dd>
+            </>
+          )}
           <dt>Other readers</dt>
           <dd>
             {publisher === undefined ? '–' : `${counted(publisher.readers, 'reader')} by RTSP, WebRTC and the like`}

@@ -33,7 +33,7 @@ export function StreamsView({ now, isLive, opened, onOpen, onChange }: StreamsVi
     const timer = setTimeout(() => setQuery((before) => ({ ...before, match: words.trim() })), typingMs);
     return () => clearTimeout(timer);
   }, [words]);
-  const { total, row, look, trouble } = useStreamRows(query, isLive);
+  const { total, row, look, lastError } = useStreamRows(query, isLive);
   const nowMs = Date.parse(now.time);
 
   return (
@@ -81,9 +81,9 @@ export function StreamsView({ now, isLive, opened, onOpen, onChange }: StreamsVi
             <span class="number">Live for</span>
             <span class="number">Evidence</span>
           </div>
-          {trouble !== undefined && total === undefined ? (
+          {lastError !== undefined && total === undefined ? (
             <p class="empty" role="alert">
-              {trouble}
+              {lastError}
             </p>
           ) : total === undefined ? (
             <Skeleton />
@@ -92,8 +92,8 @@ export function StreamsView({ now, isLive, opened, onOpen, onChange }: StreamsVi
               {query.match !== ''
                 ? `No live stream has “${query.match}” in its name.`
                 : now.hasEvidence
-                  ? 'No stream is live. As soon as somebody publishes to one of the servers, it appears here.'
-                  : 'No server has told its streams yet: see their Control APIs in the fleet.'}
+                  ? 'No stream is live. One appears here as soon as somebody publishes to a server.'
+                  : 'No server has listed its streams yet: the fleet shows what their Control APIs say.'}
             </p>
           ) : (
             <VirtualList
@@ -130,12 +130,18 @@ function Row({ stream, isOpened, nowMs }: RowProps) {
     );
   }
   const [chosen, ...others] = stream.holders;
+  const [filler] = stream.fillers;
   const { move, conflict } = stream;
   return (
     <span class={`stream-row ${isOpened ? 'opened' : ''}`}>
       <span class="stream-name mono">{stream.name}</span>
       <span class="stream-server">
-        {chosen === undefined ? (
+        {chosen === undefined && filler !== undefined ? (
+          <>
+            <span class="mono">{move?.server ?? filler}</span>
+            <StateBadge tone="drain" word="filler" />
+          </>
+        ) : chosen === undefined ? (
           <StateBadge tone="unknown" word="gone" icon="ended" />
         ) : (
           <span class="mono">{move?.server ?? chosen.server}</span>

@@ -13,7 +13,7 @@ export interface Rows {
   readonly row: (index: number) => Stream | undefined;
   /** Tells which rows are looked at; those are read, and kept up to date. */
   readonly look: (first: number, last: number) => void;
-  readonly trouble: string | undefined;
+  readonly lastError: string | undefined;
 }
 
 const blockSize = 100;
@@ -27,9 +27,9 @@ export function useStreamRows(query: StreamQuery, isLive: boolean): Rows {
   const blocks = useRef(new Map<number, readonly Stream[]>());
   const range = useRef({ first: 0, last: 40 });
   const asking = useRef<AbortController | undefined>(undefined);
-  const [state, setState] = useState<{ total: number | undefined; trouble: string | undefined; round: number }>({
+  const [state, setState] = useState<{ total: number | undefined; lastError: string | undefined; round: number }>({
     total: undefined,
-    trouble: undefined,
+    lastError: undefined,
     round: 0,
   });
 
@@ -60,11 +60,11 @@ export function useStreamRows(query: StreamQuery, isLive: boolean): Rows {
           const [oldest = 0] = blocks.current.keys();
           blocks.current.delete(oldest);
         }
-        setState(({ round }) => ({ total: parts[0]?.total, trouble: undefined, round: round + 1 }));
+        setState(({ round }) => ({ total: parts[0]?.total, lastError: undefined, round: round + 1 }));
       } catch (error) {
         if (signal.aborted) return;
-        const trouble = error instanceof Error ? error.message : String(error);
-        setState((before) => ({ ...before, trouble }));
+        const lastError = error instanceof Error ? error.message : String(error);
+        setState((before) => ({ ...before, lastError }));
       }
     },
     [match, sort],
@@ -91,7 +91,7 @@ export function useStreamRows(query: StreamQuery, isLive: boolean): Rows {
   );
   return {
     total: state.total,
-    trouble: state.trouble,
+    lastError: state.lastError,
     row: (index) => blocks.current.get(Math.floor(index / blockSize))?.[index % blockSize],
     look,
   };

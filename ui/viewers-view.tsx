@@ -35,7 +35,7 @@ export function ViewersView({ now, isLive, of, onPick }: ViewersViewProps) {
   const [pages, setPages] = useState<{ readonly ofWhat: string; readonly cursors: readonly string[] }>();
   const cursors = pages?.ofWhat === ofWhat ? pages.cursors : [''];
   const turnTo = (to: readonly string[]): void => setPages({ ofWhat, cursors: to });
-  const { list, trouble } = useViewers(of, cursors.at(-1) ?? '', isLive);
+  const { list, lastError } = useViewers(of, cursors.at(-1) ?? '', isLive);
   const count = stream !== undefined ? list?.streams[0] : server !== undefined ? list?.servers[0] : list?.total;
   const readers = Object.entries(list?.readers ?? {}).filter(([, number]) => number > 0);
   const servers = now.servers.map(({ name }) => name);
@@ -69,8 +69,7 @@ export function ViewersView({ now, isLive, of, onPick }: ViewersViewProps) {
           </label>
         )}
         <span class="muted total" role="status">
-          {list !== undefined &&
-            `${counted(count?.viewers ?? 0, 'viewer')} now, at most ${formatCount(count?.peak ?? 0)}`}
+          {list !== undefined && `${counted(count?.viewers ?? 0, 'viewer')} now, peak ${formatCount(count?.peak ?? 0)}`}
         </span>
       </div>
       {readers.length > 0 && (
@@ -81,16 +80,16 @@ export function ViewersView({ now, isLive, of, onPick }: ViewersViewProps) {
       )}
       <div class="card flush">
         {list === undefined ? (
-          <p class="empty" role={trouble === undefined ? 'status' : 'alert'}>
-            {trouble ?? 'Reading viewers…'}
+          <p class="empty" role={lastError === undefined ? 'status' : 'alert'}>
+            {lastError ?? 'Reading viewers…'}
           </p>
         ) : list.viewers.length === 0 ? (
           <p class="empty">
             {list.nodes.length === 0
-              ? 'No HAProxy has told who is there. Its peers section names the agent: see “Count viewers” in the README.'
+              ? 'No HAProxy has reported any viewers yet. Its peers section must name the agent: see docs/viewers.md.'
               : cursors.length > 1
-                ? 'Those who were on this page have left.'
-                : 'Nobody watches.'}
+                ? 'The viewers of this page have left.'
+                : 'Nobody is watching.'}
           </p>
         ) : (
           <div class="table-box" role="region" aria-label="Table of viewers" tabIndex={0}>
@@ -181,9 +180,9 @@ function useViewers(
   { stream, server }: ViewersOf,
   cursor: string,
   isLive: boolean,
-): { readonly list: ViewerList | undefined; readonly trouble: string | undefined } {
+): { readonly list: ViewerList | undefined; readonly lastError: string | undefined } {
   const ofWhat = `${stream ?? ''} ${server ?? ''}`;
-  const [state, setState] = useState<{ ofWhat?: string; list?: ViewerList; trouble?: string }>({});
+  const [state, setState] = useState<{ ofWhat?: string; list?: ViewerList; lastError?: string }>({});
   useEffect(() => {
     if (!isLive) return;
     const asking = new AbortController();
@@ -196,8 +195,8 @@ function useViewers(
         setState({ ofWhat, list });
       } catch (error) {
         if (asking.signal.aborted) return;
-        const trouble = error instanceof Error ? error.message : String(error);
-        setState((before) => ({ ...before, trouble }));
+        const lastError = error instanceof Error ? error.message : String(error);
+        setState((before) => ({ ...before, lastError }));
       }
     };
     void read();
@@ -207,5 +206,5 @@ function useViewers(
       asking.abort();
     };
   }, [stream, server, ofWhat, cursor, isLive]);
-  return { list: state.ofWhat === ofWhat ? state.list : undefined, trouble: state.trouble };
+  return { list: state.ofWhat === ofWhat ? state.list : undefined, lastError: state.lastError };
 }

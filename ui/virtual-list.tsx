@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { ownValue } from '../src/wire/own-value';
 
 export interface VirtualListProps {
   readonly label: string;
@@ -75,7 +76,7 @@ export function VirtualList({ label, total, rowHeight, resetKey, onLook, onOpen,
   const onKeyDown = (event: KeyboardEvent): void => {
     const isRow = event.target instanceof HTMLElement && event.target.dataset['index'] !== undefined;
     if (!isRow) return;
-    const to = steps[event.key];
+    const to = ownValue(steps, event.key);
     if (to !== undefined) goTo(to);
     else if (event.key === 'Enter' || event.key === ' ') onOpen(active);
     else return;

@@ -1,19 +1,16 @@
-import type { Settings } from './config';
-import type { Directory } from './directory';
-import { createHistory, type History } from './history';
-import type { Logger } from './log';
-import type { RecordTime } from './record-time';
-import { createRuntimeClient } from './runtime';
-import type { TimeHistogram } from './time-histogram';
-import type { Viewers } from './viewers';
-import { type LoadWatch, watchLoad } from './watch-load';
+import { haproxyNodes, type Settings } from '../config';
+import type { Directory } from '../directory';
+import type { Logger } from '../log';
+import { createHistory, type History, type RecordTime } from '../measure';
+import type { Bridge } from '../router';
+import { createRuntimeClient } from '../runtime';
+import type { Viewers } from '../viewers';
+import { type LoadWatch, watchLoad } from './haproxy-load';
 
 /** The figures of the last hour, for the dashboard. */
 export interface FigureWatch {
   readonly history: History;
   readonly load: LoadWatch;
-  /** A bridge whose decisions count. */
-  addBridge(bridge: { readonly stats: { readonly decisions: { readonly time: TimeHistogram } } }): void;
   stop(): Promise<void>;
 }
 
@@ -24,20 +21,24 @@ const maxSamples = 720;
 /** Reads directory, viewers, bridges and HAProxy's counters every five seconds. */
 export function watchFigures(
   settings: Settings,
-  { directory, viewers }: { readonly directory: Directory; readonly viewers: Viewers },
+  {
+    directory,
+    viewers,
+    bridges,
+  }: { readonly directory: Directory; readonly viewers: Viewers; readonly bridges: readonly Bridge[] },
   log: Logger,
   recordCommand: RecordTime,
 ): FigureWatch {
   const history = createHistory(maxSamples);
-  const bridges: TimeHistogram[] = [];
-  const { nodes, socket, backend } = settings.haproxy;
-  const asked = nodes.length > 0 ? nodes : [{ name: 'haproxy', socket }];
   const load = watchLoad({
     nodes:
       settings.servers.length > 0
         ? []
-        : asked.map(({ name, socket: address }) => ({ name, client: createRuntimeClient({ address, recordCommand }) })),
-    backend,
+        : haproxyNodes(settings).map(({ name, socket: address }) => ({
+            name,
+            client: createRuntimeClient({ address, recordCommand }),
+          })),
+    backend: settings.haproxy.backend,
     intervalMs: sampleEveryMs,
     log,
   });
@@ -50,16 +51,13 @@ export function watchFigures(
       servers: slots.filter(({ usable }) => usable).length,
       requests: load.requests(),
       apiCalls: [...directory.stats.apiCalls.values()].reduce((sum, { outcomes }) => sum + countOf(outcomes), 0),
-      decisionTimes: bridges,
+      decisionTimes: bridges.map(({ decisions }) => decisions.time),
     });
   };
   const timer = setInterval(take, sampleEveryMs);
   return {
     history,
     load,
-    addBridge: (bridge) => {
-      bridges.push(bridge.stats.decisions.time);
-    },
     async stop() {
       clearInterval(timer);
       await load.stop();

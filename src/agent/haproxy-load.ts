@@ -1,5 +1,6 @@
-import type { Logger } from './log';
-import { type RuntimeClient, type StatLine, showStat } from './runtime';
+import type { Logger } from '../log';
+import { type Collector, counter, increase } from '../measure';
+import { type RuntimeClient, type StatLine, showStat } from '../runtime';
 
 /** What HAProxy does for one server, over all its nodes. */
 export interface ServerLoad {
@@ -55,11 +56,11 @@ export function watchLoad(options: LoadWatchOptions): LoadWatch {
       const last = before?.servers.get(server);
       if (before === undefined || last === undefined) continue;
       const seconds = (atMs - before.atMs) / 1000;
-      const more = grown(last.totalSessions, totalSessions);
+      const more = increase(last.totalSessions, totalSessions);
       requests = (requests ?? 0) + more;
       loads.set(server, {
         requestsPerSecond: more / seconds,
-        bytesPerSecond: grown(last.bytesOut, bytesOut) / seconds,
+        bytesPerSecond: increase(last.bytesOut, bytesOut) / seconds,
       });
     }
     byNode.set(node, { atMs, servers, loads });
@@ -92,7 +93,12 @@ export function watchLoad(options: LoadWatchOptions): LoadWatch {
   };
 }
 
-/** HAProxy's counters begin at zero with each new process. */
-function grown(before: number, after: number): number {
-  return after < before ? after : after - before;
-}
+export const loadMetrics: Collector<Pick<LoadWatch, 'requests'>> = {
+  component: 'Load of HAProxy',
+  metrics: {
+    mtxpilot_haproxy_requests_total: counter(
+      'Requests that HAProxy passed to the servers, by its own counters; 0 if HAProxy cannot be asked.',
+      (load) => load.requests() ?? 0,
+    ),
+  },
+};

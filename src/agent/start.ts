@@ -1,20 +1,31 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { startUpCheck } from './check';
-import { mediamtxAccess, type Settings } from './config';
-import { createHaproxyControl, type HaproxyControl } from './control';
-import { createDirectory, type Directory, type FleetServer } from './directory';
-import { createEventLog, createLeasedDelivery, type Emit, type Webhook } from './events';
-import { createHttpServer, openAdminSocket } from './http';
-import type { Logger } from './log';
+import { apiMetrics, createHttpServer } from '../api';
+import { startUpCheck } from '../check';
+import { haproxyNodes, mediamtxAccess, type Settings } from '../config';
+import { controlMetrics, createHaproxyControl, type HaproxyControl, routeMetrics } from '../control';
+import { createDirectory, type Directory, directoryMetrics, type FleetServer, lookupMetrics } from '../directory';
+import {
+  createEventLog,
+  createLeasedDelivery,
+  deliveryMetrics,
+  type Emit,
+  eventMetrics,
+  type Webhook,
+} from '../events';
+import { httpMetrics, openAdminSocket } from '../http';
+import type { Logger } from '../log';
+import { createOperationTimes, type RecordTime } from '../measure';
+import { controlApiMetrics } from '../mediamtx';
+import { peersMetrics } from '../peers';
+import { type Bridge, createRouter, decisionMetrics, withCanaries, withDecisionLog } from '../router';
+import { createSpoeServer, spoeMetrics } from '../spoe';
+import { createAwayStore, createMemoryStore, type Lease, openStore, type Store, storeMetrics } from '../store';
+import { version } from '../version';
+import { viewerMetrics } from '../viewers';
+import { watchFigures } from './figures';
+import { loadMetrics } from './haproxy-load';
 import { createMetrics } from './metrics';
-import { createOperationTimes } from './performance';
-import type { RecordTime } from './record-time';
-import { createRouter, withCanaries, withDecisionLog } from './router';
-import { createSpoeServer } from './spoe';
-import { createAwayStore, createMemoryStore, type Lease, openStore, type Store } from './store';
-import { version } from './version';
-import { watchFigures } from './watch-figures';
 import { watchStreams } from './watch-streams';
 import { watchViewerEvents } from './watch-viewer-events';
 import { watchViewers } from './watch-viewers';
@@ -123,13 +134,17 @@ async function runWith(store: Store, settings: Settings, log: Logger): Promise<R
   });
   const router = withDecisionLog(withCanaries(createRouter(directory), directory), log);
   const metrics = createMetrics();
+  const bridges: Bridge[] = [];
   const closers: (() => void | Promise<void>)[] = [() => store.close(), () => times.stop(), () => directory.stop()];
   const stop = async (): Promise<void> => {
     // Last started, first stopped: nobody asks a directory that has stopped.
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    metrics.addDirectory(directory);
+    metrics.read(decisionMetrics, bridges);
+    metrics.read(lookupMetrics, directory);
+    metrics.read(directoryMetrics, directory);
+    metrics.read(controlApiMetrics, directory.stats.apiCalls);
     directory.start();
     // Of the agents that share a store, who has it tells and delivers events.
     const lease = store.lease('leader');
@@ -151,31 +166,28 @@ async function runWith(store: Store, settings: Settings, log: Logger): Promise<R
     closers.push(() => streams.stop());
     const viewerEvents = await watchViewerEvents(settings, { store, events }, log);
     closers.push(() => viewerEvents.stop());
-    metrics.addEvents({
-      log: events.stats,
-      streams: streams.stats,
-      audience: viewerEvents,
-      delivery,
-    });
-    metrics.addStore({ store, lease });
+    metrics.read(eventMetrics, { log: events.stats, streams: streams.stats, audience: viewerEvents });
+    metrics.read(deliveryMetrics, delivery);
+    metrics.read(storeMetrics, { store, lease });
     const { runtime_command: recordCommand, route_decision: recordDecision } = times.record;
     const control = await controlFleet(settings, directory, { store, lease }, events.emit, log, recordCommand);
     if (control !== undefined) {
       closers.push(() => control.stop());
-      metrics.addControl(control);
-      metrics.addRoutePushes(control.pushes);
+      metrics.read(controlMetrics, control);
+      metrics.read(routeMetrics, control.pushes);
     }
 
     const watch = await watchViewers(settings, directory, store, log, recordCommand);
-    metrics.addViewers(watch);
+    metrics.read(viewerMetrics, { ...watch, servers: () => directory.servers() });
+    if (watch.peers !== undefined) metrics.read(peersMetrics, watch.peers);
     viewerEvents.watch(watch.viewers);
     closers.push(() => watch.stop());
 
-    const figures = watchFigures(settings, { directory, viewers: watch.viewers }, log, recordCommand);
+    const figures = watchFigures(settings, { directory, viewers: watch.viewers, bridges }, log, recordCommand);
     closers.push(() => figures.stop());
-    metrics.addLoad(figures.load);
+    metrics.read(loadMetrics, figures.load);
 
-    const { token, viewersUrl } = settings.http;
+    const { token, viewersUrl, hosts, listen } = settings.http;
     const http = createHttpServer({
       router,
       directory,
@@ -185,18 +197,12 @@ async function runWith(store: Store, settings: Settings, log: Logger): Promise<R
       log,
       version,
       token,
+      hosts: [...hosts, listen.host],
       operations: control,
       events,
       webhooks: delivery,
       viewers: watch.viewers,
-      store: {
-        get isUp() {
-          return store.isUp;
-        },
-        get isLeader() {
-          return lease.isHeld;
-        },
-      },
+      kept: { store, lease },
       dashboard: {
         ...figures,
         viewers: watch.viewers,
@@ -206,11 +212,13 @@ async function runWith(store: Store, settings: Settings, log: Logger): Promise<R
         conflictCount: () => directory.conflictCount,
       },
     });
-    figures.addBridge({ stats: http.stats });
+    const { stats } = http;
+    bridges.push({ name: 'http', decisions: stats.decisions, waiting: () => stats.waitingRequests });
+    metrics.read(httpMetrics, http);
+    metrics.read(apiMetrics, http);
     closers.push(() => http.stop());
-    await http.listen(settings.http.listen.host, settings.http.listen.port);
+    await http.listen(listen.host, listen.port);
     await openAdminSocket(http, settings.http.adminSocket, process.env, log);
-    metrics.addHttp(http);
 
     if (settings.spoe.listen !== null) {
       const spoe = createSpoeServer({
@@ -221,8 +229,8 @@ async function runWith(store: Store, settings: Settings, log: Logger): Promise<R
       });
       closers.push(() => spoe.stop());
       await spoe.listen(settings.spoe.listen);
-      metrics.addSpoe(spoe);
-      figures.addBridge(spoe);
+      bridges.push({ name: 'spoe', decisions: spoe.stats.decisions, waiting: () => spoe.stats.waiting });
+      metrics.read(spoeMetrics, spoe);
     }
     const { adminSocket } = http;
     log.info(
@@ -273,9 +281,9 @@ async function controlFleet(
     directory.setServers(settings.servers.map((server) => staticServer(server, apiUrlFor)));
     return undefined;
   }
-  const { nodes, socket, backend, interval, map } = settings.haproxy;
+  const { backend, interval, map } = settings.haproxy;
   const control = createHaproxyControl({
-    nodes: nodes.length > 0 ? nodes : [{ name: 'haproxy', socket }],
+    nodes: haproxyNodes(settings),
     backend,
     map,
     apiUrlFor,
@@ -306,5 +314,6 @@ function staticServer(
     apiUrl: apiUrlFor({ name, address: address.host }) ?? '',
     operational: 'UNKNOWN',
     administrative: 'ready',
+    isBackup: false,
   };
 }

@@ -1,5 +1,5 @@
-import type { Settings } from './config';
-import type { Directory } from './directory';
+import type { Settings } from '../config';
+import type { Directory } from '../directory';
 import {
   createStreamEvents,
   createToldStreams,
@@ -8,9 +8,9 @@ import {
   type StreamEvents,
   type StreamHolders,
   type ToldStream,
-} from './events';
-import type { Logger } from './log';
-import type { Store } from './store';
+} from '../events';
+import type { Logger } from '../log';
+import type { Store } from '../store';
 
 /** Tells the event log when streams start, end, move and conflict. */
 export interface StreamWatch {
@@ -104,16 +104,19 @@ function hasSpoken(directory: Directory, server: string): boolean {
 
 function holdersOf(directory: Directory, stream: string): StreamHolders {
   const entry = directory.entry(stream);
+  const rivals = entry?.rivals ?? [];
   return {
-    holders: (entry?.holdings ?? []).map(({ slot, report, seenAt }) => ({
-      server: slot.name,
-      publisherSinceMs: report.publisherSinceMs,
-      seenAtMs: seenAt,
-      askedAtMs: slot.inventoryAt ?? Number.NEGATIVE_INFINITY,
+    holders: (entry?.holdings ?? []).map((holding) => ({
+      server: holding.slot.name,
+      isPulled: holding.report.feed === 'pulled',
+      isRival: rivals.includes(holding),
+      publisherSinceMs: holding.report.publisherSinceMs,
+      seenAtMs: holding.seenAt,
+      askedAtMs: holding.slot.inventoryAt ?? Number.NEGATIVE_INFINITY,
       evidence: entry?.isLookedUp === true ? 'lookup' : 'inventory',
     })),
-    chosen: entry?.chosen?.name,
-    isReplicated: entry?.policy === 'spread',
+    chosen: entry?.isFiller === true ? undefined : entry?.chosen?.name,
+    fillers: (entry?.fillers ?? []).map(({ slot }) => slot.name).sort(),
   };
 }
 

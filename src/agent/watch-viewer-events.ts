@@ -1,8 +1,8 @@
-import type { Settings } from './config';
-import { createToldWatched, createViewerEvents, type EventLog, followsOnWatched, type ViewerEvents } from './events';
-import type { Logger } from './log';
-import type { Store } from './store';
-import type { ViewersWithOthers } from './viewers';
+import type { Settings } from '../config';
+import { createToldWatched, createViewerEvents, type EventLog, followsOnWatched, type ViewerEvents } from '../events';
+import type { Logger } from '../log';
+import type { Store } from '../store';
+import type { ViewersWithOthers } from '../viewers';
 
 /** Tells the event log when streams are watched and unwatched, and, with `events.viewers`, of each viewer. */
 export interface ViewerEventsWatch {

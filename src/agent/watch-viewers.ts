@@ -1,12 +1,18 @@
-import type { Settings } from './config';
-import type { Directory } from './directory';
-import type { Logger } from './log';
-import { createPeersServer, createTableWatch, type PeersServer } from './peers';
-import type { RecordTime } from './record-time';
-import { createRuntimeClient } from './runtime';
-import { shareViewers } from './share-viewers';
-import type { Store } from './store';
-import { createTablePoll, createViewers, type TablePoll, type ViewersWithOthers, withOthers } from './viewers';
+import { haproxyNodes, type Settings } from '../config';
+import type { Directory } from '../directory';
+import type { Logger } from '../log';
+import type { RecordTime } from '../measure';
+import { createPeersServer, createTableWatch, type PeersServer } from '../peers';
+import { createRuntimeClient } from '../runtime';
+import type { Store } from '../store';
+import {
+  createTablePoll,
+  createViewers,
+  shareViewers,
+  type TablePoll,
+  type ViewersWithOthers,
+  withOthers,
+} from '../viewers';
 
 /** The list of viewers, and what keeps it. */
 export interface ViewerWatch {
@@ -42,14 +48,14 @@ export async function watchViewers(
   const polls: TablePoll[] = [];
   if (listen !== null) {
     const onStream = (stream: string, server: string): void => {
-      const isKnown = directory.entry(stream)?.holdings.some(({ slot }) => slot.name === server) === true;
+      const { holdings = [], fillers = [] } = directory.entry(stream) ?? {};
+      const isKnown = [...holdings, ...fillers].some(({ slot }) => slot.name === server);
       if (!isKnown) void directory.confirm(stream, server);
     };
     peers = createPeersServer({ listener: createTableWatch({ viewers, onStream, nowMs }), log, hasSiblings: siblings });
     await peers.listen(listen);
   } else if (settings.servers.length === 0) {
-    const { nodes, socket } = settings.haproxy;
-    for (const node of nodes.length > 0 ? nodes : [{ name: 'haproxy', socket }]) {
+    for (const node of haproxyNodes(settings)) {
       const client = createRuntimeClient({ address: node.socket, recordCommand });
       polls.push(createTablePoll({ node: node.name, client, viewers, log, nowMs }));
     }

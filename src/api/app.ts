@@ -1,26 +1,48 @@
-import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
-import { intentKinds, type Operations } from '../control/views';
-import { type Directory, isStreamName } from '../directory';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
+import { intentKinds, type Operations } from '../control';
+import type { Directory } from '../directory';
 import { type DeliveryOperations, isEventId } from '../events';
+import {
+  type Access,
+  countAnswer,
+  type Drain,
+  type HeavyWork,
+  type HttpStats,
+  jsonSteps,
+  onlyJson,
+  type ProblemDetails,
+  readJson,
+  respond,
+  respondBadParameter,
+  respondBadStreamName,
+  respondJson,
+  respondProblem,
+  type Steps,
+  toJson,
+} from '../http';
 import type { Logger } from '../log';
-import type { OperationTimes } from '../performance';
+import type { OperationTimes } from '../measure';
+import { isStreamName } from '../mediamtx';
 import type { Router } from '../router';
-import type { Access } from './access';
+import { addressKey } from '../wire';
 import { createChangeGate } from './change-gate';
-import { controlView, moveView, tablesView } from './control-view';
-import type { Drain } from './drain';
+import { controlView, emptySlotView, moveView, tablesView } from './control-view';
 import type { EventSource, EventStreams } from './event-streams';
 import { eventView } from './event-view';
 import { createReportHandler, type HookReports } from './hook-reports';
-import { countAnswer, type HttpStats } from './http-stats';
 import { createOpenApi } from './openapi';
 import { createOperatorRoutes, nameOf } from './operator-routes';
 import { parseEventPage, parseStreamPage, queryOf } from './parameters';
 import { createPerformanceAnswer } from './performance';
-import { type ProblemDetails, respondBadParameter, respondBadStreamName, respondProblem } from './problem';
-import { onlyJson, readJson } from './request-body';
-import { respond, respondJson, toJson } from './respond';
 import { type createRouteAnswer, routePath } from './route-answer';
+import { type StoreState, storeView } from './store-view';
 import { pageOfStreams, type StreamSource } from './stream-page';
 import { pageOfViewers, parseViewerPage, playingByServer, type ViewerSource, viewersOf } from './viewer-page';
 import { createWebhookRoutes } from './webhook-routes';
@@ -31,12 +53,6 @@ export interface MetricsPage {
   render(): Promise<{ contentType: string; body: string }>;
 }
 
-/** What is kept, where: whether it answers, and whether this agent tells events, of those that share it. */
-export interface StoreState {
-  readonly isUp: boolean;
-  readonly isLeader: boolean;
-}
-
 interface AppOptions {
   readonly router: Pick<Router, 'explain'>;
   readonly directory: StreamSource & Pick<Directory, 'servers' | 'hasEvidence' | 'confirm'>;
@@ -44,6 +60,8 @@ interface AppOptions {
   /** Undefined where nothing is measured. */
   readonly performance: Pick<OperationTimes, 'read'> | undefined;
   readonly log: Logger;
+  /** For what any request may cause, so that it is bounded. */
+  readonly failureLog: Logger;
   readonly version: string;
   readonly stats: HttpStats;
   readonly routeAnswer: ReturnType<typeof createRouteAnswer>;
@@ -56,9 +74,10 @@ interface AppOptions {
   readonly webhooks: DeliveryOperations | undefined;
   /** Undefined where nobody counts them. */
   readonly viewers: ViewerSource | undefined;
-  readonly store: StoreState | undefined;
+  readonly kept: StoreState | undefined;
   readonly hookReports: HookReports;
   readonly access: (req: Request) => Access;
+  readonly work: HeavyWork;
 }
 
 const stopping: ProblemDetails = { detail: 'Questions are answered until HAProxy asks no more; ask another agent.' };
@@ -77,7 +96,7 @@ export function createApp(options: AppOptions): Express {
     router,
     directory,
     metrics,
-    log,
+    failureLog,
     version,
     stats,
     routeAnswer,
@@ -86,6 +105,7 @@ export function createApp(options: AppOptions): Express {
     events,
     eventStreams,
     viewers,
+    work,
   } = options;
   const gate = createChangeGate(options);
   const operator = createOperatorRoutes({ operations, gate });
@@ -117,6 +137,23 @@ export function createApp(options: AppOptions): Express {
     route.options(allowMethods(allowed)).all(refuseMethod(allowed));
   };
 
+  /** A handler of something that takes more than a moment. */
+  const heavy =
+    (handler: RequestHandler): RequestHandler =>
+    (req, res, next) =>
+      work.admit(res, addressKey(req.socket.remoteAddress)) ? handler(req, res, next) : undefined;
+  /** Answers with JSON that is made in steps. */
+  const respondInSteps = async (req: Request, res: Response, make: () => Steps<object>): Promise<void> => {
+    function* text(): Steps<string> {
+      return yield* jsonSteps(yield* make());
+    }
+    const made = await work.run(text(), addressKey(req.socket.remoteAddress), () => !res.destroyed);
+    if (made !== undefined) respond(res, 200, 'application/json', made);
+  };
+  /** What is kept is read for one caller at a time. */
+  const readKept = inTurn();
+  const renderMetrics = inTurn();
+
   // This answer counts itself, because the server gives most of them without this app.
   app
     .route(routePath)
@@ -126,22 +163,25 @@ export function createApp(options: AppOptions): Express {
     .all(refuseMethod(readMethods));
 
   endpoint('/v1/streams', {
-    get: (req, res) => {
+    get: heavy(async (req, res) => {
       const page = parseStreamPage(queryOf(req.url));
-      if ('parameter' in page) respondBadParameter(res, page);
-      else {
-        const { streams, ...rest } = pageOfStreams(directory, page);
-        const counts = viewersOf(viewers);
-        respondJson(res, 200, {
-          streams: streams.map((stream) => ({ ...stream, viewers: counts.stream(stream.name) })),
-          ...rest,
-        });
+      if ('parameter' in page) {
+        respondBadParameter(res, page);
+        return;
       }
-    },
+      await respondInSteps(req, res, function* () {
+        const { streams, ...rest } = yield* pageOfStreams(directory, page);
+        const counts = viewersOf(viewers);
+        return {
+          streams: lazily(streams, (stream) => ({ ...stream, viewers: counts.stream(stream.name) })),
+          ...rest,
+        };
+      });
+    }),
   });
 
   endpoint('/v1/streams/*name/why', {
-    get: async (req, res) => {
+    get: heavy(async (req, res) => {
       const name = nameOf(req);
       if (!isStreamName(name)) {
         respondBadStreamName(res, name);
@@ -153,13 +193,16 @@ export function createApp(options: AppOptions): Express {
         operations?.tables(name),
       ]);
       const move = operations?.moves().find(({ stream }) => stream === name);
-      respondJson(res, 200, {
-        ...explanation,
-        move: move === undefined ? undefined : moveView(move),
-        haproxy: tables?.map(tablesView),
-        next: whatNext(explanation, { tables, move, playing: playingByServer(viewers, name) }),
+      await respondInSteps(req, res, function* () {
+        const playing = yield* playingByServer(viewers, name);
+        return {
+          ...explanation,
+          move: move === undefined ? undefined : moveView(move),
+          haproxy: tables?.map(tablesView),
+          next: whatNext(explanation, { tables, move, playing }),
+        };
       });
-    },
+    }),
   });
 
   endpoint('/v1/streams/*name/move', { post: operator.move, delete: operator.clearMove });
@@ -182,30 +225,38 @@ export function createApp(options: AppOptions): Express {
   });
 
   endpoint('/v1/moves', {
-    get: (_req, res) => respondJson(res, 200, { moves: (operations?.moves() ?? []).map(moveView) }),
+    get: heavy((req, res) =>
+      respondInSteps(req, res, function* () {
+        return { moves: lazily(operations?.moves() ?? [], moveView) };
+      }),
+    ),
   });
 
   endpoint('/v1/servers', {
-    get: (_req, res) => {
-      const controlled = new Map(operations?.servers().map((server) => [server.name, controlView(server)]));
-      const counts = viewersOf(viewers);
-      const servers = directory.servers().map((server) => ({
-        ...server,
-        viewers: counts.server(server.name),
-        control: controlled.get(server.name),
-      }));
-      respondJson(res, 200, { servers });
-    },
+    get: heavy((req, res) =>
+      respondInSteps(req, res, function* () {
+        const controlled = yield* controlViews(operations);
+        const counts = viewersOf(viewers);
+        return {
+          servers: lazily(directory.servers(), (server) => ({
+            ...server,
+            viewers: counts.server(server.name),
+            control: controlled.get(server.name),
+          })),
+          emptySlots: lazily(operations?.emptySlots() ?? [], emptySlotView),
+        };
+      }),
+    ),
   });
   for (const kind of intentKinds) endpoint(`/v1/servers/:name/${kind}`, { post: operator.intent(kind) });
 
   endpoint('/v1/viewers', {
-    get: (req, res) => {
+    get: heavy(async (req, res) => {
       const page = parseViewerPage(queryOf(req.url));
       if ('parameter' in page) respondBadParameter(res, page);
       else if (viewers === undefined) respondProblem(res, 'NotAvailable', { detail: 'It watches no viewers.' });
-      else respondJson(res, 200, pageOfViewers(viewers, directory, page));
-    },
+      else await respondInSteps(req, res, () => pageOfViewers(viewers, directory, page));
+    }),
   });
 
   endpoint('/v1/events', {
@@ -219,22 +270,25 @@ export function createApp(options: AppOptions): Express {
         respondProblem(res, 'NotAvailable', { detail: 'It keeps no events.' });
         return;
       }
-      if (req.method === 'GET' && wantsStream(req)) {
-        const last = req.get('last-event-id');
-        if (last !== undefined && !isEventId(last)) {
-          respondBadParameter(res, { parameter: 'Last-Event-ID', given: last, allowed: 'the id of an event' });
-          return;
-        }
-        eventStreams.serve(res, page, last ?? page.after);
+      const last = req.get('last-event-id') ?? '';
+      if (last !== '' && !isEventId(last)) {
+        respondBadParameter(res, { parameter: 'Last-Event-ID', given: last, allowed: 'the id of an event' });
         return;
       }
-      const found = await events.list(page);
-      respondJson(res, 200, { events: found.map(eventView), next: found.at(-1)?.id ?? page.after });
+      if (req.method === 'GET' && wantsStream(req)) {
+        eventStreams.serve(res, addressKey(req.socket.remoteAddress), page, last === '' ? page.after : last);
+        return;
+      }
+      if (!work.admit(res, addressKey(req.socket.remoteAddress))) return;
+      const found = await readKept(() => events.list(page));
+      await respondInSteps(req, res, function* () {
+        return { events: lazily(found, eventView), next: found.at(-1)?.id ?? page.after };
+      });
     },
   });
 
   endpoint('/v1/events/replay', { post: delivery.replay });
-  endpoint('/v1/events/dead', { get: delivery.deadLetters });
+  endpoint('/v1/events/dead', { get: heavy(delivery.deadLetters) });
   endpoint('/v1/events/dead/redeliver', { post: delivery.redeliver });
   endpoint('/v1/webhooks', { get: delivery.list });
 
@@ -258,11 +312,8 @@ export function createApp(options: AppOptions): Express {
       }
       if (directory.hasEvidence()) {
         // Routing needs no store.
-        const { store } = options;
-        respondJson(res, 200, {
-          status: 'ready',
-          store: store === undefined ? undefined : { up: store.isUp, leader: store.isLeader },
-        });
+        const { kept } = options;
+        respondJson(res, 200, { status: 'ready', store: kept === undefined ? undefined : storeView(kept) });
         return;
       }
       const detail = 'No Control API has answered yet; /v1/servers shows each server with its last error.';
@@ -271,10 +322,10 @@ export function createApp(options: AppOptions): Express {
   });
 
   endpoint('/metrics', {
-    get: async (_req, res) => {
-      const { contentType, body } = await metrics.render();
+    get: heavy(async (_req, res) => {
+      const { contentType, body } = await renderMetrics(() => metrics.render());
       respond(res, 200, contentType, body);
-    },
+    }),
   });
 
   endpoint('/metrics/performance', { get: createPerformanceAnswer(options.performance) });
@@ -294,13 +345,38 @@ export function createApp(options: AppOptions): Express {
       respondProblem(res, 'BadRequest', { detail, given: req.path });
       return;
     }
-    log.error({ err: error, path: req.path }, 'answering an HTTP request failed');
+    failureLog.error({ err: error, path: req.path }, 'answering an HTTP request failed');
     // Half an answer cannot become a problem: express cuts the connection then.
     if (res.headersSent) next(error);
     else respondProblem(res, 'InternalError', { detail: 'The answer could not be made; the log says why.' });
   };
   app.use(onError);
   return app;
+}
+
+/** The views of what control knows, by server. */
+function* controlViews(operations: Operations | undefined): Steps<Map<string, ReturnType<typeof controlView>>> {
+  const views = new Map<string, ReturnType<typeof controlView>>();
+  for (const server of operations?.servers() ?? []) {
+    views.set(server.name, controlView(server));
+    yield;
+  }
+  return views;
+}
+
+/** The items of a list, each made when it is its turn. */
+function* lazily<T, U>(items: Iterable<T>, make: (item: T) => U): Generator<U> {
+  for (const item of items) yield make(item);
+}
+
+/** Carries out one order after another, each in a turn of the event loop of its own. */
+function inTurn(): <T>(order: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (order) => {
+    const done = last.then(() => nextTurn()).then(order);
+    last = done.catch(() => undefined);
+    return done;
+  };
 }
 
 /** express's `/v1/streams/*name` as OpenAPI and the metrics write it: `/v1/streams/{name}`. */

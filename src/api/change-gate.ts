@@ -1,10 +1,8 @@
 import type { Request, RequestHandler, Response } from 'express';
+import { type Access, type HttpStats, onlyJson, readJson, respondProblem } from '../http';
+
 import type { Logger } from '../log';
-import type { Access } from './access';
 import { type ChangeLog, type ChangeOrder, createChangeLog } from './change-log';
-import type { HttpStats } from './http-stats';
-import { respondProblem } from './problem';
-import { onlyJson, readJson } from './request-body';
 
 /** The gate before everything that changes something: may he, is it JSON, is it small; and the audit of it. */
 export interface ChangeGate {

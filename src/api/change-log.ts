@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import type { Caller, HttpStats, ProblemName } from '../http';
+
 import type { Logger } from '../log';
-import type { Caller } from './access';
-import type { HttpStats } from './http-stats';
-import type { ProblemName } from './problem';
 
 /** One change that somebody asked for. */
 export interface ChangeOrder {

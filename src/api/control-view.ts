@@ -1,4 +1,4 @@
-import type { ControlledServer, Intent, Move, NodeTables } from '../control/views';
+import type { ControlledServer, EmptySlot, Intent, Move, NodeTables } from '../control';
 
 /** A server as control has it, with every field there. */
 export function controlView(server: ControlledServer) {
@@ -24,6 +24,11 @@ export function controlView(server: ControlledServer) {
     safeToStop,
     notSafeBecause,
   };
+}
+
+/** An empty slot, with every field there. */
+export function emptySlotView({ name, hostName, intent }: EmptySlot) {
+  return { name, hostName, intent: intent === undefined ? undefined : intentView(intent) };
 }
 
 function intentView({ kind, reason, operator, since, deadline }: Intent) {

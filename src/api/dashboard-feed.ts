@@ -1,12 +1,15 @@
 import type { ServerResponse } from 'node:http';
-import type { StoredEvent } from '../events/event';
+import type { StoredEvent } from '../events';
+import { beginFeed, createFeedPlaces, type HeavyWork, type Steps } from '../http';
+
 import type { EventSource } from './event-streams';
-import { respondProblem } from './problem';
-import { toJson } from './respond';
 
 export interface DashboardFeedOptions {
-  /** What every open page is told each time. */
-  readonly snapshot: () => { readonly servers: readonly unknown[] };
+  /** What every open page is told each time, as JSON. */
+  readonly snapshot: () => Steps<string>;
+  /** How many servers it has. */
+  readonly serverCount: () => number;
+  readonly work: Pick<HeavyWork, 'run'>;
   readonly events: EventSource | undefined;
   /** Pages at a time; 64 when left out. */
   readonly maxPages?: number;
@@ -16,8 +19,11 @@ export interface DashboardFeedOptions {
 
 /** One connection a page, over which it hears everything: a browser allows six of them to one host. */
 export interface DashboardFeed {
-  /** Answers with snapshots (`event: now`) and what happens (`event: happened`), until the page closes it. */
-  serve(res: ServerResponse): void;
+  /**
+   * Answers with snapshots (`event: now`) and what happens (`event: happened`), until the page closes it.
+   * @param address of the page, as `addressKey` gives it.
+   */
+  serve(res: ServerResponse, address: string): Promise<void>;
   stop(): void;
 }
 
@@ -30,16 +36,40 @@ const serversASecond = 100;
 
 /** Makes the feed; it works only while a page is open. */
 export function createDashboardFeed(options: DashboardFeedOptions): DashboardFeed {
-  const { snapshot, events, maxPages = 64, periodMs = 1000 } = options;
-  const open = new Set<ServerResponse>();
+  const { snapshot, serverCount, work, events, maxPages = 64, periodMs = 1000 } = options;
+  const places = createFeedPlaces({ most: maxPages });
+  const { open } = places;
   let timer: NodeJS.Timeout | undefined;
   let unsubscribe: (() => void) | undefined;
+  /** The snapshot in the making; pages that come meanwhile share it. */
+  let making: Promise<string> | undefined;
 
-  function tell(): void {
-    const now = snapshot();
-    const text = nowText(now);
-    for (const res of open) if (res.writableLength < slowBytes) res.write(text);
-    timer = setTimeout(tell, periodMs * Math.max(1, Math.ceil(now.servers.length / serversASecond)));
+  function now(): Promise<string> {
+    making ??= work
+      .run(snapshot())
+      .then((json) => `event: now\ndata: ${json ?? 'null'}\n\n`)
+      .finally(() => {
+        making = undefined;
+      });
+    return making;
+  }
+
+  async function tell(): Promise<void> {
+    try {
+      const text = await now();
+      for (const res of open) if (res.writableLength < slowBytes) res.write(text);
+    } finally {
+      if (open.size > 0) plan();
+    }
+  }
+
+  function plan(): void {
+    clearTimeout(timer);
+    // A snapshot that cannot be made is missed, and the next page that opens gets to know why.
+    timer = setTimeout(
+      () => void tell().catch(() => undefined),
+      periodMs * Math.max(1, Math.ceil(serverCount() / serversASecond)),
+    );
   }
 
   function pass(event: StoredEvent): void {
@@ -50,11 +80,6 @@ export function createDashboardFeed(options: DashboardFeedOptions): DashboardFee
     }
   }
 
-  function begin(): void {
-    timer = setTimeout(tell, periodMs);
-    unsubscribe = events?.subscribe(pass);
-  }
-
   function end(): void {
     clearTimeout(timer);
     unsubscribe?.();
@@ -62,36 +87,23 @@ export function createDashboardFeed(options: DashboardFeedOptions): DashboardFee
   }
 
   return {
-    serve(res) {
-      if (open.size >= maxPages) {
-        respondProblem(res, 'TooManyStreams', { detail: `${maxPages} pages are open; close one.` });
-        return;
+    async serve(res, address) {
+      const isFirst = open.size === 0;
+      if (!places.admit(res, address)) return;
+      beginFeed(res, retryMs);
+      if (isFirst) {
+        unsubscribe ??= events?.subscribe(pass);
+        plan();
       }
-      res.writeHead(200, [
-        'content-type',
-        'text/event-stream',
-        'cache-control',
-        'no-store',
-        'x-content-type-options',
-        'nosniff',
-        'x-accel-buffering',
-        'no',
-      ]);
-      res.write(`retry: ${retryMs}\n\n${nowText(snapshot())}`);
-      if (open.size === 0) begin();
-      open.add(res);
       res.once('close', () => {
-        open.delete(res);
         if (open.size === 0) end();
       });
+      const text = await now();
+      if (open.has(res)) res.write(text);
     },
     stop() {
       end();
       for (const res of open) res.end();
     },
   };
-}
-
-function nowText(snapshot: unknown): string {
-  return `event: now\ndata: ${toJson(snapshot)}\n\n`;
 }

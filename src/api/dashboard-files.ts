@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
 import { gzip } from 'node:zlib';
+import { ownValue } from '../wire';
 
 /** One file of the page, ready to be sent. */
 interface PageFile {
@@ -34,7 +35,7 @@ export interface DashboardFiles {
 export function loadDashboardFiles(folder: string): DashboardFiles {
   const files = new Map<string, PageFile>();
   for (const name of namesIn(folder)) {
-    const contentType = contentTypes[extname(name)];
+    const contentType = ownValue(contentTypes, extname(name));
     if (contentType === undefined) continue;
     const body = readFileSync(join(folder, name));
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 16)}"`;
@@ -119,11 +120,10 @@ function escapeAttribute(text: string): string {
 
 /**
  * Where viewers come in: as configured, else the page's own host at HAProxy's usual port.
- * A `Host` that is no host is not repeated: it would end up in the page and its policy.
+ * @param host of the page, as checked; undefined or empty when it is none that may end up in the page and its policy.
  */
-export function viewersUrlFor(hostHeader: string | undefined, configured: string | undefined): string {
+export function viewersUrlFor(host: string | undefined, configured: string | undefined): string {
   if (configured !== undefined) return configured;
-  const host = /^(\[[0-9A-Fa-f:]+\]|[0-9A-Za-z.-]+)(?::\d{1,5})?$/.exec(hostHeader ?? '')?.[1] ?? '127.0.0.1';
   const url = `http://${host}:8080`;
-  return URL.canParse(url) ? url : 'http://127.0.0.1:8080';
+  return host !== undefined && host !== '' && URL.canParse(url) ? url : 'http://127.0.0.1:8080';
 }

@@ -1,17 +1,29 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import type { Operations } from '../control/views';
+import type { Operations } from '../control';
 import type { Directory } from '../directory';
-import type { History, Sample } from '../history';
+import {
+  countAnswer,
+  type HeavyWork,
+  type Hosts,
+  type HttpStats,
+  jsonSteps,
+  respond,
+  respondJson,
+  respondProblem,
+  type Steps,
+} from '../http';
+
 import type { Logger } from '../log';
-import { controlView, moveView } from './control-view';
+import type { History, Sample } from '../measure';
+import { addressKey, ownValue } from '../wire';
+
+import { controlView, emptySlotView, moveView } from './control-view';
 import { createDashboardFeed } from './dashboard-feed';
 import { loadDashboardFiles, viewersUrlFor } from './dashboard-files';
 import type { EventSource } from './event-streams';
-import { countAnswer, type HttpStats } from './http-stats';
 import { queryOf } from './parameters';
-import { respondProblem } from './problem';
-import { respondJson } from './respond';
+import { type StoreState, storeView } from './store-view';
 import { createStreamOrder, streamSorts } from './stream-order';
 
 interface ViewerCount {
@@ -43,10 +55,14 @@ export interface DashboardSource {
 
 export interface DashboardOptions {
   readonly source: DashboardSource;
+  readonly kept: StoreState | undefined;
   readonly directory: Pick<Directory, 'servers' | 'stream' | 'streamNames' | 'hasEvidence'>;
   readonly operations: Operations | undefined;
   readonly events: EventSource | undefined;
   readonly stats: HttpStats;
+  readonly work: HeavyWork;
+  /** Says which `Host` may be repeated. */
+  readonly hosts: Pick<Hosts, 'nameOf'>;
   readonly log: Logger;
   readonly version: string;
   /** Whether changes over TCP are possible at all. */
@@ -65,10 +81,12 @@ export interface Dashboard {
 const ownPrefix = '/ui/';
 const mostRows = 200;
 const mostPoints = 720;
+/** Names looked at in one step. */
+const namesAtOnce = 200;
 
 /** Makes the page of one HTTP server. Everything on it can be read by everybody who reaches the address; it changes things over the API, with a token. */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { source, directory, operations, events, stats, log, version, hasToken } = options;
+  const { source, kept, directory, operations, events, stats, work, hosts, log, version, hasToken } = options;
   const { history, viewers, load, startedAt } = source;
   const files = loadDashboardFiles(options.folder ?? join(__dirname, 'page'));
   const order = createStreamOrder({
@@ -80,17 +98,22 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     },
   });
   const changes = operations === undefined ? 'impossible' : hasToken ? 'token' : 'refused';
-  const feed = createDashboardFeed({ snapshot, events });
+  const feed = createDashboardFeed({ snapshot, serverCount: () => directory.servers().length, work, events });
 
-  function snapshot() {
-    const controlled = new Map(operations?.servers().map((server) => [server.name, controlView(server)]));
+  function* snapshot(): Steps<string> {
+    const controlled = new Map<string, ReturnType<typeof controlView>>();
+    for (const server of operations?.servers() ?? []) {
+      controlled.set(server.name, controlView(server));
+      yield;
+    }
     const total = viewers?.total();
     const [latest, hour] = [history.latest(), history.whole()];
-    return {
+    return yield* jsonSteps({
       time: new Date().toISOString(),
       version,
       startedAt,
       changes,
+      store: kept === undefined ? undefined : storeView(kept),
       hasEvidence: directory.hasEvidence(),
       streams: source.streamCount(),
       conflicts: source.conflictCount(),
@@ -109,11 +132,12 @@ export function createDashboard(options: DashboardOptions): Dashboard {
           load: load?.load(server.name),
         };
       }),
+      emptySlots: operations?.emptySlots().map(emptySlotView) ?? [],
       moves: operations?.moves().map(moveView) ?? [],
-    };
+    });
   }
 
-  async function streams(url: string, res: ServerResponse): Promise<void> {
+  async function streams(url: string, res: ServerResponse, address: string): Promise<void> {
     const { match = '', sort = 'name', offset = '0', limit = '100' } = queryOf(url);
     const by = streamSorts.find((known) => known === sort);
     const from = wholeNumber(offset, 10_000_000);
@@ -123,27 +147,43 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       respondProblem(res, 'BadParameter', { detail: 'A parameter is wrong.', given: url, allowed });
       return;
     }
+    if (!work.admit(res, address)) return;
+    const [first, count] = [from, most];
     const all = await order.sorted(by);
     const wanted = match.toLowerCase();
-    const names = wanted === '' ? all : all.filter((name) => name.toLowerCase().includes(wanted));
-    const moved = new Map(operations?.moves().map((move) => [move.stream, moveView(move)]));
-    respondJson(res, 200, {
-      total: names.length,
-      // One that has gone since is told by its name alone, so that rows keep their places.
-      streams: names.slice(from, from + most).map((name) => ({
-        ...(directory.stream(name) ?? { name, holders: [], conflict: false, policy: 'newest' }),
+    function* page(): Steps<string> {
+      let names = all;
+      if (wanted !== '') {
+        const found: string[] = [];
+        for (const [i, name] of all.entries()) {
+          if (i % namesAtOnce === 0) yield;
+          if (name.toLowerCase().includes(wanted)) found.push(name);
+        }
+        names = found;
+      }
+      const moved = new Map(operations?.moves().map((move) => [move.stream, moveView(move)]));
+      return yield* jsonSteps({ total: names.length, streams: rows(names.slice(first, first + count), moved) });
+    }
+    const text = await work.run(page(), address, () => !res.destroyed);
+    if (text !== undefined) respond(res, 200, 'application/json', text);
+  }
+
+  function* rows(names: readonly string[], moved: ReadonlyMap<string, unknown>): Generator<object> {
+    for (const name of names) {
+      yield {
+        // One that has gone since is told by its name alone, so that rows keep their places.
+        ...(directory.stream(name) ?? { name, holders: [], fillers: [], conflict: false, policy: 'auto' }),
         viewers: viewers === undefined ? undefined : (viewers.stream(name)?.viewers ?? 0),
         viewersPeak: viewers === undefined ? undefined : (viewers.stream(name)?.peak ?? 0),
         move: moved.get(name),
-      })),
-    });
+      };
+    }
   }
 
-  const reads: Readonly<Record<string, (url: string, res: ServerResponse) => Promise<void> | undefined>> = {
-    '/ui/feed': (_url, res) => {
-      feed.serve(res);
-      return undefined;
-    },
+  const reads: Readonly<
+    Record<string, (url: string, res: ServerResponse, address: string) => Promise<void> | undefined>
+  > = {
+    '/ui/feed': (_url, res, address) => feed.serve(res, address),
     '/ui/streams': streams,
     '/ui/history': (url, res) => {
       const points = wholeNumber(queryOf(url)['points'] ?? '240', mostPoints);
@@ -162,26 +202,27 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       respondProblem(res, 'MethodNotAllowed', { detail, given: req.method ?? '', allowed }, ['allow', allowed]);
       return;
     }
-    const read = reads[path];
+    const read = ownValue(reads, path);
     // Without a body it would have no end.
     if (path === '/ui/feed' && req.method === 'HEAD') {
       res.writeHead(204).end();
       return;
     }
-    if (read !== undefined) return read(url, res);
+    if (read !== undefined) return read(url, res, addressKey(req.socket.remoteAddress));
     const file = path === '/' ? 'index.html' : path.slice(ownPrefix.length);
     if (!files.isBuilt) {
       respondProblem(res, 'NotAvailable', { detail: 'The page is not built: "npm run build" makes it.' });
       return;
     }
-    return files.send(req, res, file, viewersUrlFor(req.headers.host, source.viewersUrl));
+    return files.send(req, res, file, viewersUrlFor(hosts.nameOf(req.headers.host ?? ''), source.viewersUrl));
   }
 
   return {
     serve(req, res) {
       const { url = '/' } = req;
       const path = url.split('?', 1)[0] ?? '/';
-      const isOurs = path === '/' || path in reads || (path.startsWith(ownPrefix) && files.has(path.slice(4)));
+      const isOurs =
+        path === '/' || Object.hasOwn(reads, path) || (path.startsWith(ownPrefix) && files.has(path.slice(4)));
       if (!isOurs) return false;
       res.once('finish', () => countAnswer(stats, path === '/' ? '/' : '/ui', res.statusCode));
       Promise.resolve(answer(req, res, path, url)).catch((error: unknown) => {

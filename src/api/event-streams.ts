@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { EventLog, StoredEvent } from '../events';
+import { beginFeed, createFeedPlaces, type HttpStats } from '../http';
+
 import type { Logger } from '../log';
-import type { HttpStats } from './http-stats';
 import type { EventFilter } from './parameters';
-import { respondProblem } from './problem';
 
 export type EventSource = Pick<EventLog, 'list' | 'subscribe'>;
 
@@ -23,8 +23,9 @@ export interface EventStreams {
   /**
    * Answers with the events from now on, or from after the id given; ends with the connection.
    * A client that does not read what it asked for is cut, and may go on where it was: each event has its id.
+   * @param address of the client, as `addressKey` gives it.
    */
-  serve(res: ServerResponse, filter: EventFilter, after: string | undefined): void;
+  serve(res: ServerResponse, address: string, filter: EventFilter, after: string | undefined): void;
   /** Ends all streams. */
   stop(): void;
 }
@@ -38,7 +39,8 @@ const retryMs = 2000;
 /** Makes the event streams of one HTTP server. */
 export function createEventStreams(options: EventStreamsOptions): EventStreams {
   const { events, stats, log, maxClients = 64, heartbeatMs = 15_000 } = options;
-  const open = new Set<ServerResponse>();
+  const places = createFeedPlaces({ most: maxClients });
+  const { open } = places;
 
   function cut(res: ServerResponse): void {
     if (res.destroyed) return;
@@ -76,27 +78,10 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
   }
 
   return {
-    serve(res, filter, after) {
-      if (open.size >= maxClients) {
-        respondProblem(res, 'TooManyStreams', {
-          detail: `${maxClients} are open; close one, or read the list instead.`,
-        });
-        return;
-      }
-      open.add(res);
+    serve(res, address, filter, after) {
+      if (!places.admit(res, address)) return;
       stats.eventStreams.open = open.size;
-      res.writeHead(200, [
-        'content-type',
-        'text/event-stream',
-        'cache-control',
-        'no-store',
-        'x-content-type-options',
-        'nosniff',
-        // Proxies in between must not collect what they should pass on.
-        'x-accel-buffering',
-        'no',
-      ]);
-      res.write(`retry: ${retryMs}\n\n`);
+      beginFeed(res, retryMs);
 
       const isWanted = matcherOf(filter);
       // Events that come while the kept ones are read, which they must not overtake.
@@ -112,7 +97,6 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       res.once('close', () => {
         unsubscribe();
         clearInterval(heartbeat);
-        open.delete(res);
         stats.eventStreams.open = open.size;
       });
 

@@ -1,10 +1,10 @@
 import type { RequestHandler } from 'express';
-import { type Directory, isStreamName } from '../directory';
-import type { HttpStats } from './http-stats';
+import type { Directory } from '../directory';
+import { type HttpStats, respondJson, respondProblem } from '../http';
+import { isStreamName } from '../mediamtx';
+import { authBody, hookBody, readBody } from './bodies';
+
 import { queryOf } from './parameters';
-import { respondProblem } from './problem';
-import { authBody, hookBody, readBody } from './request-body';
-import { respondJson } from './respond';
 
 export interface HookReportsOptions {
   readonly directory: Pick<Directory, 'confirm'>;

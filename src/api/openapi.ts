@@ -1,13 +1,22 @@
-import { type IntentKind, intentKinds } from '../control/views';
-import { maxStreamNameLength } from '../directory';
-import { eventTypes } from '../events/event';
-import { operationNames, operations } from '../performance';
-import { decisionStates } from '../router';
-import { ruleNames } from '../router/explanation';
-import { pageLimit } from './parameters';
+import {
+  type IntentKind,
+  intentKinds,
+  longestDeadlineMs,
+  longestOperator,
+  longestReason,
+  shortestDeadlineMs,
+} from '../control';
+import { holderPolicies } from '../directory';
+import { eventIdPattern, eventTypes } from '../events';
+import { bodyLimitBytes, type ProblemName, problemTitles, streamNameRule } from '../http';
+import { operationNames, operations, windowLimits } from '../measure';
+import { maxStreamNameLength, streamNamePattern } from '../mediamtx';
+import { decisionStates, ruleNames } from '../router';
+import { durationPattern, ownValue } from '../wire';
+import { fieldRules, serverNames } from './bodies';
+
+import { deadLetterCursor, pageLimit, timePattern, viewerCursor, wordLimit } from './parameters';
 import { defaultWindow, windowRule } from './performance';
-import { type ProblemName, problemTitles, streamNameRule } from './problem';
-import { bodyLimitBytes, fieldRules } from './request-body';
 import { mostStreamsCounted } from './viewer-page';
 
 /** A JSON Schema (2020-12) or a part of the document; the tests hold the contents true against real answers. */
@@ -66,15 +75,19 @@ const schemas: Json = {
   DecisionState: {
     enum: decisionStates,
     description:
-      '`located`: a server has the stream live. `placed`: nobody has it, the server is where it should start. ' +
+      '`located`: a server has the stream live, or shows its filler while the publisher is away. `placed`: nobody has it, the server is where it should start. ' +
       '`unknown`: there is not enough evidence, HAProxy uses its own memory.',
   },
   Route: record({ stream: text, session: text, state: reference('DecisionState'), server: serverOrNull }),
   Holder: record(
     {
       server: text,
-      publisherSince: { ...textOrNull, description: 'RFC 3339, as MediaMTX gave it.' },
+      publisherSince: {
+        ...textOrNull,
+        description: 'RFC 3339, as MediaMTX gave it, but not later than when it was first seen.',
+      },
       sourceType: textOrNull,
+      pulled: { ...flag, description: 'The server pulls a copy from elsewhere; nobody publishes there.' },
       tracks: list(text),
       readers: { ...count, description: 'By other ways than HLS.' },
       readersByProtocol,
@@ -90,9 +103,13 @@ const schemas: Json = {
   ),
   Stream: record({
     name: text,
-    holders: { ...list(reference('Holder')), description: 'The chosen one first.' },
+    holders: { ...list(reference('Holder')), description: 'The chosen one first; none while there is only a filler.' },
+    fillers: {
+      ...list(text),
+      description: 'Servers on which the path is always available and the publisher is away: they show their filler.',
+    },
     conflict: { ...flag, description: 'More than one publisher, without being replicated on purpose.' },
-    policy: { enum: ['newest', 'spread'] },
+    policy: { enum: holderPolicies },
     viewers: viewersOrNull,
   }),
   StreamList: record({
@@ -135,11 +152,11 @@ const schemas: Json = {
       viewersLeft: {
         ...countOrNull,
         description:
-          "The greater of HAProxy's sessions and MediaMTX's HLS sessions, and readers by other ways; null while neither is known.",
+          "The greater of HAProxy's sessions and MediaMTX's HLS sessions, and readers by other ways; null while that is not known: nobody counted is not nobody.",
       },
       readers: count,
       onlyHere: { ...list(text), maxItems: 100, description: 'Streams that are live there and nowhere else.' },
-      onlyHereCount: { ...count, description: 'How many they are, listed or not.' },
+      onlyHereCount: { ...countOrNull, description: 'How many they are, listed or not; null until they are counted.' },
       safeToStop: flag,
       notSafeBecause: { ...text, description: 'Empty when it is safe.' },
     },
@@ -262,6 +279,11 @@ const schemas: Json = {
         source: { ...evidenceSource, enum: [...evidenceSource.enum, null] },
         ageMs: ageMsOrNull,
         stale: flag,
+        path: {
+          enum: ['startable', 'configured', 'not configured', 'unknown', null],
+          description:
+            'What a server that has not got the stream could do about it: start it for a viewer, wait for its publisher, nothing; or it has not said. Null where it has the stream.',
+        },
       }),
     ),
     move: { anyOf: [reference('Move'), { type: 'null' }], description: "An operator's choice that is in force." },
@@ -285,6 +307,7 @@ const schemas: Json = {
     apiUrl: text,
     operational: { enum: ['UP', 'DOWN', 'UNKNOWN'], description: "HAProxy's operational state." },
     administrative: { enum: ['ready', 'drain', 'maint'], description: "HAProxy's administrative state." },
+    backup: { ...flag, description: 'HAProxy uses it only when no other server is left.' },
     api: record({
       health: { enum: ['unknown', 'ok', 'failing', 'suspect'] },
       consecutiveFailures: count,
@@ -308,7 +331,20 @@ const schemas: Json = {
       description: 'Null where no HAProxy is controlled.',
     },
   }),
-  ServerList: record({ servers: list(reference('Server')) }),
+  ServerList: record({
+    servers: list(reference('Server')),
+    emptySlots: {
+      ...list(
+        record({
+          name: text,
+          hostName: { ...text, description: 'What HAProxy resolves: a host name or the name of an SRV record.' },
+          intent: { ...reference('Intent'), description: 'What will be wanted of the next server in the slot.' },
+        }),
+      ),
+      description:
+        'Entries of haproxy.cfg for which no HAProxy has an address, such as unused slots of a `server-template`. They are no servers: not asked, not counted.',
+    },
+  }),
   OperationTimes: record(
     {
       operation: { enum: operationNames },
@@ -336,8 +372,16 @@ const schemas: Json = {
   Readiness: record({
     status: { const: 'ready' },
     store: recordOrNull(
-      { up: { type: 'boolean' }, leader: { type: 'boolean' } },
-      'Whether the store answers, and whether this agent tells events, of those that share it. Routing needs no store.',
+      {
+        up: { type: 'boolean', description: 'Whether the store keeps what is written.' },
+        failure: { ...textOrNull, description: 'Why it does not.' },
+        damage: {
+          ...textOrNull,
+          description: 'What was found damaged when the agent started, and is lost. The store works nevertheless.',
+        },
+        leader: { type: 'boolean', description: 'Whether this agent tells events, of those that share the store.' },
+      },
+      'Routing needs no store.',
     ),
   }),
   Problem: {
@@ -378,7 +422,7 @@ const problemResponse = (name: ProblemName): [string, Json] => {
 const problemNames = Object.keys(problemTitles) as ProblemName[];
 
 /** Answers that every path can give. */
-const everywhere: readonly ProblemName[] = ['MethodNotAllowed', 'UrlTooLong', 'InternalError'];
+const everywhere: readonly ProblemName[] = ['MethodNotAllowed', 'UrlTooLong', 'UnknownHost', 'InternalError'];
 
 interface Operation {
   readonly operationId: string;
@@ -392,11 +436,13 @@ interface Operation {
   readonly headers?: Json;
   /** The schema of the body. */
   readonly body?: Json;
+  /** It may be left out. Default false. */
+  readonly isBodyOptional?: boolean;
   readonly problems?: readonly ProblemName[];
 }
 
 const operation = (described: Operation): Json => {
-  const { answer, status = 200, headers, body, problems = [], ...rest } = described;
+  const { answer, status = 200, headers, body, isBodyOptional = false, problems = [], ...rest } = described;
   const content = typeof answer === 'string' ? { 'application/json': { schema: reference(answer) } } : answer;
   const ok = { description: 'Yes.', ...(headers === undefined ? {} : { headers }), content };
   const refusals = new Map<string, ProblemName>();
@@ -407,7 +453,9 @@ const operation = (described: Operation): Json => {
   const responses = [...refusals].map(([code, name]) => [code, { $ref: `#/components/responses/${name}` }] as const);
   return {
     ...rest,
-    ...(body === undefined ? {} : { requestBody: { content: { 'application/json': { schema: body } } } }),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: !isBodyOptional, content: { 'application/json': { schema: body } } } }),
     responses: { [status]: ok, ...Object.fromEntries(responses) },
   };
 };
@@ -437,10 +485,32 @@ const fields = (properties: Readonly<Record<string, Json>>, required: readonly s
   additionalProperties: false,
   required,
   properties: Object.fromEntries(
-    Object.entries(properties).map(([name, schema]) => [name, { description: fieldRules[name], ...schema }]),
+    Object.entries(properties).map(([name, schema]) => [name, { description: ownValue(fieldRules, name), ...schema }]),
   ),
 });
-const by = { reason: text, operator: text };
+/** Whole texts only, in the syntax that ECMAScript, Python and Rust share. */
+const fits = (pattern: string | RegExp): Json => ({
+  type: 'string',
+  pattern: typeof pattern === 'string' ? pattern : pattern.source,
+});
+const orNull = (schema: Json): Json => ({ ...schema, type: ['string', 'null'] });
+const atMost = (maxLength: number): Json => ({ type: 'string', maxLength });
+const word = atMost(wordLimit);
+const breaks = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029';
+const by = {
+  reason: { ...fits(`^[^${breaks}]*$`), maxLength: longestReason },
+  operator: {
+    ...fits(`^[^${breaks}]*[^\\s\\ufeff${breaks}][^${breaks}]*$`),
+    minLength: 1,
+    maxLength: longestOperator,
+  },
+};
+const aStream = { ...fits(streamNamePattern), minLength: 1, maxLength: maxStreamNameLength };
+const aServer = fits(serverNames);
+const anEvent = fits(`^${eventIdPattern}$`);
+const aTime = fits(`^${timePattern}$`);
+/** As a parameter of a query, which may be empty. */
+const orEmpty = (pattern: string): Json => fits(`^(${pattern})?$`);
 
 const query = (name: string, description: string, schema: Json = text, required = false): Json => ({
   name,
@@ -449,6 +519,10 @@ const query = (name: string, description: string, schema: Json = text, required 
   required,
   schema,
 });
+
+/** How many items a page has. */
+const limit = (description: string): Json =>
+  query('limit', description, { type: 'integer', minimum: 1, maximum: pageLimit.max, default: pageLimit.default });
 const streamName: Json = {
   name: 'name',
   in: 'path',
@@ -456,7 +530,7 @@ const streamName: Json = {
   description:
     `A stream's name: ${streamNameRule}. Its slashes may be raw or %2F. ` +
     'A last component `why` belongs to the name only when its slash is encoded: `/v1/streams/x%2Fwhy` is the stream `x/why`.',
-  schema: { type: 'string', maxLength: maxStreamNameLength },
+  schema: aStream,
 };
 const sessionParameter = query(
   'session',
@@ -470,6 +544,12 @@ const serverName: Json = {
   description: "The server's name in haproxy.cfg.",
   schema: text,
 };
+const aDeadline: Json = {
+  ...fits(durationPattern(shortestDeadlineMs, longestDeadlineMs, 'may be left out')),
+  type: ['string', 'integer', 'null'],
+  minimum: shortestDeadlineMs,
+  maximum: longestDeadlineMs,
+};
 const serverChange = (kind: IntentKind, summary: string, body: Json): Json => ({
   post: change({
     operationId: kind,
@@ -482,11 +562,19 @@ const serverChange = (kind: IntentKind, summary: string, body: Json): Json => ({
   }),
 });
 
+const replayed = {
+  webhook: { ...orNull(word), description: 'A name of events.webhooks; all of them without it.' },
+  ...by,
+};
+const replayAfter = { description: 'The id of an event: those after it.' };
+const replaySince = { description: 'A time (RFC 3339): events from then on.' };
+const aType = eventTypes.map((type) => type.replace('.', '\\.')).join('|');
+
 const paths: Json = {
   '/v1/route': get({
     operationId: 'route',
     summary: 'Which server has this stream?',
-    parameters: [query('stream', `The stream's name: ${streamNameRule}.`, text, true), sessionParameter],
+    parameters: [query('stream', `The stream's name: ${streamNameRule}.`, aStream, true), sessionParameter],
     answer: 'Route',
     headers: { 'x-mtx-state': stateHeader, 'x-mtx-server': serverHeader, 'x-mtx-stopping': stoppingHeader },
     problems: ['BadParameter', 'BadStreamName'],
@@ -495,17 +583,12 @@ const paths: Json = {
     operationId: 'streams',
     summary: 'The live streams, by name',
     parameters: [
-      query('limit', 'Streams a page.', {
-        type: 'integer',
-        minimum: 1,
-        maximum: pageLimit.max,
-        default: pageLimit.default,
-      }),
+      limit('Streams a page.'),
       query('cursor', 'The `next` of the page before.', { type: 'string', maxLength: maxStreamNameLength }),
       query('match', 'Text that the name must contain.', { type: 'string', maxLength: maxStreamNameLength }),
     ],
     answer: 'StreamList',
-    problems: ['BadParameter'],
+    problems: ['Busy', 'BadParameter'],
   }),
   '/v1/streams/{name}': get({
     operationId: 'stream',
@@ -519,7 +602,7 @@ const paths: Json = {
     summary: 'Why a stream is routed where it is, whether anybody has it or not',
     parameters: [streamName, sessionParameter],
     answer: 'Explanation',
-    problems: ['BadStreamName'],
+    problems: ['Busy', 'BadStreamName'],
   }),
   '/v1/streams/{name}/move': {
     post: change({
@@ -528,7 +611,7 @@ const paths: Json = {
       parameters: [streamName],
       body: fields(
         {
-          server: { ...textOrNull, description: 'null clears the move.' },
+          server: { ...orNull(aServer), description: 'null clears the move.' },
           force: { ...flag, description: 'Also to a server that has not got the stream, or cannot be used now.' },
           moveViewers: {
             ...flag,
@@ -546,15 +629,21 @@ const paths: Json = {
       summary: 'Decide again by the rules where viewers of a stream go',
       parameters: [streamName],
       body: fields(by),
+      isBodyOptional: true,
       answer: 'StreamMove',
       problems: ['BadStreamName', 'NotMoved'],
     }),
   },
-  '/v1/moves': get({ operationId: 'moves', summary: 'The moves that are in force', answer: 'MoveList' }),
+  '/v1/moves': get({
+    operationId: 'moves',
+    summary: 'The moves that are in force',
+    answer: 'MoveList',
+    problems: ['Busy'],
+  }),
   '/v1/servers/{name}/drain': serverChange(
     'drain',
     'Send no new viewers to a server; those who play stay',
-    fields({ ...by, deadline: { type: ['string', 'integer', 'null'] } }),
+    fields({ ...by, deadline: aDeadline }),
   ),
   '/v1/servers/{name}/maint': serverChange(
     'maint',
@@ -569,18 +658,13 @@ const paths: Json = {
       'Viewers by HLS, as the stick tables of all HAProxys tell. Readers by RTSP, RTMP, SRT and WebRTC go to MediaMTX itself and are told ' +
       'apart, by its own lists: `readers` counts those of what was asked for.',
     parameters: [
-      query('stream', 'Only viewers of this stream.'),
-      query('server', 'Only viewers that are bound to this server.'),
-      query('limit', 'Viewers a page.', {
-        type: 'integer',
-        minimum: 1,
-        maximum: pageLimit.max,
-        default: pageLimit.default,
-      }),
-      query('cursor', 'The `next` of the page before.'),
+      query('stream', 'Only viewers of this stream.', word),
+      query('server', 'Only viewers that are bound to this server.', word),
+      limit('Viewers a page.'),
+      query('cursor', 'The `next` of the page before.', fits(viewerCursor)),
     ],
     answer: 'ViewerList',
-    problems: ['BadParameter', 'NotAvailable'],
+    problems: ['Busy', 'BadParameter', 'NotAvailable'],
   }),
   '/v1/events': get({
     operationId: 'events',
@@ -589,30 +673,29 @@ const paths: Json = {
       'With `Accept: text/event-stream` the events are sent as they happen, each with its id; a client that comes again with ' +
       '`Last-Event-ID` misses none. Without `after` the list has the newest events.',
     parameters: [
-      query('after', 'The id after which to go on; `next` of the page before.'),
-      query('since', 'Instead of an id: the time from which on events are wanted, RFC 3339.'),
-      query('limit', 'Events a page.', {
-        type: 'integer',
-        minimum: 1,
-        maximum: pageLimit.max,
-        default: pageLimit.default,
-      }),
-      query('type', `One or several of ${eventTypes.join(', ')}, with commas.`),
-      query('stream', 'Only events of this stream.'),
-      query('server', 'Only events of this server.'),
+      query('after', 'The id after which to go on; `next` of the page before.', orEmpty(eventIdPattern)),
+      query(
+        'since',
+        'Instead of an id: the time from which on events are wanted, RFC 3339. With both, the later one counts.',
+        orEmpty(timePattern),
+      ),
+      limit('Events a page.'),
+      query('type', `One or several of ${eventTypes.join(', ')}, with commas.`, fits(`^(${aType})(,(${aType}))*$`)),
+      query('stream', 'Only events of this stream.', word),
+      query('server', 'Only events of this server.', word),
       {
         name: 'Last-Event-ID',
         in: 'header',
         description: 'Of a stream of events: the last one that was read.',
         required: false,
-        schema: text,
+        schema: orEmpty(eventIdPattern),
       },
     ],
     answer: {
       'application/json': { schema: reference('EventList') },
       'text/event-stream': { schema: text },
     },
-    problems: ['BadParameter', 'NotAvailable', 'TooManyStreams'],
+    problems: ['BadParameter', 'NotAvailable', 'TooManyStreams', 'Busy'],
   }),
   '/v1/events/replay': {
     post: change({
@@ -621,12 +704,13 @@ const paths: Json = {
       description:
         'Each under its old id, in order for each stream, and only those that the webhook wants. What it has yet to get besides is not ' +
         'forgotten. A receiver that answered 410 is asked again. When this answers, a restart of the agent does not stop it.',
-      body: fields({
-        webhook: { ...textOrNull, description: 'A name of events.webhooks; all of them without it.' },
-        after: { ...textOrNull, description: 'The id of an event: those after it. Either this or `since`.' },
-        since: { ...textOrNull, description: 'A time (RFC 3339): events from then on.' },
-        ...by,
-      }),
+      body: {
+        // Either of them.
+        oneOf: [
+          fields({ ...replayed, after: { ...anEvent, ...replayAfter }, since: { type: 'null' } }, ['after']),
+          fields({ ...replayed, after: { type: 'null' }, since: { ...aTime, ...replaySince } }, ['since']),
+        ],
+      },
       answer: 'WebhookList',
       problems: ['NoSuchWebhook', 'NotDelivering'],
     }),
@@ -635,14 +719,9 @@ const paths: Json = {
     operationId: 'deadLetters',
     summary: 'Events that could not be delivered and were given up',
     parameters: [
-      query('webhook', 'Only those of this one.'),
-      query('limit', 'Dead letters a page.', {
-        type: 'integer',
-        minimum: 1,
-        maximum: pageLimit.max,
-        default: pageLimit.default,
-      }),
-      query('cursor', 'The `next` of the page before.'),
+      query('webhook', 'Only those of this one.', word),
+      limit('Dead letters a page.'),
+      query('cursor', 'The `next` of the page before.', fits(deadLetterCursor)),
     ],
     answer: 'DeadLetterList',
     problems: ['BadParameter', 'NotAvailable', 'NotKept'],
@@ -655,7 +734,7 @@ const paths: Json = {
         'One attempt with each, the earliest first; it stops at a receiver that cannot be reached, and after 15 seconds. Those that arrive, late ' +
         'and so out of order, are dead letters no more.',
       body: fields({
-        webhook: { ...textOrNull, description: 'A name of events.webhooks; all of them without it.' },
+        webhook: { ...orNull(word), description: 'A name of events.webhooks; all of them without it.' },
         ...by,
       }),
       answer: 'Redelivery',
@@ -677,8 +756,8 @@ const paths: Json = {
         anyOf: [
           fields(
             {
-              stream: text,
-              server: textOrNull,
+              stream: aStream,
+              server: orNull(aServer),
               event: { enum: ['ready', 'notReady'] },
             },
             ['stream', 'event'],
@@ -691,7 +770,7 @@ const paths: Json = {
       problems: ['BadBody', 'NoSuchServer', 'BodyTooLarge', 'NotJson'],
     }),
   },
-  '/v1/servers': get({ operationId: 'servers', summary: 'The fleet', answer: 'ServerList' }),
+  '/v1/servers': get({ operationId: 'servers', summary: 'The fleet', answer: 'ServerList', problems: ['Busy'] }),
   '/healthz': get({
     operationId: 'healthz',
     summary: 'The process runs, and is not about to end',
@@ -708,6 +787,7 @@ const paths: Json = {
     operationId: 'metrics',
     summary: 'Metrics for Prometheus',
     answer: { 'text/plain': { schema: text } },
+    problems: ['Busy'],
   }),
   '/metrics/performance': get({
     operationId: 'performance',
@@ -715,7 +795,10 @@ const paths: Json = {
     description: operationNames.map((name) => `\`${name}\`: ${operations[name]}`).join('\n\n'),
     parameters: [
       query('operation', 'One of them; without it all are answered, as a list.', { enum: operationNames }),
-      query('window', `How far to look back: ${windowRule}.`, { ...text, default: defaultWindow }),
+      query('window', `How far to look back: ${windowRule}.`, {
+        ...fits(durationPattern(windowLimits.leastMs, windowLimits.mostMs, 'needed')),
+        default: defaultWindow,
+      }),
     ],
     answer: {
       'application/json': { schema: { anyOf: [reference('OperationTimes'), reference('OperationTimesList')] } },

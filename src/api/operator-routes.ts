@@ -1,12 +1,12 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { ControlProblem, IntentKind, Operations } from '../control/views';
-import { isStreamName } from '../directory';
+import type { ControlProblem, IntentKind, Operations } from '../control';
+import { type ProblemName, respondBadStreamName, respondJson, respondProblem } from '../http';
+import { isStreamName } from '../mediamtx';
+import { clearMoveBody, drainBody, intentBody, moveBody, readBody } from './bodies';
+
 import type { ChangeGate } from './change-gate';
 import type { ChangeOrder } from './change-log';
 import { controlView, moveView } from './control-view';
-import { type ProblemName, respondBadStreamName, respondProblem } from './problem';
-import { clearMoveBody, drainBody, intentBody, moveBody, readBody } from './request-body';
-import { respondJson } from './respond';
 
 export interface OperatorRoutesOptions {
   /** Undefined where no HAProxy is controlled. */

@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { formatDuration, parseDuration } from '../config/duration';
-import { type OperationName, type OperationTimes, operationNames, windowLimits } from '../performance';
+import { respondBadParameter, respondJson, respondProblem } from '../http';
+import { type OperationName, type OperationTimes, operationNames, windowLimits } from '../measure';
+import { formatDuration, parseDuration } from '../wire';
 import { queryOf } from './parameters';
-import { respondBadParameter, respondProblem } from './problem';
-import { respondJson } from './respond';
 
 export const defaultWindow = '5m';
 const [least, most] = [formatDuration(windowLimits.leastMs), formatDuration(windowLimits.mostMs)];

@@ -1,14 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import { isStreamName } from '../directory';
+import { countAnswer, type Drain, type HttpStats, respond, respondBadStreamName, respondProblem } from '../http';
 import type { Logger } from '../log';
-import { type RecordTime, recordNothing } from '../record-time';
-import type { Decision, Router } from '../router';
-import { countDecision } from '../router/decision-stats';
-import type { Drain } from './drain';
-import { countAnswer, type HttpStats } from './http-stats';
+import { type RecordTime, recordNothing } from '../measure';
+import { isStreamName } from '../mediamtx';
+import { countDecision, type Decision, type Router } from '../router';
+
 import { queryOf } from './parameters';
-import { respondBadStreamName, respondProblem } from './problem';
-import { respond } from './respond';
 
 /** The path of the question that HAProxy's Lua bridge asks for every master playlist. */
 export const routePath = '/v1/route';
@@ -27,7 +24,8 @@ interface RouteAnswerOptions {
 /**
  * Makes the handler of `GET /v1/route?stream=&session=`. It needs nothing of express, whose own way to a handler costs
  * several times what the answer does. When the directory knows, the answer leaves in the same turn of the event loop.
- * Every answer has `x-mtx-state` (`unknown` on a problem), and `x-mtx-server` when there is one; a decision of a server that stops has
+ * Every answer has `x-mtx-state` (`unknown` on a problem), `x-mtx-server` when there is one, and `x-mtx-elsewhere: 1` when another server may be
+ * tried after it; a decision of a server that stops has
  * `x-mtx-stopping: 1`, upon which the bridge asks another agent next time.
  * @returns a function of the request's URL and its response; its promise, if any, never rejects.
  */
@@ -51,6 +49,7 @@ export function createRouteAnswer(
     countAnswer(stats, routePath, 200);
     const headers = ['x-mtx-state', state];
     if (server !== undefined) headers.push('x-mtx-server', server);
+    if (decision.isElsewhereAllowed === true) headers.push('x-mtx-elsewhere', '1');
     if (drain.isStopping) headers.push('x-mtx-stopping', '1');
     const body = JSON.stringify({ stream, session, state, server: server ?? null });
     respond(res, 200, 'application/json', body, headers);

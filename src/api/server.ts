@@ -1,22 +1,35 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Operations } from '../control/views';
+import type { Operations } from '../control';
 import type { Directory } from '../directory';
 import type { DeliveryOperations } from '../events';
-import type { Logger } from '../log';
-import type { OperationTimes } from '../performance';
-import type { RecordTime } from '../record-time';
+import {
+  countAnswer,
+  createAccess,
+  createConnections,
+  createDrain,
+  createHeavyWork,
+  createHosts,
+  createHttpStats,
+  type HttpStats,
+  listenOnAdminSocket,
+  type ProblemName,
+  problemBody,
+  problemTitles,
+  respondProblem,
+} from '../http';
+import { boundedLog, type Logger } from '../log';
+
+import type { OperationTimes, RecordTime } from '../measure';
+
 import type { Router } from '../router';
-import { createAccess } from './access';
-import { listenOnAdminSocket } from './admin-socket';
-import { createApp, type MetricsPage, type StoreState } from './app';
+import { ownValue } from '../wire';
+import { createApp, type MetricsPage } from './app';
 import { createDashboard, type DashboardSource } from './dashboard';
-import { createDrain } from './drain';
 import { createEventStreams, type EventSource } from './event-streams';
 import { createHookReports } from './hook-reports';
-import { countAnswer, createHttpStats, type HttpStats } from './http-stats';
-import { type ProblemName, problemBody, problemTitles, respondProblem } from './problem';
 import { createRouteAnswer, routePath } from './route-answer';
+import type { StoreState } from './store-view';
 import type { StreamSource } from './stream-page';
 import type { ViewerSource } from './viewer-page';
 
@@ -39,15 +52,17 @@ export interface HttpServerOptions {
   readonly webhooks?: DeliveryOperations | undefined;
   /** Who watches what; left out where nobody counts them. */
   readonly viewers?: ViewerSource | undefined;
-  /** Shown by `/readyz`; left out where nothing is kept. */
-  readonly store?: StoreState | undefined;
+  /** Shown by `/readyz` and the page; left out where nothing is kept. */
+  readonly kept?: StoreState | undefined;
   /** What changes over TCP need as a bearer token; left out: they are refused there. */
   readonly token?: string | undefined;
+  /** Names under which it answers over TCP, beside IP addresses and `localhost`; `*.` may stand in front. */
+  readonly hosts?: readonly string[] | undefined;
   /** Pause between two signs of life in a stream of events; 15 s when left out. */
   readonly heartbeatMs?: number | undefined;
   /** The program's version, shown by `/healthz` and `/openapi.json`. */
   readonly version: string;
-  /** Connections above this many are refused; 1024 when left out. */
+  /** When so many are open, one that has no answer to come makes room for a new one; 1024 when left out. */
   readonly maxConnections?: number;
 }
 
@@ -92,10 +107,14 @@ const urlLimit = 8_192;
  * to the same handler.
  */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { log, maxConnections = 1024, events, directory, heartbeatMs } = options;
+  const { maxConnections = 1024, events, directory, heartbeatMs } = options;
+  // Each request can cause a line. The audit of changes is whole, and bounds itself.
+  const log = boundedLog(options.log);
   const stats = createHttpStats();
+  const work = createHeavyWork({ stats: stats.heavyAnswers });
   const drain = createDrain();
-  const routeAnswer = createRouteAnswer({ ...options, stats, drain });
+  const hosts = createHosts(options.hosts ?? []);
+  const routeAnswer = createRouteAnswer({ ...options, log, stats, drain });
   const hookReports = createHookReports({ directory, stats });
   const eventStreams =
     events === undefined
@@ -108,13 +127,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isLocal: (req) => overSocket.has(req),
     socketPath: () => socketPath,
   });
-  const { operations, viewers, store, webhooks, performance } = options;
+  const { operations, viewers, kept, webhooks, performance } = options;
   const app = createApp({
     ...options,
+    failureLog: log,
+    work,
     performance,
     operations,
     viewers,
-    store,
+    kept,
     events,
     eventStreams,
     webhooks,
@@ -129,7 +150,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       ? undefined
       : createDashboard({
           ...options,
+          log,
+          work,
+          hosts,
           source: options.dashboard,
+          kept,
           operations,
           events,
           stats,
@@ -164,7 +189,24 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     });
   };
 
-  const createListener = (listener: RequestListener, most: number): Server => {
+  const onTcpRequest: RequestListener = (req, res) => {
+    const host = hosts.refused(req);
+    if (host === undefined) {
+      onRequest(req, res);
+      return;
+    }
+    // No `x-mtx-state`: the Lua bridge then tells of an error, 421, and not of a server that is unknown.
+    countAnswer(stats, 'other', 421);
+    // In the log and on a terminal: of what is too long the answer shows less still.
+    const given = host.slice(0, 300).replace(/[^\x20-\x7e]/g, '?');
+    log.warn({ host: given }, 'refused a request under a host name that is not in http.hosts');
+    const detail = 'The agent does not answer under this name. If it is its own, set http.hosts (MTXPILOT_HTTP_HOSTS).';
+    const allowed = 'an IP address, localhost, or one of the names in http.hosts';
+    respondProblem(res, 'UnknownHost', { detail, given, allowed });
+  };
+
+  const createListener = (handle: RequestListener, most: number): Server => {
+    const connections = createConnections({ most, handle, stats, log });
     const server = createServer(
       {
         headersTimeout: headersTimeoutMs,
@@ -173,24 +215,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         connectionsCheckingInterval: 5_000,
         noDelay: true,
       },
-      listener,
+      connections.take,
     );
     server.timeout = idleTimeoutMs;
-    server.maxConnections = most;
-    server.on('connection', (socket) => {
-      stats.connectionsTotal++;
-      stats.connectionsOpen++;
-      socket.once('close', () => stats.connectionsOpen--);
-    });
-    server.on('drop', () => {
-      stats.connectionsRefused++;
-    });
+    server.on('connection', (socket) => connections.accept(socket));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       refuseUnparsed(stats, error, socket);
     });
     return server;
   };
-  const server = createListener(onRequest, maxConnections);
+  const server = createListener(onTcpRequest, maxConnections);
   const adminServer = createListener((req, res) => {
     overSocket.add(req);
     onRequest(req, res);
@@ -254,7 +288,7 @@ function refuseUnparsed(stats: HttpStats, error: NodeJS.ErrnoException, socket: 
     socket.destroy();
     return;
   }
-  const name = problemByErrorCode[error.code ?? ''] ?? 'BadRequest';
+  const name = ownValue(problemByErrorCode, error.code ?? '') ?? 'BadRequest';
   const [status] = problemTitles[name];
   countAnswer(stats, 'other', status);
   const body = problemBody(name, {

@@ -1,7 +1,10 @@
 import type { ParsedUrlQuery } from 'node:querystring';
 import type { Directory, ReadersByProtocol } from '../directory';
+import type { BadParameter, Steps } from '../http';
 import type { Count, Viewer, Viewers } from '../viewers';
-import { type BadParameter, pageLimit } from './parameters';
+import { hasAtMost } from '../wire';
+
+import { pageLimit, viewerCursor, wordLimit } from './parameters';
 
 /** Who watches what. */
 export type ViewerSource = Pick<Viewers, 'list' | 'total' | 'streams' | 'stream' | 'servers' | 'server' | 'nodes'>;
@@ -17,7 +20,9 @@ interface ViewerSelection {
 
 /** How many streams are counted in an answer at most: those that most watch. */
 export const mostStreamsCounted = 100;
-const textLimit = 255;
+/** Looked at in one step. */
+const viewersAtOnce = 100;
+const countsAtOnce = 200;
 
 /** Reads `stream`, `server`, `limit` and `cursor`. */
 export function parseViewerPage(query: ParsedUrlQuery): ViewerSelection | BadParameter {
@@ -25,12 +30,12 @@ export function parseViewerPage(query: ParsedUrlQuery): ViewerSelection | BadPar
   if (typeof limit !== 'string' || !/^[0-9]{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > pageLimit.max) {
     return { parameter: 'limit', given: String(limit), allowed: `a whole number from 1 to ${pageLimit.max}` };
   }
-  if (typeof cursor !== 'string' || !/^[0-9]{0,9}$/.test(cursor)) {
+  if (typeof cursor !== 'string' || !viewerCursor.test(cursor)) {
     return { parameter: 'cursor', given: String(cursor), allowed: 'the `next` of the page before, given once' };
   }
   for (const [parameter, given] of Object.entries({ stream, server })) {
-    if (typeof given !== 'string' || given.length > textLimit) {
-      return { parameter, given: String(given), allowed: `given once, at most ${textLimit} characters` };
+    if (typeof given !== 'string' || !hasAtMost(given, wordLimit)) {
+      return { parameter, given: String(given), allowed: `given once, at most ${wordLimit} characters` };
     }
   }
   return {
@@ -42,15 +47,22 @@ export function parseViewerPage(query: ParsedUrlQuery): ViewerSelection | BadPar
 }
 
 /** One page of the viewers, with the counts of what was asked for, and apart from them who reads it by other ways than HLS. */
-export function pageOfViewers(
+export function* pageOfViewers(
   source: ViewerSource,
   directory: Pick<Directory, 'servers' | 'stream'>,
   { stream, server, limit, cursor }: ViewerSelection,
-) {
-  const { viewers, next } = source.list({ stream, server, limit, cursor });
+): Steps<object> {
+  const viewers: Viewer[] = [];
+  let next: number | undefined = cursor;
+  while (next !== undefined && viewers.length < limit) {
+    const some = source.list({ stream, server, limit: Math.min(viewersAtOnce, limit - viewers.length), cursor: next });
+    viewers.push(...some.viewers);
+    next = some.next;
+    yield;
+  }
   const counted = (count: Count | undefined): Count[] => (count === undefined ? [] : [count]);
   const streams =
-    stream === undefined ? mostWatched(source.streams(), mostStreamsCounted) : counted(source.stream(stream));
+    stream === undefined ? yield* mostWatched(source.streams(), mostStreamsCounted) : counted(source.stream(stream));
   const servers = server === undefined ? [...source.servers()].sort(byName) : counted(source.server(server));
   return {
     total: countView(source.total()),
@@ -93,11 +105,18 @@ export function viewersOf(source: ViewerSource | undefined): {
 }
 
 /** Who plays a stream, by server; undefined while no HAProxy has told who is there. */
-export function playingByServer(source: ViewerSource | undefined, stream: string): Map<string, number> | undefined {
+export function* playingByServer(
+  source: ViewerSource | undefined,
+  stream: string,
+): Steps<Map<string, number> | undefined> {
   if (source === undefined || source.nodes().length === 0) return undefined;
   const counts = new Map<string, number>();
-  const { viewers } = source.list({ stream, limit: Number.POSITIVE_INFINITY });
-  for (const { server } of viewers) if (server !== undefined) counts.set(server, (counts.get(server) ?? 0) + 1);
+  for (let cursor: number | undefined = 0; cursor !== undefined; ) {
+    const { viewers, next } = source.list({ stream, limit: viewersAtOnce, cursor });
+    for (const { server } of viewers) if (server !== undefined) counts.set(server, (counts.get(server) ?? 0) + 1);
+    cursor = next;
+    yield;
+  }
   return counts;
 }
 
@@ -124,10 +143,12 @@ function timeOf(unixMs: number): string {
 }
 
 /** The first of an order that would take too long to make of all of them: there may be 100,000. */
-function mostWatched(counts: Iterable<Count>, most: number): Count[] {
+function* mostWatched(counts: Iterable<Count>, most: number): Steps<Count[]> {
   let first: Count[] = [];
   let bound: Count | undefined;
+  let seen = 0;
   for (const count of counts) {
+    if (++seen % countsAtOnce === 0) yield;
     if (bound !== undefined && byViewers(bound, count) < 0) continue;
     first.push(count);
     if (first.length < 4 * most) continue;

@@ -7,13 +7,14 @@ import {
   idBefore,
   type WebhookView,
 } from '../events';
+import { type BadParameter, type ProblemName, respondJson, respondProblem } from '../http';
+import { readBody, redeliverBody, replayBody } from './bodies';
+
 import type { ChangeGate } from './change-gate';
 import type { ChangeOrder } from './change-log';
 import { eventView } from './event-view';
-import { type BadParameter, parseDeadLetterPage, queryOf } from './parameters';
-import { type ProblemName, respondProblem } from './problem';
-import { readBody, redeliverBody, replayBody } from './request-body';
-import { respondJson } from './respond';
+
+import { parseDeadLetterPage, queryOf } from './parameters';
 
 export interface WebhookRoutesOptions {
   /** Undefined where no events are delivered. */

@@ -1,4 +1,4 @@
-import type { Move, NodeTables } from '../control/views';
+import type { Move, NodeTables } from '../control';
 import type { Explanation } from '../router';
 
 /** What is known beside the decision. */
@@ -27,6 +27,11 @@ export function whatNext(
   if (state === 'placed' && server !== undefined && isAsked) {
     sentences.push(
       `If ${stream} is on demand it starts on ${server}; otherwise ${server} answers 404 until somebody publishes.`,
+    );
+  }
+  if (rule === 'filler') {
+    sentences.push(
+      `As soon as somebody publishes ${stream} on another server, new viewers go there; who watches the filler stays with it until they start again.`,
     );
   }
   if (move !== undefined) {

@@ -5,12 +5,16 @@ export interface ConditionFacts {
   readonly environment: Environment;
   /** HAProxy's version, such as `3.0.11-1`; undefined when it is not known. */
   readonly version: string | undefined;
+  /** What HAProxy itself said of predicates such as `feature(LUA)`, by their text. */
+  readonly answers?: ReadonlyMap<string, boolean>;
+  /** Told of every other predicate that was met, whose value cannot be told here. */
+  readonly onUnknown?: (predicate: string) => void;
 }
 
 /**
  * The value of a `.if` or `.elif` condition (configuration manual, 2.4 "Conditional blocks"): `streq`, `strneq`, `strstr`, `defined`,
- * `version_atleast`, `version_before`, numbers, `!`, `&&`, `||` and parentheses. Undefined where it cannot be told: another predicate,
- * an unknown version, or text that is no condition. Never throws.
+ * `version_atleast`, `version_before`, numbers, `!`, `&&`, `||` and parentheses. Undefined where it cannot be told: another predicate
+ * without an answer, an unknown version, or text that is no condition. Never throws.
  */
 export function evaluateBlockCondition(text: string, facts: ConditionFacts): boolean | undefined {
   if (text.trim() === '') return false;
@@ -93,8 +97,12 @@ function evaluatePredicate(name: string, words: readonly string[], facts: Condit
       const order = compareVersions(facts.version, first);
       return order === undefined ? undefined : order < 0;
     }
-    default:
-      return undefined;
+    default: {
+      const predicate = `${name}(${words.join(',')})`;
+      const answer = facts.answers?.get(predicate);
+      if (answer === undefined) facts.onUnknown?.(predicate);
+      return answer;
+    }
   }
 }
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RuntimeClient } from '../runtime';
 import { type Finding, right, wrong } from './finding';
-import { httpProbe } from './http-probe';
+import { httpProbe, readJson } from './http-probe';
 import type { Place } from './parse-config';
 import { serverStats } from './runtime-view';
 
@@ -16,6 +16,8 @@ export interface CanaryOptions {
   readonly client: RuntimeClient | undefined;
   /** How many agents HAProxy has up; with more than one, the question may go to another. Undefined where it is not known. */
   readonly agentsUp: number | undefined;
+  /** How long HAProxy waits for an answer of the agent; after that it rightly goes its own way. */
+  readonly agentWaitMs: number;
   /** The line to blame when nobody asks. */
   readonly place: Place | undefined;
   readonly timeoutMs: number;
@@ -29,7 +31,7 @@ interface Flight {
   /** The agent's decision; undefined when it was not asked, or does not know canaries. */
   readonly server: string | undefined;
   readonly rule: string | undefined;
-  /** The decided server got at least one request meanwhile; undefined where that cannot be seen. */
+  /** The decided server got at least one request meanwhile; undefined where that cannot be seen, or the decision may have come too late. */
   readonly wasFollowed: boolean | undefined;
 }
 
@@ -68,17 +70,10 @@ export async function flyCanary(options: CanaryOptions): Promise<Finding[]> {
   const statuses = [...new Set(flown.map(({ status }) => status))].join(', ');
   if (decided.length === 0) {
     const what = `${flown.length} requests went through HAProxy (status ${statuses}), and the agent was not asked about them, or did not decide.`;
-    return agentsUp !== undefined && agentsUp > 1
-      ? [
-          wrong(
-            'warning',
-            'canary',
-            `${what} Another agent may have been.`,
-            place,
-            'check with the --url of each agent',
-          ),
-        ]
-      : [wrong('error', 'canary', what, place, 'see the other findings; then the log of HAProxy (state=, error=)')];
+    const change = 'see the other findings; then the log of HAProxy (state=, error=)';
+    if (agentsUp === undefined || agentsUp < 2) return [wrong('error', 'canary', what, place, change)];
+    const maybe = `${what} Another agent may have been.`;
+    return [wrong('warning', 'canary', maybe, place, 'check with the --url of each agent')];
   }
   const ignored = decided.find(({ wasFollowed }) => wasFollowed === false);
   if (ignored !== undefined) {
@@ -88,16 +83,12 @@ export async function flyCanary(options: CanaryOptions): Promise<Finding[]> {
   }
   const proven = decided.every(({ wasFollowed }) => wasFollowed === true) ? ', and HAProxy went where it said' : '';
   const servers = [...new Set(decided.map(({ server }) => server))].join(', ');
-  return [
-    right(
-      'canary',
-      `${decided.length} of ${flown.length} requests through ${viewersUrl} were decided by the agent (${servers})${proven}.`,
-    ),
-  ];
+  const what = `${decided.length} of ${flown.length} requests through ${viewersUrl} were decided by the agent (${servers})${proven}.`;
+  return [right('canary', what)];
 }
 
 async function flyOnce(options: CanaryOptions): Promise<Flight> {
-  const { viewersUrl, agentUrl, backend, client, timeoutMs, signal } = options;
+  const { viewersUrl, agentUrl, backend, client, agentWaitMs, timeoutMs, signal } = options;
   const name = `mtxpilot-canary-${randomBytes(8).toString('hex')}`;
   const sessions = async (): Promise<Map<string, number>> => {
     const stats = client === undefined ? [] : await serverStats(client, backend, signal);
@@ -106,6 +97,7 @@ async function flyOnce(options: CanaryOptions): Promise<Flight> {
     return new Map(usable.map(({ server, totalSessions }) => [server, totalSessions]));
   };
   const before = await sessions();
+  const sentMs = performance.now();
   const answer = await httpProbe(`${viewersUrl}/${name}/index.m3u8`, {
     method: 'HEAD',
     timeoutMs,
@@ -114,24 +106,16 @@ async function flyOnce(options: CanaryOptions): Promise<Flight> {
     verifyCertificate: false,
   });
   if (!answer.ok) return { status: answer.reason, server: undefined, rule: undefined, wasFollowed: undefined };
+  const isInTime = performance.now() - sentMs < agentWaitMs;
   const after = await sessions();
   const why = await httpProbe(`${agentUrl}/v1/streams/${name}/why`, { timeoutMs, signal });
-  const { server, rule } = (why.ok ? readExplanation(why.body) : undefined) ?? {};
+  const { server, rule } = (why.ok ? readJson(explanationShape, why.body) : undefined) ?? {};
   const [was, is] = [before.get(server ?? ''), after.get(server ?? '')];
   return {
     status: answer.status,
     server: server ?? undefined,
     rule: rule ?? undefined,
     // A counter that has not moved proves that nobody was sent there; one that has may have moved for others.
-    wasFollowed: was === undefined || is === undefined ? undefined : is > was,
+    wasFollowed: was === undefined || is === undefined || (is === was && !isInTime) ? undefined : is > was,
   };
-}
-
-function readExplanation(body: string): z.output<typeof explanationShape> | undefined {
-  try {
-    return explanationShape.safeParse(JSON.parse(body)).data;
-  } catch {
-    // No JSON: not an agent's answer, which is told as "does not know canaries".
-    return undefined;
-  }
 }

@@ -1,9 +1,17 @@
 import { join, relative } from 'node:path';
-import { formatAddress, parseSocketAddress, type SocketAddress } from '../config';
+import { formatAddress, isEveryAddress, parseSocketAddress, type SocketAddress } from '../config';
 import type { Bridge, ConfigContext } from './config-context';
 import { type Finding, right, wrong } from './finding';
 import { globalLine } from './parse-config';
-import { type ConfiguredServer, effective, effectiveOption, isChecked, type Proxy, serversOf } from './proxy';
+import {
+  type ConfiguredServer,
+  effective,
+  effectiveOption,
+  isChecked,
+  type Proxy,
+  placeToChange,
+  serversOf,
+} from './proxy';
 
 /** Does HAProxy notice when the agent is dead or hung, and does it ask the agent whose settings these are? */
 export function checkAgentBackend(context: ConfigContext): Finding[] {
@@ -37,9 +45,9 @@ function checkRetries(proxy: Proxy, servers: readonly ConfiguredServer[]): Findi
   if (retries < agents && redispatch !== undefined && (redispatch.words[2] ?? String(retries)) === '1')
     return right('agent.retries', 'A question that meets a dead agent goes to another one.');
   const what = `Connections to the agent are tried again ${retries} times.`;
-  const isOwn = line !== undefined && proxy.lines.includes(line);
-  const change = isOwn ? 'write "retries 0"' : `add "retries 0" to backend ${proxy.name}`;
-  return wrong('warning', 'agent.retries', what, isOwn ? line : proxy, change);
+  const { place, verb } = placeToChange(proxy, line);
+  const change = verb === 'write' ? 'write "retries 0"' : `add "retries 0" to backend ${proxy.name}`;
+  return wrong('warning', 'agent.retries', what, place, change);
 }
 
 function checkChecks(proxy: Proxy, servers: readonly ConfiguredServer[]): Finding[] {
@@ -100,14 +108,18 @@ function checkAddress(
     const at = parseSocketAddress(address);
     if (at === undefined) return false;
     // HAProxy finds sockets below the folder that it is confined to.
-    if ('path' in at) return 'path' in listen && join(chroot, at.path) === listen.path;
+    if ('path' in at) return chroot !== 'auto' && 'path' in listen && join(chroot, at.path) === listen.path;
     if ('path' in listen) return false;
     // A name may be this machine; a port alone tells enough.
-    return at.port === listen.port && (isEvery(listen.host) || at.host === listen.host || !isNumeric(at.host));
+    return at.port === listen.port && (isEveryAddress(listen.host) || at.host === listen.host || !isNumeric(at.host));
   });
   const asked = servers.map(({ address }) => address).join(', ');
   if (isMine) return right('bridge.address', `The agent listens where HAProxy asks (${asked}).`);
   const what = `HAProxy asks ${asked === '' ? 'nobody' : asked}, and this agent listens on ${formatAddress(listen)} (${key}).`;
+  if (chroot === 'auto' && 'path' in listen) {
+    const change = 'write "chroot" with a folder above the socket instead of "auto", or set spoe.listen to an address';
+    return wrong('warning', 'bridge.address', `${what} After "chroot auto" HAProxy sees no sockets.`, proxy, change);
+  }
   const change = `write "server ${servers[0]?.name ?? 'agent1'} ${reachedAs(listen, chroot)}", or set ${key} in mtxpilot.yaml${'path' in listen && chroot !== '/' ? `: a socket below ${chroot}, where HAProxy is confined to` : ''}`;
   return wrong('warning', 'bridge.address', what, servers[0] ?? proxy, change);
 }
@@ -117,10 +129,6 @@ function reachedAs(listen: SocketAddress, chroot: string): string {
   if (!('path' in listen)) return formatAddress(listen);
   const below = relative(chroot, listen.path);
   return `unix@${below.startsWith('..') ? listen.path : `/${below}`}`;
-}
-
-function isEvery(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
 }
 
 function isNumeric(host: string): boolean {

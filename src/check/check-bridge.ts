@@ -1,5 +1,12 @@
-import { formatDuration } from '../config';
-import { type Bridge, type ConfigContext, isLuaQuestion, masterRequest, type Rule } from './config-context';
+import { formatDuration } from '../wire';
+import {
+  type Bridge,
+  type ConfigContext,
+  isLuaQuestion,
+  masterRequest,
+  type Rule,
+  rulesWithoutGate,
+} from './config-context';
 import { type Finding, right, wrong } from './finding';
 import { parseHaproxyTime } from './haproxy-time';
 import type { ConfigLine } from './parse-config';
@@ -9,7 +16,7 @@ import { acts } from './rule-condition';
 export function checkBridge(context: ConfigContext): Finding[] {
   const { bridge, backend } = context;
   if (bridge === undefined) {
-    const what = `Neither backend ${backend.name} nor a frontend of it has an SPOE filter or the Lua bridge.`;
+    const what = `Neither backend ${backend.name} nor a frontend of it has the agent's SPOE filter or the Lua bridge${others(context)}.`;
     const change =
       'add "filter spoe engine mtx config spoe.cfg" and "http-request send-spoe-group mtx route if master agent_up"';
     return [wrong('error', 'bridge.present', what, backend, change)];
@@ -23,6 +30,17 @@ export function checkBridge(context: ConfigContext): Finding[] {
         checkLuaDeadline(context, bridge),
         ...checkVariables(context, bridge),
       ];
+}
+
+/** Why what looks like a filter is none of the agent's. */
+function others({ otherFilters }: ConfigContext): string {
+  if (otherFilters.length === 0) return '';
+  const named = otherFilters.map(({ engine, file, problem }) =>
+    problem === undefined
+      ? `the filter "${engine}" asks another program`
+      : `whom the filter "${engine}" asks is not known (${file ?? ''} cannot be read: ${problem})`,
+  );
+  return `; ${named.join(', ')}`;
 }
 
 function checkSpoe(context: ConfigContext, bridge: Bridge): Finding[] {
@@ -85,12 +103,7 @@ function checkGate(
   questions: readonly Rule[],
   events: readonly ConfigLine[],
 ): Finding[] {
-  const dead = masterRequest(context, 0);
-  const child = { ...dead, path: '/live/a/video1_stream.m3u8' };
-  const ungated = questions.filter(
-    ({ words, acls }) => acts(words, acls, dead) !== false || acts(words, acls, child) !== false,
-  );
-  const open = [...ungated, ...events];
+  const open = [...rulesWithoutGate(context, questions), ...events];
   const gate = `nbsrv(${bridge.agentBackend}) gt 0`;
   return open.length === 0
     ? [right('agent.gate', 'The agent is asked only while its check passes.')]
@@ -153,8 +166,25 @@ function isSet(rules: readonly Rule[], variable: string): boolean {
   );
 }
 
-function checkProcessing({ expected }: ConfigContext, { agentSection, spoe }: Bridge): Finding {
-  const line = agentSection?.lines.findLast(({ words }) => words[0] === 'timeout' && words[1] === 'processing');
+/** How long HAProxy waits for an answer of the agent; undefined where that is not known. */
+export function agentWaitMs({ bridge, config }: ConfigContext): number | undefined {
+  if (bridge === undefined) return undefined;
+  return parseHaproxyTime(
+    (bridge.kind === 'spoe' ? processingLine(bridge)?.words[2] : luaDeadline(config.environment)) ?? '',
+  );
+}
+
+function processingLine({ agentSection }: Bridge): ConfigLine | undefined {
+  return agentSection?.lines.findLast(({ words }) => words[0] === 'timeout' && words[1] === 'processing');
+}
+
+function luaDeadline(environment: ReadonlyMap<string, string>): string {
+  return environment.get('MTX_DEADLINE') ?? '100ms';
+}
+
+function checkProcessing({ expected }: ConfigContext, bridge: Bridge): Finding {
+  const { agentSection, spoe } = bridge;
+  const line = processingLine(bridge);
   const processingMs = parseHaproxyTime(line?.words[2] ?? '');
   const wanted = `"timeout processing ${formatDuration(recommended(expected.lookupDeadlineMs))}"`;
   if (line === undefined || processingMs === undefined) {
@@ -165,7 +195,7 @@ function checkProcessing({ expected }: ConfigContext, { agentSection, spoe }: Br
 }
 
 function checkLuaDeadline({ expected, config }: ConfigContext, { place }: Bridge): Finding {
-  const given = config.environment.get('MTX_DEADLINE') ?? '100ms';
+  const given = luaDeadline(config.environment);
   const wanted = `set MTX_DEADLINE=${formatDuration(recommended(expected.lookupDeadlineMs))} for HAProxy`;
   const deadlineMs = parseHaproxyTime(given);
   if (deadlineMs !== undefined) return compareDeadline(expected.lookupDeadlineMs, deadlineMs, place, wanted);

@@ -13,8 +13,8 @@ import { type Finding, wrong } from './finding';
 export function checkConfig(loaded: LoadedConfig, expected: ExpectedOfConfig): Finding[] {
   const { config } = loaded;
   const remarks = [
-    ...config.troubles.map((trouble) =>
-      wrong('error', 'config.valid', `HAProxy will not read this line: ${trouble.message}.`, trouble, 'correct it'),
+    ...config.mistakes.map((mistake) =>
+      wrong('error', 'config.valid', `HAProxy will not read this line: ${mistake.message}.`, mistake, 'correct it'),
     ),
     ...config.undecided.map((open) =>
       wrong(

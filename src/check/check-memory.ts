@@ -1,8 +1,8 @@
-import { formatDuration } from '../config';
-import { type ConfigContext, masterRequest, type Rule, valueAfter } from './config-context';
+import { formatDuration } from '../wire';
+import { type ConfigContext, masterRequest, type Rule } from './config-context';
 import { type Finding, right, wrong } from './finding';
 import { parseHaproxySize, parseHaproxyTime } from './haproxy-time';
-import type { ConfigLine } from './parse-config';
+import { type ConfigLine, linesOf, valueAfter } from './parse-config';
 import { acts } from './rule-condition';
 
 /** What HAProxy remembers without the agent: viewers and streams, learned from success only, in tables that hold them. */
@@ -67,10 +67,9 @@ function checkTable(context: ConfigContext, name: string, rule: Rule): Finding[]
   const table = owner?.lines.findLast(({ words }) => words[0] === 'stick-table');
   if (owner === undefined || table === undefined) {
     // `table peers-section/name` stands in a peers section.
-    const inPeers = config.sections
-      .filter(({ kind }) => kind === 'peers')
-      .flatMap(({ lines }) => lines)
-      .find(({ words }) => words[0] === 'table' && name.endsWith(`/${words[1] ?? ''}`));
+    const inPeers = linesOf(config, 'peers').find(
+      ({ words }) => words[0] === 'table' && name.endsWith(`/${words[1] ?? ''}`),
+    );
     if (inPeers !== undefined) return checkShape(name, inPeers, rule, expected.viewerGoneAfterMs);
     const what = `There is no table ${name}.`;
     const change = `add "backend ${name}" with a "stick-table" line`;

@@ -1,5 +1,5 @@
-import { formatAddress, parseHostPort } from '../config';
-import type { ConfigContext } from './config-context';
+import { formatAddress, isEveryAddress, parseHostPort } from '../config';
+import { type ConfigContext, plainAddress } from './config-context';
 import { type Finding, right, wrong } from './finding';
 import { type ConfigLine, type ConfigSection, globalLine } from './parse-config';
 
@@ -37,12 +37,10 @@ function checkAgentPeer(
   section: ConfigSection,
   listen: { readonly host: string; readonly port: number },
 ): Finding {
-  const peers = sections
-    .flatMap(({ lines }) => lines)
-    .filter(({ words }) => words[0] === 'peer' || words[0] === 'server');
-  const isEvery = listen.host === '0.0.0.0' || listen.host === '::';
+  const peers = sections.flatMap(peersOf);
+  const isEvery = isEveryAddress(listen.host);
   const mine = peers.find(({ words }) => {
-    const at = parseHostPort((words[2] ?? '').replace(/^(?:ipv4|ipv6|tcp)@/, ''));
+    const at = parseHostPort(plainAddress(words[2] ?? ''));
     return at?.port === listen.port && (isEvery || at.host === listen.host);
   });
   const address = formatAddress(isEvery ? { host: '127.0.0.1', port: listen.port } : listen);
@@ -59,7 +57,7 @@ function checkLocal(
   global: ConfigSection | undefined,
   hostName: string,
 ): Finding[] {
-  const peers = section.lines.filter(({ words }) => words[0] === 'peer' || words[0] === 'server');
+  const peers = peersOf(section);
   const names = peers.map(({ words }) => words[1] ?? '');
   const name = localpeer?.words[1] ?? hostName;
   const local = peers.find(({ words }) => words[1] === name);
@@ -103,6 +101,10 @@ function checkLocal(
         ),
   );
   return findings;
+}
+
+function peersOf({ lines }: ConfigSection): ConfigLine[] {
+  return lines.filter(({ words }) => words[0] === 'peer' || words[0] === 'server');
 }
 
 /** Loopback addresses and Unix sockets. */

@@ -1,11 +1,11 @@
-import { type ConfigContext, masterRequest, type Rule } from './config-context';
+import { type ConfigContext, masterRequest, type Rule, rulesWithoutGate, variableOf } from './config-context';
 import { type Finding, right, wrong } from './finding';
 import { acts } from './rule-condition';
 
 /** Is the agent's map read, while the agent is alive, and is it the map that the agent fills? */
 export function checkRoutesMap(context: ConfigContext): Finding[] {
-  const { bridge, backend, expected, rules, agentBackend } = context;
-  const variable = `txn.${bridge?.prefix ?? 'mtx'}.server`;
+  const { backend, expected, rules, agentBackend } = context;
+  const variable = variableOf(context, 'server');
   const lookups = rules.filter(
     ({ words }) =>
       words[0] === 'http-request' && words[1] === `set-var(${variable})` && mapFileOf(words[2]) !== undefined,
@@ -20,15 +20,8 @@ export function checkRoutesMap(context: ConfigContext): Finding[] {
     if (expected.map === null) return [right('routes.map', 'The map is not used (haproxy.map is off).')];
     const what = 'Master playlists are not looked up in the map that the agent fills.';
     const [other] = lookups;
-    return [
-      wrong(
-        'warning',
-        'routes.map',
-        what,
-        other ?? backend,
-        `${other === undefined ? 'add' : 'change it to'} ${change}`,
-      ),
-    ];
+    const verb = other === undefined ? 'add' : 'change it to';
+    return [wrong('warning', 'routes.map', what, other ?? backend, `${verb} ${change}`)];
   }
   return [...checkFile(context, first), ...checkGate(context, lookups, gate)];
 }
@@ -54,19 +47,8 @@ function checkFile({ expected, resolve, exists }: ConfigContext, rule: Rule): Fi
 }
 
 function checkGate(context: ConfigContext, lookups: readonly Rule[], gate: string): Finding[] {
-  const dead = masterRequest(context, 0);
-  const child = { ...dead, path: '/live/a/video1_stream.m3u8' };
-  const open = lookups.filter(
-    ({ words, acls }) => acts(words, acls, dead) !== false || acts(words, acls, child) !== false,
-  );
+  const open = rulesWithoutGate(context, lookups);
   if (open.length === 0) return [right('routes.gate', 'The map counts only while the agent is alive.')];
-  return open.map((rule) =>
-    wrong(
-      'error',
-      'routes.gate',
-      'The map is read whether or not the agent is alive.',
-      rule,
-      `add the condition "{ ${gate} }"`,
-    ),
-  );
+  const what = 'The map is read whether or not the agent is alive.';
+  return open.map((rule) => wrong('error', 'routes.gate', what, rule, `add the condition "{ ${gate} }"`));
 }

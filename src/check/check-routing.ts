@@ -1,16 +1,22 @@
-import { type ConfigContext, masterRequest, type Rule } from './config-context';
-import { type Finding, right, wrong } from './finding';
-import { effective, effectiveOption, serversOf } from './proxy';
+import { type ConfigContext, masterRequest, type Rule, variableOf } from './config-context';
+import { type Finding, listNames, right, wrong } from './finding';
+import { effective, effectiveOption, placeToChange, serversOf } from './proxy';
 import { acts, type Situation } from './rule-condition';
 
 /** Does HAProxy do what the agent says, and is what goes wrong healed for master playlists, and for them only? */
 export function checkRouting(context: ConfigContext): Finding[] {
-  return [checkUseServer(context), checkBalance(context), ...checkWeights(context), ...checkRetries(context)];
+  return [
+    checkUseServer(context),
+    checkBalance(context),
+    ...checkBackups(context),
+    ...checkWeights(context),
+    ...checkRetries(context),
+  ];
 }
 
 function checkUseServer(context: ConfigContext): Finding {
-  const { backend, bridge } = context;
-  const variable = `txn.${bridge?.prefix ?? 'mtx'}.server`;
+  const { backend } = context;
+  const variable = variableOf(context, 'server');
   const decided = decidedRequest(context, 'located');
   const rules = ownRules(context, 'use-server').filter(
     ({ words }) => words[1]?.includes(`%[var(${variable})`) === true,
@@ -30,14 +36,23 @@ function checkBalance({ backend }: ConfigContext): Finding {
   const algorithm = line?.words[1] ?? 'roundrobin';
   if (algorithm === 'roundrobin' || algorithm === 'static-rr')
     return right('balance', 'Retries meet every server in turn.');
-  const isOwn = line !== undefined && backend.lines.includes(line);
-  return wrong(
-    'warning',
-    'balance',
-    `Backend ${backend.name} balances by ${algorithm}.`,
-    isOwn ? line : backend,
-    isOwn ? 'write "balance roundrobin"' : `add "balance roundrobin" to backend ${backend.name}`,
-  );
+  const { place, verb } = placeToChange(backend, line);
+  const change =
+    verb === 'write' ? 'write "balance roundrobin"' : `add "balance roundrobin" to backend ${backend.name}`;
+  return wrong('warning', 'balance', `Backend ${backend.name} balances by ${algorithm}.`, place, change);
+}
+
+function checkBackups({ backend }: ConfigContext): Finding[] {
+  const servers = serversOf(backend);
+  const backups = servers.filter(({ options }) => options.includes('backup')).map(({ name }) => name);
+  if (backups.length === 0) return [];
+  if (backups.length === servers.length) {
+    const change = 'remove "backup" from those that are meant to work';
+    return [wrong('warning', 'servers.backup', `Every server of ${backend.name} is a backup.`, backend, change)];
+  }
+  const are = backups.length === 1 ? 'is a backup' : 'are backups';
+  const what = `${listNames(backups)} ${are}: streams are placed there when no other server is left, and found there when they are live there.`;
+  return [right('servers.backup', what)];
 }
 
 /** Does HAProxy take the weights that the agent sets (configuration manual, "balance", "hash-type")? */
@@ -49,14 +64,19 @@ function checkWeights({ backend, expected }: ConfigContext): Finding[] {
   const isStatic = algorithm === 'static-rr' || (isHash && effective(backend, 'hash-type')?.words[1] !== 'consistent');
   if (!isStatic) return [right('balance.weights', 'HAProxy takes the weights that the agent sets.')];
   const what = `Backend ${backend.name} balances by ${algorithm}, and the agent sets weights (control.weights: auto).`;
-  const isOwn = line !== undefined && backend.lines.includes(line);
-  const change = `${isOwn ? 'write' : 'add'} "balance roundrobin", or set control.weights: config in mtxpilot.yaml`;
-  return [wrong('warning', 'balance.weights', what, isOwn ? line : backend, change)];
+  const { place, verb } = placeToChange(backend, line);
+  const change = `${verb} "balance roundrobin", or set control.weights: config in mtxpilot.yaml`;
+  return [wrong('warning', 'balance.weights', what, place, change)];
 }
 
 /** Conditions under which HAProxy may try another server after it has sent the request; connection failures are no matter. */
 const contentConditions =
   /^(?:[45]\d\d|empty-response|response-timeout|junk-response|all-retryable-errors|0rtt-rejected)$/;
+
+/** As many as the shipped file has, for each server: requests share the round robin, so retries meet the same servers again and again. */
+function retriesFor(servers: number): number {
+  return Math.max(30, servers, Math.min(100, 10 * servers));
+}
 
 function checkRetries(context: ConfigContext): Finding[] {
   const { backend } = context;
@@ -76,11 +96,11 @@ function checkRetries(context: ConfigContext): Finding[] {
     heal(
       what,
       isRetriesLine ? effective(backend, 'retries') : retryOn,
-      isRetriesLine ? 'write "retries 10"' : 'write "retry-on conn-failure empty-response response-timeout 404 500"',
+      isRetriesLine ? `write "retries ${retriesFor(servers)}"` : 'write "retry-on conn-failure empty-response 404 500"',
     );
   } else if (retries < servers - 1) {
     const what = `Backend ${backend.name} has ${servers} servers and only ${retries} retries.`;
-    heal(what, effective(backend, 'retries'), `write "retries ${Math.max(10, servers)}"`);
+    heal(what, effective(backend, 'retries'), `write "retries ${retriesFor(servers)}"`);
   }
   if (redispatch?.words[2] !== '1') {
     const what = `Backend ${backend.name} does not go to another server with each retry.`;
@@ -94,6 +114,19 @@ function checkRetries(context: ConfigContext): Finding[] {
   }
   if (findings.length === 0)
     findings.push(right('retries.heal', 'A master playlist that meets the wrong server is healed.'));
+  const endless = ['response-timeout', 'all-retryable-errors'].find((condition) => on.includes(condition));
+  if (endless !== undefined && retries > 0) {
+    const what = `Backend ${backend.name} tries another server after a time-out (${endless}).`;
+    findings.push(
+      wrong(
+        'warning',
+        'retries.time-out',
+        what,
+        retryOn ?? backend,
+        'write "retry-on conn-failure empty-response 404 500"',
+      ),
+    );
+  }
   if (on.some((condition) => contentConditions.test(condition)) && retries > 0)
     findings.push(...checkDisabled(context));
   return findings;
@@ -123,7 +156,7 @@ function checkDisabled(context: ConfigContext): Finding[] {
           'add "http-request disable-l7-retry if !{ path_end /index.m3u8 }"',
         ),
   ];
-  const state = `txn.${context.bridge?.prefix ?? 'mtx'}.state`;
+  const [state, elsewhere] = [variableOf(context, 'state'), variableOf(context, 'elsewhere')];
   findings.push(
     isDisabled(decidedRequest(context, 'placed'))
       ? right('retries.placed', 'A stream that nobody has is not looked for on every server.')
@@ -132,20 +165,24 @@ function checkDisabled(context: ConfigContext): Finding[] {
           'retries.placed',
           'Master playlists of streams that nobody has are tried on every server.',
           backend,
-          `add "http-request disable-l7-retry if { var(${state}) -m str placed }"`,
+          `add "http-request disable-l7-retry if { var(${state}) -m str placed } !{ var(${elsewhere}) -m found }"`,
         ),
   );
+  const isOpen = decidedRequest(context, 'placed');
+  const tried = { ...isOpen, variables: { ...isOpen.variables, [elsewhere]: '1' } };
+  const off = rules.find(({ words, acls }) => acts(words, acls, tried) === true);
+  if (off !== undefined && isDisabled(isOpen) && !isDisabled(located)) {
+    const what = 'A stream is not looked for on other servers where the agent could not find out who can start it.';
+    findings.push(wrong('warning', 'retries.elsewhere', what, off, `add "!{ var(${elsewhere}) -m found }" to it`));
+  }
   return findings;
 }
 
 /** A master playlist about which the agent has decided. */
 function decidedRequest(context: ConfigContext, state: string): Situation {
   const request = masterRequest(context, 1);
-  const prefix = context.bridge?.prefix ?? 'mtx';
-  return {
-    ...request,
-    variables: { ...request.variables, [`txn.${prefix}.server`]: 'mtx1', [`txn.${prefix}.state`]: state },
-  };
+  const decided = { [variableOf(context, 'server')]: 'mtx1', [variableOf(context, 'state')]: state };
+  return { ...request, variables: { ...request.variables, ...decided } };
 }
 
 /** Rules of the backend itself that begin with a keyword. */

@@ -1,8 +1,8 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { createMediamtxClient, type ServerInfo } from '../mediamtx';
 import { compareVersions } from './block-condition';
-import { type Finding, right, wrong } from './finding';
-import { httpProbe, type ProbeAnswer } from './http-probe';
+import { type Finding, listNames, right, wrong } from './finding';
+import { httpProbe, type ProbeAnswer, readJson } from './http-probe';
 import type { Place } from './parse-config';
 import { isTrustedProxy } from './trusted-proxy';
 
@@ -124,7 +124,7 @@ async function checkApi(
     return { findings, info: undefined, settings: undefined };
   }
   const answer = await httpProbe(`${apiUrl}/v3/config/global/get`, { timeoutMs, signal, username, password });
-  const settings = answer.ok && answer.status === 200 ? readSettings(answer.body) : undefined;
+  const settings = answer.ok && answer.status === 200 ? readJson(settingsShape, answer.body) : undefined;
   const findings: Finding[] = [
     right('server.api', `The Control API of ${name} answers at ${apiUrl}.`),
     checkVersion(name, info.value, settings),
@@ -132,15 +132,6 @@ async function checkApi(
     ...(answer.ok ? checkClock(name, answer) : []),
   ];
   return { findings, info: info.value, settings };
-}
-
-function readSettings(body: string): ServerSettings | undefined {
-  try {
-    return settingsShape.safeParse(JSON.parse(body)).data;
-  } catch {
-    // No JSON: the server says nothing about its settings, and nothing is said about them here.
-    return undefined;
-  }
 }
 
 function checkVersion(name: string, { version, era }: ServerInfo, settings: ServerSettings | undefined): Finding {
@@ -184,15 +175,8 @@ function checkTrust(
 function checkSettings({ name, port, isTls, place }: ServerToCheck, settings: ServerSettings): Finding[] {
   const { hls, hlsAddress, hlsEncryption } = settings;
   if (hls === false) {
-    return [
-      wrong(
-        'error',
-        'server.settings',
-        `${name} does not serve HLS.`,
-        undefined,
-        `write "hls: yes" in mediamtx.yml of ${name}`,
-      ),
-    ];
+    const change = `write "hls: yes" in mediamtx.yml of ${name}`;
+    return [wrong('error', 'server.settings', `${name} does not serve HLS.`, undefined, change)];
   }
   const findings: Finding[] = [];
   const served = /:(\d+)$/.exec(hlsAddress ?? '')?.[1];
@@ -235,7 +219,7 @@ function checkAlike(seen: readonly Seen[]): Finding[] {
       if (value !== undefined) groups.set(value, [...(groups.get(value) ?? []), one.server.name]);
     }
     if (groups.size < 2) return;
-    const list = [...groups].map(([value, names]) => `${value} (${shorten(names)})`).join(', ');
+    const list = [...groups].map(([value, names]) => `${value} (${listNames(names)})`).join(', ');
     findings.push(wrong('warning', 'server.alike', `The servers differ in ${label}: ${list}.`, undefined, change));
   };
   differ('their era', ({ info }) => info?.era, 'bring all servers to the same side of v1.18');
@@ -243,8 +227,4 @@ function checkAlike(seen: readonly Seen[]): Finding[] {
   const known = seen.filter(({ info }) => info !== undefined).length;
   if (findings.length === 0 && known > 1) findings.push(right('server.alike', 'The servers are of one kind.'));
   return findings;
-}
-
-function shorten(names: readonly string[]): string {
-  return names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
 }

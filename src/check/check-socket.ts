@@ -1,22 +1,21 @@
-import type { ConfigContext } from './config-context';
-import { valueAfter } from './config-context';
+import { type ConfigContext, plainAddress } from './config-context';
 import { type Finding, right, wrong } from './finding';
-import type { ConfigLine } from './parse-config';
+import { type ConfigLine, linesOf, valueAfter } from './parse-config';
 
 /** Is there a Runtime socket at admin level, where the agent looks for it, and closed to others? */
 export function checkSocket({ config, expected, backend }: ConfigContext): Finding[] {
-  const globals = config.sections.filter(({ kind }) => kind === 'global');
-  const sockets = globals
-    .flatMap(({ lines }) => lines)
-    .filter(({ words }) => words[0] === 'stats' && words[1] === 'socket' && words[2] !== undefined);
+  const sockets = linesOf(config, 'global').filter(
+    ({ words }) => words[0] === 'stats' && words[1] === 'socket' && words[2] !== undefined,
+  );
   const wanted = expected.sockets.join(', ');
   const change = `"stats socket ${expected.sockets[0] ?? '/run/haproxy/admin.sock'} mode 660 level admin expose-fd listeners"`;
   if (sockets.length === 0) {
-    return [
-      wrong('error', 'socket.admin', 'There is no "stats socket".', globals[0] ?? backend, `add ${change} to global`),
-    ];
+    const place = config.sections.find(({ kind }) => kind === 'global') ?? backend;
+    return [wrong('error', 'socket.admin', 'There is no "stats socket".', place, `add ${change} to global`)];
   }
-  const mine = sockets.find(({ words }) => expected.sockets.includes(plainAddress(words[2] ?? '')));
+  const mine = sockets.find(({ words }) =>
+    expected.sockets.includes(plainAddress(words[2] ?? '').replace(/^\*:/, '0.0.0.0:')),
+  );
   const findings = sockets.filter(isExposed).map((line) => {
     const what = `The socket ${line.words[2] ?? ''} is open to other machines at admin level.`;
     return wrong('error', 'socket.exposed', what, line, `write ${change}`);
@@ -47,10 +46,6 @@ export function checkSocket({ config, expected, backend }: ConfigContext): Findi
 /** HAProxy's own default is operator. */
 function levelOf({ words }: ConfigLine): string {
   return valueAfter(words, 'level') ?? 'operator';
-}
-
-function plainAddress(address: string): string {
-  return address.replace(/^(?:unix|ipv4|ipv6|tcp)@/, '').replace(/^\*:/, '0.0.0.0:');
 }
 
 function isExposed(line: ConfigLine): boolean {

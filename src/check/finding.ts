@@ -45,6 +45,11 @@ export function wrong(
   return { id, severity, what: sentence, why: reasons[id], place: at, change };
 }
 
+/** At most five names; of more it says how many. */
+export function listNames(names: readonly string[]): string {
+  return names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
+}
+
 /** Numbers of errors and warnings. */
 export function countFindings(findings: readonly Finding[]): { readonly errors: number; readonly warnings: number } {
   const count = (wanted: Severity): number => findings.filter(({ severity }) => severity === wanted).length;

@@ -25,7 +25,11 @@ const timeoutMs = 60_000;
 const largestOutputBytes = 4 * 1024 * 1024;
 
 /** Runs it to its end; a string tells why that was not possible. */
-function run(options: Omit<ProgramOptions, 'files'>, args: readonly string[]): Promise<Output | string> {
+function run(
+  options: Omit<ProgramOptions, 'files'>,
+  args: readonly string[],
+  limitMs = timeoutMs,
+): Promise<Output | string> {
   const { bin, environment, folder, signal } = options;
   return new Promise((done) => {
     execFile(
@@ -34,7 +38,7 @@ function run(options: Omit<ProgramOptions, 'files'>, args: readonly string[]): P
       {
         cwd: folder,
         env: Object.fromEntries(environment),
-        timeout: timeoutMs,
+        timeout: limitMs,
         killSignal: 'SIGKILL',
         maxBuffer: largestOutputBytes,
         signal,
@@ -45,7 +49,7 @@ function run(options: Omit<ProgramOptions, 'files'>, args: readonly string[]): P
         else if (typeof error.code === 'number') done({ exitCode: error.code, text });
         else if (error.code === 'ENOENT') done(`there is no program ${bin}`);
         else if (error.code === 'EACCES') done(`${bin} may not be executed`);
-        else done(error.killed === true ? `${bin} did not end within ${timeoutMs / 1000} s` : error.message);
+        else done(error.killed === true ? `${bin} did not end within ${limitMs / 1000} s` : error.message);
       },
     );
   });
@@ -78,12 +82,27 @@ export async function checkWithProgram(options: ProgramOptions): Promise<Finding
     const what = `${bin} -c ends with ${output.exitCode}: ${last}`;
     findings.push(wrong('error', 'config.valid', what, undefined, 'correct what HAProxy names'));
   }
-  findings.push(
-    ...warnings.map(({ text, place }) =>
-      wrong('warning', 'config.valid', `HAProxy warns: ${text}`, place, 'correct what HAProxy names'),
-    ),
+  if (findings.length === 0) findings.push(right('config.valid', 'HAProxy takes the configuration.'));
+  const warned = warnings.map(({ text, place }) =>
+    wrong('warning', 'config.warnings', `HAProxy warns: ${text}`, place, 'correct what HAProxy names'),
   );
-  return findings.length > 0 ? findings : [right('config.valid', 'HAProxy takes the configuration.')];
+  return [...findings, ...warned];
+}
+
+/** The longest condition that is asked; those of a configuration are shorter. */
+const longestConditionBytes = 1024;
+const conditionTimeoutMs = 5_000;
+
+/** Whether a condition of `.if` holds for this program (`haproxy -cc`, from 2.5 on); undefined where it does not know such conditions, or does not say. */
+export async function askCondition(
+  options: Omit<ProgramOptions, 'files'>,
+  condition: string,
+): Promise<boolean | undefined> {
+  if (condition.length > longestConditionBytes) return undefined;
+  const output = await run(options, ['-cc', condition], conditionTimeoutMs);
+  // 2: it cannot make sense of the condition; older programs print their usage, and end with 1.
+  if (typeof output === 'string' || output.text !== '') return undefined;
+  return output.exitCode === 0 ? true : output.exitCode === 1 ? false : undefined;
 }
 
 interface Message {

@@ -1,3 +1,5 @@
+import { ownValue } from '../wire';
+
 const unitsMs: Readonly<Record<string, number>> = {
   us: 0.001,
   ms: 1,
@@ -10,7 +12,7 @@ const unitsMs: Readonly<Record<string, number>> = {
 /** A time as HAProxy writes it (configuration manual, 2.5), in milliseconds, its own unit where none is given; undefined for anything else. */
 export function parseHaproxyTime(text: string): number | undefined {
   const match = /^(\d{1,12})(us|ms|s|m|h|d)?$/.exec(text);
-  return match === null ? undefined : Number(match[1]) * (unitsMs[match[2] ?? 'ms'] ?? 1);
+  return match === null ? undefined : Number(match[1]) * (ownValue(unitsMs, match[2] ?? 'ms') ?? 1);
 }
 
 const sizes: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
@@ -18,5 +20,5 @@ const sizes: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024
 /** A size as HAProxy writes it: `200k`, `1m`, `500000`; undefined for anything else. */
 export function parseHaproxySize(text: string): number | undefined {
   const match = /^(\d{1,15})([kmg])?$/i.exec(text);
-  return match === null ? undefined : Number(match[1]) * (sizes[match[2]?.toLowerCase() ?? ''] ?? 1);
+  return match === null ? undefined : Number(match[1]) * (ownValue(sizes, match[2]?.toLowerCase() ?? '') ?? 1);
 }

@@ -1,5 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { z } from 'zod';
+import { ownValue } from '../wire';
 
 /** An answer with what only its connection tells. */
 export interface ProbeAnswer {
@@ -78,6 +80,15 @@ export function httpProbe(url: string, options: ProbeOptions): Promise<ProbeAnsw
   });
 }
 
+/** What a body says; undefined for what is no JSON, or of another shape. */
+export function readJson<T>(shape: z.ZodType<T>, body: string): T | undefined {
+  try {
+    return shape.safeParse(JSON.parse(body)).data;
+  } catch {
+    return undefined;
+  }
+}
+
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   const reasons: Readonly<Record<string, string>> = {
     ECONNREFUSED: 'nobody listens there',
@@ -87,5 +98,5 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
     EADDRNOTAVAIL: 'there is no way to that address',
     ABORT_ERR: 'given up',
   };
-  return reasons[code ?? ''] ?? message;
+  return ownValue(reasons, code ?? '') ?? message;
 }

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { ConditionFacts } from './block-condition';
-import { type LoadedConfig, type LoadedSpoe, valueAfter } from './config-context';
-import { type ConfigText, globalLine, type ParsedConfig, parseConfig } from './parse-config';
+import { type LoadedConfig, type LoadedSpoe, spoeKey } from './config-context';
+import { type ConfigText, globalLine, type ParsedConfig, parseConfig, valueAfter } from './parse-config';
 import { parseSpoeConfig } from './parse-spoe-config';
 
 /** Far above any configuration; what is larger is no configuration. */
@@ -37,7 +37,7 @@ export function loadConfig(file: string, facts: ConditionFacts, folder = process
         const engine = valueAfter(words, 'engine') ?? '';
         return named === undefined
           ? []
-          : [[engine, loadSpoe(locate(named), shownBeside(texts, named), engine, config)]];
+          : [[spoeKey(words), loadSpoe(locate(named), shownBeside(texts, named), engine, config)]];
       }),
     ),
   );

@@ -36,7 +36,7 @@ export interface ParsedConfig {
   /** In their order; `.if` blocks that are not in force are left out. */
   readonly sections: readonly ConfigSection[];
   /** What HAProxy would refuse already when it takes the line apart. */
-  readonly troubles: readonly Remark[];
+  readonly mistakes: readonly Remark[];
   /** Conditions whose value cannot be told here; what depends on them counts as in force. */
   readonly undecided: readonly Remark[];
   /** The variables at the end: those given, and what `setenv` and its kin made of them. */
@@ -78,38 +78,38 @@ interface Block {
 export function parseConfig(texts: readonly ConfigText[], facts: ConditionFacts): ParsedConfig {
   const environment = new Map(facts.environment);
   const sections: (ConfigSection & { readonly lines: ConfigLine[] })[] = [];
-  const troubles: Remark[] = [];
+  const mistakes: Remark[] = [];
   const undecided: Remark[] = [];
 
   for (const { file, text } of texts) {
     const blocks: Block[] = [];
     for (const [index, raw] of text.split('\n').entries()) {
       const place: Place = { file, line: index + 1 };
-      const { words, trouble } = splitLine(raw, environment);
+      const { words, mistake } = splitLine(raw, environment);
       const [first] = words;
       if (first === undefined) continue;
       if (first.startsWith('.')) {
-        const message = enterBlock(blocks, words, { environment, version: facts.version });
-        if (message !== undefined) (message.isTrouble ? troubles : undecided).push({ ...place, message: message.text });
+        const message = enterBlock(blocks, words, { ...facts, environment });
+        if (message !== undefined) (message.isMistake ? mistakes : undecided).push({ ...place, message: message.text });
         continue;
       }
       if (blocks.at(-1)?.isActive === false) continue;
-      if (trouble !== undefined) troubles.push({ ...place, message: trouble });
+      if (mistake !== undefined) mistakes.push({ ...place, message: mistake });
       if (sectionKinds.has(first)) {
         sections.push({ ...place, kind: first, name: sectionName(words), words: words.slice(1), lines: [] });
         continue;
       }
       const section = sections.at(-1);
       if (section === undefined) {
-        troubles.push({ ...place, message: `"${first}" stands before any section` });
+        mistakes.push({ ...place, message: `"${first}" stands before any section` });
         continue;
       }
       if (section.kind === 'global') changeEnvironment(environment, words);
       section.lines.push({ ...place, words, text: raw.trim() });
     }
-    if (blocks.length > 0) troubles.push({ file, line: text.split('\n').length, message: '.if without .endif' });
+    if (blocks.length > 0) mistakes.push({ file, line: text.split('\n').length, message: '.if without .endif' });
   }
-  return { sections, troubles, undecided, environment };
+  return { sections, mistakes, undecided, environment };
 }
 
 /** `defaults from x` has no name, `defaults a from x` has. */
@@ -122,14 +122,14 @@ function enterBlock(
   blocks: Block[],
   words: readonly string[],
   facts: ConditionFacts,
-): { readonly isTrouble: boolean; readonly text: string } | undefined {
+): { readonly isMistake: boolean; readonly text: string } | undefined {
   const [directive] = words;
   const condition = words.slice(1).join(' ');
   const branch = (block: Block, value: boolean | undefined) => {
     block.isActive = block.isOuterActive && !block.isDone && value !== false;
     block.isDone ||= value === true;
     const isOpen = block.isActive && value === undefined;
-    return isOpen ? { isTrouble: false, text: `the condition "${condition}"` } : undefined;
+    return isOpen ? { isMistake: false, text: `the condition "${condition}"` } : undefined;
   };
   if (directive === '.if') {
     const isOuterActive = blocks.at(-1)?.isActive ?? true;
@@ -139,7 +139,7 @@ function enterBlock(
   }
   if (directive !== '.elif' && directive !== '.else' && directive !== '.endif') return undefined;
   const block = blocks.at(-1);
-  if (block === undefined) return { isTrouble: true, text: `${directive} without .if` };
+  if (block === undefined) return { isMistake: true, text: `${directive} without .if` };
   if (directive === '.endif') blocks.pop();
   else return branch(block, directive === '.else' ? true : evaluateBlockCondition(condition, facts));
   return undefined;
@@ -154,4 +154,15 @@ function changeEnvironment(environment: Map<string, string>, [keyword, ...words]
   if (keyword === 'resetenv') {
     for (const known of [...environment.keys()]) if (!words.includes(known)) environment.delete(known);
   }
+}
+
+/** The word that follows a keyword. */
+export function valueAfter(words: readonly string[], keyword: string): string | undefined {
+  const at = words.indexOf(keyword);
+  return at < 0 ? undefined : words[at + 1];
+}
+
+/** All lines of the sections of a kind, such as `peers`. */
+export function linesOf({ sections }: Pick<ParsedConfig, 'sections'>, kind: string): ConfigLine[] {
+  return sections.filter((section) => section.kind === kind).flatMap(({ lines }) => lines);
 }

@@ -32,6 +32,13 @@ export function effective(proxy: Proxy, ...keyword: readonly string[]): ConfigLi
   return proxy.lines.findLast(isIt) ?? proxy.inherited.findLast(isIt);
 }
 
+/** Where to change a keyword that is in force: its line, or the section, where the line is inherited or there is none. */
+export function placeToChange(proxy: Proxy, line: ConfigLine | undefined): { place: Place; verb: 'write' | 'add' } {
+  return line !== undefined && proxy.lines.includes(line)
+    ? { place: line, verb: 'write' }
+    : { place: proxy, verb: 'add' };
+}
+
 /** The line that sets an option, unless `no option` has the last word. */
 export function effectiveOption(proxy: Proxy, option: string): ConfigLine | undefined {
   const own = optionIn(proxy.lines, option);

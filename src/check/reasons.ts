@@ -2,8 +2,11 @@
 export const reasons = {
   'config.read': 'Without the file nothing about HAProxy can be checked before it runs.',
   'config.valid': 'HAProxy does not start with it, and at a reload the old process goes on with the old configuration.',
+  'config.warnings': 'HAProxy starts with it, and may not do what the line was written for.',
   'config.program': 'Only the haproxy program itself can tell whether the configuration is valid.',
   'config.conditions': 'What depends on this condition was checked as if it were in force.',
+  'config.chroot':
+    'HAProxy 3.4 warns of it at every start: who breaks into a process that sees all files has all files that its user may read.',
   'config.backend': 'Everything the agent does is about this backend: its servers are where streams are looked for.',
 
   'bridge.present': 'Without a question to the agent HAProxy guesses: it tries the servers one after the other.',
@@ -34,8 +37,14 @@ export const reasons = {
     'Segments and media playlists of another server belong to another recording: a player that gets them stops with an error.',
   'retries.heal':
     'A master playlist that reaches a server without the stream is healed by trying the next one within the same request; without it the viewer gets the 404.',
+  'retries.time-out':
+    'A server that holds a master playlist back has the stream and waits for its first key frame. Nobody else has it, so the viewer waits for one time-out after the other.',
   'retries.placed':
     'The agent said that nobody has the stream. Trying all servers costs each of them a request, and may start an on-demand source on the wrong one.',
+  'retries.elsewhere':
+    'The agent says so when it cannot read which server is configured to start a stream on demand: the first one that is asked need not be the right one.',
+  'servers.backup':
+    'As long as another server is up, a backup gets no stream that nobody has, and no new viewer but of what is live only there.',
   balance: 'A retry goes to the next server with round robin only; with a hash it alternates between two of them.',
 
   'balance.weights':
@@ -68,7 +77,7 @@ export const reasons = {
 
   'runtime.answers': 'Without it the agent does not know the servers and cannot steer them.',
   'runtime.level': 'At another level states, weights and the map cannot be set.',
-  'runtime.version': 'The configuration and the agent are tried with HAProxy 2.6 to 3.2.',
+  'runtime.version': 'The configuration and the agent are tried with HAProxy 2.6 to 3.4.',
   'runtime.config': 'What was checked is not what runs.',
   'runtime.servers': 'What HAProxy does is up to the configuration that it has loaded.',
 

@@ -1,3 +1,4 @@
+import { ownValue } from '../wire';
 import { both, either } from './block-condition';
 import type { ConfigLine } from './parse-config';
 
@@ -98,7 +99,7 @@ const pathTests: Readonly<Record<string, string>> = {
 /** One test: a sample, flags, perhaps an operator, and patterns of which one must match. */
 function testSample(words: readonly string[], situation: Situation): boolean | undefined {
   const [sample = '', ...rest] = words;
-  let method = pathTests[sample];
+  let method = ownValue(pathTests, sample);
   let isCaseless = false;
   let at = 0;
   for (; at < rest.length; at++) {
@@ -130,9 +131,9 @@ function testSample(words: readonly string[], situation: Situation): boolean | u
 
 /** The value of a sample; null when it is certainly not there, undefined when that is open. */
 function valueOf(sample: string, situation: Situation): string | null | undefined {
-  const given = situation.samples?.[sample];
+  const given = ownValue(situation.samples ?? {}, sample);
   if (given !== undefined) return given;
-  if (pathTests[sample] !== undefined) return situation.path;
+  if (Object.hasOwn(pathTests, sample)) return situation.path;
   if (sample === 'status') return situation.status === undefined ? undefined : String(situation.status);
   if (sample === 'always_true' || sample === 'bool(true)' || sample === 'bool(1)') return '1';
   if (sample === 'always_false' || sample === 'bool(false)' || sample === 'bool(0)') return '0';
@@ -143,7 +144,7 @@ function valueOf(sample: string, situation: Situation): string | null | undefine
     const up = situation.serversUp(argument);
     return up === undefined ? undefined : String(Math.min(up, 1));
   }
-  return fetch === 'var' ? situation.variables[argument] : undefined;
+  return fetch === 'var' ? ownValue(situation.variables, argument) : undefined;
 }
 
 function testNumber(value: number, patterns: readonly string[]): boolean | undefined {

@@ -1,46 +1,35 @@
-import { existsSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { bracketed, formatAddress, mediamtxAccess, type Settings } from '../config';
+import { bracketed, mediamtxAccess, type Settings } from '../config';
 import {
   administrativeState,
   createRuntimeClient,
+  emptySlotName,
   type RuntimeClient,
   type ServerState,
   type StatLine,
 } from '../runtime';
+import { ownValue } from '../wire';
 import { flyCanary } from './canary';
-import { checkConfig } from './check-config';
+import { agentWaitMs } from './check-bridge';
+import { checkFiles, type FilesToCheck, socketsOf } from './check-files';
 import { checkRuntime } from './check-runtime';
 import { checkServers, type ServerToCheck } from './check-servers';
-import { type ConfigContext, contextOf, type ExpectedOfConfig, type LoadedConfig } from './config-context';
+import type { ConfigContext } from './config-context';
 import { type Finding, right, wrong } from './finding';
-import { checkWithProgram, haproxyProgramVersion } from './haproxy-program';
 import { httpProbe } from './http-probe';
-import { loadConfig } from './load-config';
-import { namedVariables } from './named-variables';
 import { serversOf } from './proxy';
 import { type RuntimeView, readRuntime, serverStats } from './runtime-view';
-import { viewersUrlOf } from './viewers-url';
+import { waysIn } from './viewers-url';
 
-export interface StartUpCheckOptions {
-  readonly settings: Settings;
-  readonly env: NodeJS.ProcessEnv;
-  readonly signal?: AbortSignal | undefined;
-}
+export type StartUpCheckOptions = Omit<FilesToCheck, 'file'>;
 
-export interface CheckOptions extends StartUpCheckOptions {
-  /** HAProxy's configuration, as `-f` takes it. Default: `haproxy.config`, what the running HAProxy names, the usual place. */
-  readonly file?: string | undefined;
+export interface CheckOptions extends FilesToCheck {
   /** The agent's HTTP API, without a slash at its end. Default: from `http.listen`. */
   readonly agentUrl?: string | undefined;
   /** Where viewers come in, without a slash at its end. Default: from the configuration. */
   readonly viewersUrl?: string | undefined;
 }
 
-type Depth = 'full' | 'start-up';
-
-const usualFile = '/etc/haproxy/haproxy.cfg';
 /** Master playlists may be held until there is content; a canary's is not. */
 const viewersTimeoutMs = 10_000;
 const startUpAttempts = 10;
@@ -76,7 +65,7 @@ interface Looked {
   readonly agents: readonly StatLine[] | undefined;
 }
 
-async function look(options: StartUpCheckOptions & Pick<CheckOptions, 'file'>, depth: Depth): Promise<Looked> {
+async function look(options: FilesToCheck, depth: 'full' | 'start-up'): Promise<Looked> {
   const { settings, signal } = options;
   // With a static list of servers the agent does not ask HAProxy either.
   const clients =
@@ -87,137 +76,23 @@ async function look(options: StartUpCheckOptions & Pick<CheckOptions, 'file'>, d
   // The file that is checked is this machine's, and so is the first node.
   const [view] = views;
   const [client] = clients;
-  const config = await checkFiles(options, depth, view);
-  const agentBackend = config.context?.agentBackend ?? 'mtx_agent';
+  const { findings, context, files, programVersion } = await checkFiles(options, depth, view);
+  const agentBackend = context?.agentBackend ?? 'mtx_agent';
   const isAsked = client !== undefined && depth === 'full';
   const agents = isAsked ? await serverStats(client, agentBackend, signal) : undefined;
-  const { context } = config;
-  const { files, programVersion } = config;
+  const expected = { backend, context, files, programVersion, agents, agentBackend };
+  const ofOthers = { ...expected, files: [], programVersion: undefined, agents: undefined };
   const runtime = views.flatMap((one) =>
     one === view
-      ? checkRuntime(one, { backend, context, files, programVersion, agents, agentBackend })
-      : checkRuntime(one, {
-          backend,
-          context,
-          files: [],
-          programVersion: undefined,
-          agents: undefined,
-          agentBackend,
-        }).map((finding) => ({
-          ...finding,
-          what: `${one.socket}: ${finding.what}`,
-        })),
+      ? checkRuntime(one, expected)
+      : checkRuntime(one, ofOthers).map((finding) => ({ ...finding, what: `${one.socket}: ${finding.what}` })),
   );
   const answering = views.find(({ servers: known }) => known !== undefined);
   const servers = await checkServers(serversToCheck(settings, answering, context), {
     timeoutMs: settings.mediamtx.timeout,
     signal,
   });
-  return { findings: [...config.findings, ...runtime, ...servers], context, client, agentBackend, agents };
-}
-
-/** Of every HAProxy that the agent steers. */
-function socketsOf({ haproxy }: Settings): Settings['haproxy']['socket'][] {
-  return haproxy.nodes.length > 0 ? haproxy.nodes.map(({ socket }) => socket) : [haproxy.socket];
-}
-
-interface CheckedFiles {
-  readonly findings: readonly Finding[];
-  readonly context: ConfigContext | undefined;
-  /** Full paths. */
-  readonly files: readonly string[];
-  readonly programVersion: string | undefined;
-}
-
-async function checkFiles(
-  options: StartUpCheckOptions & Pick<CheckOptions, 'file'>,
-  depth: Depth,
-  view: RuntimeView | undefined,
-): Promise<CheckedFiles> {
-  const { settings, env, signal } = options;
-  const { bin, config: configured } = settings.haproxy;
-  const nothing = { context: undefined, files: [], programVersion: undefined };
-  const isStartUp = depth === 'start-up';
-  const given = options.file ?? configured;
-  const running = view?.environment.get('HAPROXY_CFGFILES');
-  const file = given ?? running ?? (!isStartUp && existsSync(usualFile) ? usualFile : undefined);
-  if (file === undefined) {
-    const what = 'It is not known where haproxy.cfg is.';
-    const change = 'name it: mtxpilot check FILE, or haproxy.config in mtxpilot.yaml';
-    return {
-      ...nothing,
-      findings: isStartUp ? [] : [wrong('error', 'config.read', what, undefined, change)],
-    };
-  }
-  // HAProxy's own list starts where HAProxy was started.
-  const folder = (given === undefined ? view?.environment.get('PWD') : undefined) ?? process.cwd();
-  const own = environmentOf(env);
-  const inForce = view !== undefined && view.environment.size > 0 ? view.environment : own;
-  const found = await haproxyProgramVersion({ bin, environment: own, folder, signal });
-  // Another version than the one that runs may be there for other ends, and what it says of the file is about itself.
-  const isOther = isStartUp && found !== undefined && view?.info !== undefined && found !== view.info.version;
-  const programVersion = isOther ? undefined : found;
-  const version = view?.info?.version ?? programVersion;
-  const loaded = loadConfig(file, { environment: inForce, version }, folder);
-  if ('problem' in loaded && isStartUp && given === undefined) return { ...nothing, findings: [] };
-  if ('problem' in loaded) {
-    const what = `${file} cannot be read: ${loaded.problem}.`;
-    const change = 'name the right file: mtxpilot check FILE, or haproxy.config in mtxpilot.yaml';
-    return { ...nothing, programVersion, findings: [wrong('error', 'config.read', what, undefined, change)] };
-  }
-  const files = loaded.texts.map((text) => (isAbsolute(text.file) ? text.file : resolve(folder, text.file)));
-  const expected = expectedOf(settings);
-  const findings = [right('config.read', `${file} was read.`), ...checkConfig(loaded, expected)];
-  if (!isStartUp || programVersion !== undefined) {
-    const said = await askProgram(loaded, { bin, own, inForce, file, folder, signal });
-    findings.splice(1, 0, ...(isStartUp ? said.filter(({ what }) => !isAboutRights(what)) : said));
-  }
-  return { findings, context: contextOf(loaded, expected), files, programVersion };
-}
-
-/** HAProxy starts as root and reads keys and certificates that the agent's user may not. */
-function isAboutRights(what: string): boolean {
-  return /permission denied|not permitted|cannot open|unable to (?:open|load|stat)/i.test(what);
-}
-
-interface ProgramRun {
-  readonly bin: string;
-  readonly own: ReadonlyMap<string, string>;
-  readonly inForce: ReadonlyMap<string, string>;
-  readonly file: string;
-  readonly folder: string;
-  readonly signal: AbortSignal | undefined;
-}
-
-function askProgram({ texts }: LoadedConfig, run: ProgramRun): Promise<Finding[]> {
-  const { bin, own, inForce, file, folder, signal } = run;
-  const named = namedVariables(
-    inForce,
-    texts.map(({ text }) => text),
-  );
-  // Without those of this shell that HAProxy has not got: they would make another configuration of it.
-  const rest = inForce === own ? own : new Map([...own].filter(([name]) => !/^MTX\d*(?:_|$)/.test(name)));
-  const environment = new Map([...rest, ...named]);
-  return checkWithProgram({ bin, files: file.split(';').filter((one) => one !== ''), environment, folder, signal });
-}
-
-function environmentOf(env: NodeJS.ProcessEnv): Map<string, string> {
-  return new Map(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
-}
-
-function expectedOf(settings: Settings): ExpectedOfConfig {
-  const { control, haproxy, lookup, spoe, http, peers, viewers } = settings;
-  return {
-    backend: haproxy.backend,
-    sockets: socketsOf(settings).map(formatAddress),
-    peersListen: peers.listen,
-    viewerGoneAfterMs: viewers.goneAfter,
-    lookupDeadlineMs: lookup.deadline,
-    spoeListen: spoe.listen,
-    httpListen: http.listen,
-    map: haproxy.map,
-    weights: control.weights,
-  };
+  return { findings: [...findings, ...runtime, ...servers], context, client, agentBackend, agents };
 }
 
 /** As HAProxy has them, else as the file has them, else as the settings list them. */
@@ -237,7 +112,8 @@ function serversToCheck(
   }
   if (view?.servers !== undefined) {
     return view.servers.flatMap((state) => {
-      const host = state.address ?? state.fqdn;
+      // An empty slot is no server; its name is HAProxy's to resolve.
+      const host = emptySlotName(state) === undefined ? state.address : undefined;
       return host === undefined ? [] : [make(state.serverName, host, state.port, stateOf(state))];
     });
   }
@@ -262,25 +138,28 @@ async function checkAgent(
   if (!health.ok || health.status !== 200) {
     const reason = health.ok ? `it answers ${health.status}` : health.reason;
     const what = `No agent answers at ${agentUrl}: ${reason}.`;
-    const change = 'start "mtxpilot agent", or say where it listens: --url URL, or http.listen in mtxpilot.yaml';
+    const isNameRefused = health.ok && health.status === 421;
+    const change = isNameRefused
+      ? 'add the name to http.hosts in mtxpilot.yaml, or ask by address'
+      : 'start "mtxpilot agent", or say where it listens: --url URL, or http.listen in mtxpilot.yaml';
     return [wrong('error', 'agent.answers', what, undefined, change)];
   }
   const answers = right('agent.answers', `The agent answers at ${agentUrl}.`);
-  const derived = context === undefined ? undefined : viewersUrlOf(context.way);
-  const url = viewersUrl ?? derived;
+  const ways = context === undefined ? undefined : waysIn(context.way);
+  const url = viewersUrl ?? ways?.url;
   if (url === undefined) {
-    const what = 'It is not known where viewers come in.';
-    return [answers, wrong('warning', 'canary', what, context?.way[0], 'say so: --viewers URL')];
+    const others = ways?.others.slice(0, 5).join(', ') ?? '';
+    const what = `It is not known where viewers come in${others === '' ? '' : `, and it cannot be tried from here: ${others}`}.`;
+    const change = 'say where a plain client gets through: --viewers URL';
+    return [answers, wrong('warning', 'canary', what, context?.way[0], change)];
   }
   const canary = await flyCanary({
+    ...whereCanaryFlies(settings, context),
     viewersUrl: url,
     agentUrl,
-    backend: settings.haproxy.backend,
     // An address that was given may be that of another HAProxy.
     client: viewersUrl === undefined ? client : undefined,
     agentsUp: agents?.filter(isUp).length,
-    place: context?.bridge?.place ?? context?.backend,
-    timeoutMs: viewersTimeoutMs,
     signal,
   });
   return [answers, ...canary];
@@ -294,7 +173,7 @@ async function flyStartUpCanary(
   { settings, signal }: StartUpCheckOptions,
   { context, client, agentBackend }: Looked,
 ): Promise<Finding[]> {
-  const viewersUrl = context === undefined ? undefined : viewersUrlOf(context.way);
+  const viewersUrl = context === undefined ? undefined : waysIn(context.way).url;
   if (context === undefined || client === undefined || viewersUrl === undefined) return [];
   let findings: Finding[] = [];
   // HAProxy may start after the agent, takes some checks to call it UP, and tells it of the servers.
@@ -303,13 +182,11 @@ async function flyStartUpCanary(
     if (others.length > 0) return [];
     if (agent !== undefined && isUp(agent)) {
       findings = await flyCanary({
+        ...whereCanaryFlies(settings, context),
         viewersUrl,
         agentUrl: agentUrlOf(settings),
-        backend: settings.haproxy.backend,
         client,
         agentsUp: 1,
-        place: context.bridge?.place ?? context.backend,
-        timeoutMs: viewersTimeoutMs,
         signal,
       });
       if (findings.every(({ severity }) => severity === 'ok')) break;
@@ -324,6 +201,15 @@ async function flyStartUpCanary(
   return findings.filter(({ id }) => id !== 'viewers.answers');
 }
 
+function whereCanaryFlies(settings: Settings, context: ConfigContext | undefined) {
+  return {
+    backend: settings.haproxy.backend,
+    agentWaitMs: (context === undefined ? undefined : agentWaitMs(context)) ?? settings.lookup.deadline,
+    place: context?.bridge?.place ?? context?.backend,
+    timeoutMs: viewersTimeoutMs,
+  };
+}
+
 function isUp({ status }: StatLine): boolean {
   return status.startsWith('UP');
 }
@@ -331,5 +217,5 @@ function isUp({ status }: StatLine): boolean {
 function agentUrlOf({ http }: Settings): string {
   const { host, port } = http.listen;
   const every: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  return `http://${bracketed(every[host] ?? host)}:${port}`;
+  return `http://${bracketed(ownValue(every, host) ?? host)}:${port}`;
 }

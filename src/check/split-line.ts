@@ -1,10 +1,12 @@
+import { ownValue } from '../wire';
+
 /** The variables that HAProxy expands while it reads its configuration. */
 export type Environment = ReadonlyMap<string, string>;
 
 /** The words of one line, and what HAProxy would refuse in it (undefined: nothing). The words are there all the same. */
 export interface SplitLine {
   readonly words: readonly string[];
-  readonly trouble: string | undefined;
+  readonly mistake: string | undefined;
 }
 
 const plainEscapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
@@ -19,7 +21,7 @@ export function splitLine(text: string, environment: Environment): SplitLine {
   const words: string[] = [];
   let word: string | undefined;
   let quote: '"' | "'" | undefined;
-  let trouble: string | undefined;
+  let mistake: string | undefined;
   let at = 0;
   const end = (): void => {
     if (word !== undefined) words.push(word);
@@ -39,12 +41,12 @@ export function splitLine(text: string, environment: Environment): SplitLine {
       at++;
     } else if (character === '\\' && quote !== "'") {
       const escape = readEscape(text, at);
-      trouble ??= escape.trouble;
+      mistake ??= escape.mistake;
       word = (word ?? '') + escape.value;
       at = escape.next;
     } else if (character === '$' && quote === '"') {
       const variable = readVariable(text, at, environment);
-      trouble ??= variable.trouble;
+      mistake ??= variable.mistake;
       at = variable.next;
       if (variable.isList) {
         const [first = '', ...others] = variable.value.split(' ').filter((part) => part !== '');
@@ -59,30 +61,30 @@ export function splitLine(text: string, environment: Environment): SplitLine {
       at++;
     }
   }
-  if (quote !== undefined) trouble ??= `a ${quote} that is not closed`;
+  if (quote !== undefined) mistake ??= `a ${quote} that is not closed`;
   end();
-  return { words, trouble };
+  return { words, mistake };
 }
 
 interface Read {
   readonly value: string;
   readonly next: number;
-  readonly trouble: string | undefined;
+  readonly mistake: string | undefined;
 }
 
 /** What a backslash at `at` stands for; before a character that needs no escape it stands for itself. */
 function readEscape(text: string, at: number): Read {
   const escaped = text.charAt(at + 1);
-  const plain = plainEscapes[escaped];
-  if (plain !== undefined) return { value: plain, next: at + 2, trouble: undefined };
-  if (escaped !== '' && ' \\#"\'$'.includes(escaped)) return { value: escaped, next: at + 2, trouble: undefined };
+  const plain = ownValue(plainEscapes, escaped);
+  if (plain !== undefined) return { value: plain, next: at + 2, mistake: undefined };
+  if (escaped !== '' && ' \\#"\'$'.includes(escaped)) return { value: escaped, next: at + 2, mistake: undefined };
   if (escaped === 'x') {
     const hex = /^[0-9a-fA-F]{2}/.exec(text.slice(at + 2, at + 4))?.[0];
     return hex === undefined
-      ? { value: '', next: at + 2, trouble: '\\x without two hexadecimal digits' }
-      : { value: String.fromCharCode(Number.parseInt(hex, 16)), next: at + 4, trouble: undefined };
+      ? { value: '', next: at + 2, mistake: '\\x without two hexadecimal digits' }
+      : { value: String.fromCharCode(Number.parseInt(hex, 16)), next: at + 4, mistake: undefined };
   }
-  return { value: '\\', next: at + 1, trouble: undefined };
+  return { value: '\\', next: at + 1, mistake: undefined };
 }
 
 /** The variable whose `$` is at `at`. */
@@ -91,8 +93,8 @@ function readVariable(text: string, at: number, environment: Environment): Read 
   const pattern = /\$(?:\{(\.?[A-Za-z_]\w*)(\[\*\])?(?:-([^}]*))?\}|([A-Za-z_]\w*))/y;
   pattern.lastIndex = at;
   const match = pattern.exec(text);
-  if (match === null) return { value: '$', next: at + 1, trouble: 'a $ without the name of a variable', isList: false };
+  if (match === null) return { value: '$', next: at + 1, mistake: 'a $ without the name of a variable', isList: false };
   const [whole, braced, list, otherwise, bare] = match;
   const value = environment.get(braced ?? bare ?? '') ?? otherwise ?? '';
-  return { value, next: at + whole.length, trouble: undefined, isList: list !== undefined };
+  return { value, next: at + whole.length, mistake: undefined, isList: list !== undefined };
 }

@@ -3,8 +3,14 @@ import type { Logger } from '../log';
 import type { CheckId, Finding } from './finding';
 import { runStartUpCheck } from './run-check';
 
-/** What is told by others from then on, and is no mistake in the first second. */
-const toldElsewhere: readonly CheckId[] = ['runtime.answers', 'agent.up', 'server.up', 'config.program'];
+/** What others tell (HAProxy's own log, the page), or is no mistake in the first second. */
+const toldElsewhere: readonly CheckId[] = [
+  'runtime.answers',
+  'agent.up',
+  'server.up',
+  'config.program',
+  'config.chroot',
+];
 
 /**
  * The part of the preflight that fits a start, once, beside what starts: what it finds becomes log lines.

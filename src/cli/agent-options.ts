@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { adminSocketPaths } from '../http';
+import { adminSocketPaths } from '../wire';
 import { printable } from './printable';
 
 /** One place where the agent may answer. */

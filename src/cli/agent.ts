@@ -1,10 +1,13 @@
 import { runAgent } from '../agent';
 import type { Settings } from '../config';
 import { createLogger } from '../log';
+import { ownValue } from '../wire';
 import { printable } from './printable';
 import { addSettingOptions, loadFromOptions } from './setting-options';
 import { aborted, stopSignal } from './stop-signal';
 import { exitCodes, type RegisterCommand } from './terminal';
+
+const stopLimitMs = 20_000;
 
 /** `mtxpilot agent`: runs until SIGTERM or SIGINT. Exit code 2 for a wrong configuration, 1 when it cannot start. */
 export const agent: RegisterCommand = (program, terminal, exit) => {
@@ -20,6 +23,12 @@ export const agent: RegisterCommand = (program, terminal, exit) => {
     const log = createLogger(settings.log.level);
     // From here on, a signal that comes while the agent still starts is not lost.
     const stop = stopSignal();
+    // Node's own answers would be to end without draining (HUP, USR2), and to open its debugger to everybody on the machine (USR1).
+    for (const name of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+      process.on(name, () =>
+        log.warn({ signal: name }, 'a signal without a meaning here: nothing is read again, restart instead'),
+      );
+    }
     log.info({ file }, file === undefined ? 'no configuration file, defaults apply' : 'configuration read');
     for (const warning of warnings) log.warn(warning);
     let running: Awaited<ReturnType<typeof runAgent>>;
@@ -32,6 +41,11 @@ export const agent: RegisterCommand = (program, terminal, exit) => {
     }
     await aborted(stop);
     log.info({ signal: stop.reason as unknown }, 'stopping');
+    // Whoever holds what, a stop has an end: more than all parts together take by their own limits.
+    setTimeout(() => {
+      log.error({ afterMs: stopLimitMs }, 'stopping took too long: ending at once');
+      process.exit(exitCodes.problem);
+    }, stopLimitMs).unref();
     await running.stop();
     log.info('stopped');
   });
@@ -51,5 +65,5 @@ function whyNotStarted(error: unknown, { http, spoe }: Settings): string {
     EADDRNOTAVAIL: 'this machine does not have that address',
     EACCES: 'no permission to listen there',
   };
-  return `the agent cannot start: ${key}: ${reasons[code ?? ''] ?? ''} (${message})`;
+  return `the agent cannot start: ${key}: ${ownValue(reasons, code ?? '') ?? ''} (${message})`;
 }

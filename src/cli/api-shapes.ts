@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * What the commands need of the HTTP API's answers. An agent of another version may say more (it is passed through to --json) and may not know
@@ -14,11 +14,13 @@ const streamShape = z.looseObject({
   name: z.string(),
   conflict: z.boolean().nullish(),
   viewers: number,
+  fillers: z.array(z.string()).nullish(),
   holders: z.array(
     z.looseObject({
       server: z.string(),
       publisherSince: text,
       sourceType: text,
+      pulled: z.boolean().nullish(),
       tracks: z.array(z.string()).nullish(),
       readers: number,
       evidence: z.looseObject({ ageMs: number, stale: z.boolean().nullish() }).nullish(),
@@ -33,10 +35,14 @@ const moveShape = z.looseObject({ stream: z.string(), server: z.string(), reason
 export const movesShape = z.looseObject({ moves: z.array(moveShape) });
 export const streamMoveShape = z.looseObject({ stream: z.string(), move: moveShape.nullish() });
 
+const intentShape = z
+  .looseObject({ kind: z.string(), reason: text, operator: text, since: text, deadline: text })
+  .nullish();
+
 /** What control knows of a server. */
 export const controlledShape = z.looseObject({
   name: z.string(),
-  intent: z.looseObject({ kind: z.string(), reason: text, operator: text, since: text, deadline: text }).nullish(),
+  intent: intentShape,
   wanted: z.string(),
   because: text,
   nodes: z
@@ -53,6 +59,7 @@ export const controlledShape = z.looseObject({
 export type Controlled = z.infer<typeof controlledShape>;
 
 export const serversShape = z.looseObject({
+  emptySlots: z.array(z.looseObject({ name: z.string(), hostName: text, intent: intentShape })).nullish(),
   servers: z.array(
     z.looseObject({
       name: z.string(),
@@ -60,6 +67,7 @@ export const serversShape = z.looseObject({
       port: number,
       operational: z.string(),
       administrative: z.string(),
+      backup: z.boolean().nullish(),
       api: z.looseObject({
         health: z.string(),
         lastError: text,
@@ -137,7 +145,14 @@ export const explanationShape = z.looseObject({
   rule: text,
   because: z.string(),
   evidence: z.array(
-    z.looseObject({ server: z.string(), says: z.string(), source: text, ageMs: number, stale: z.boolean().nullish() }),
+    z.looseObject({
+      server: z.string(),
+      says: z.string(),
+      source: text,
+      ageMs: number,
+      stale: z.boolean().nullish(),
+      path: text,
+    }),
   ),
   move: moveShape.nullish(),
   haproxy: z

@@ -1,5 +1,5 @@
-import { Agent, type Dispatcher, request } from 'undici';
-import type { z } from 'zod';
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request as requestOverHttp } from 'node:http';
+import type * as z from 'zod';
 import type { AgentAccess, AgentPlace } from './agent-options';
 import { problemShape } from './api-shapes';
 import { type ExitCode, exitCodes } from './terminal';
@@ -34,32 +34,44 @@ export async function askAgent<T>(
   for (const place of places) {
     const waitMs = order === undefined ? timeoutMs : orderTimeoutMs;
     const signal = AbortSignal.timeout(waitMs);
-    const dispatcher = dispatcherFor(place);
     try {
-      const headers = { accept: 'application/json', ...(order === undefined ? {} : orderHeaders(place, token)) };
-      const response = await request(place.url + path, {
-        headers,
-        signal,
-        dispatcher,
-        ...(order === undefined ? {} : { method: order.method, body: JSON.stringify(order.body) }),
-      });
-      const body = await readBody(response.body);
-      if (body === undefined) return noAgent(place, `it answers with more than ${largestAnswerBytes} bytes`);
-      return readAnswer(place, response.statusCode, body, shape);
+      const body = order && JSON.stringify(order.body);
+      const headers = { accept: 'application/json', ...(body === undefined ? {} : bodyHeaders(place, token, body)) };
+      const response = await send(place, path, { method: order?.method ?? 'GET', headers, signal }, body);
+      const answer = await readBody(response);
+      if (answer === undefined) return noAgent(place, `it answers with more than ${largestAnswerBytes} bytes`);
+      return readAnswer(place, response.statusCode ?? 0, answer, shape);
     } catch (error) {
       const reason = signal.aborted ? `no answer within ${waitMs / 1000} s` : reasonOf(error);
       failures.push(`no agent at ${placeName(place)}: ${reason}`);
       if (!isNobody(error)) break;
-    } finally {
-      void dispatcher.destroy();
     }
   }
   return { ok: false, exitCode: exitCodes.unreachable, message: failures.join('; ') };
 }
 
-/** The connections to one place; the caller destroys them. */
-export function dispatcherFor({ socketPath }: AgentPlace): Agent {
-  return new Agent(socketPath === undefined ? {} : { connect: { socketPath } });
+/**
+ * Sends a request on a connection of its own and waits for the head of the answer. node:http, since a command should start at once: it is there already.
+ * TLS, which takes as long to load as the rest, only where it is asked for.
+ *
+ * @throws (rejects) the system's error, e.g. ECONNREFUSED.
+ */
+export function send(
+  { url, socketPath }: AgentPlace,
+  path: string,
+  options: RequestOptions,
+  body?: string,
+): Promise<IncomingMessage> {
+  const { request } = url.startsWith('https:') ? process.getBuiltinModule('node:https') : { request: requestOverHttp };
+  return new Promise((resolve, reject) => {
+    const asked: ClientRequest = request(
+      url + path,
+      { ...options, agent: false, ...(socketPath === undefined ? {} : { socketPath }) },
+      resolve,
+    );
+    asked.once('error', reject);
+    asked.end(body);
+  });
 }
 
 /** The place as a person looks it up. */
@@ -73,20 +85,25 @@ export function isNobody(error: unknown): boolean {
   return ['ECONNREFUSED', 'ENOENT', 'EACCES', 'EPERM', 'ENOTSOCK'].includes(code);
 }
 
-function orderHeaders({ socketPath }: AgentPlace, token: string | undefined): Record<string, string> {
+function bodyHeaders({ socketPath }: AgentPlace, token: string | undefined, body: string): Record<string, string> {
   const isOverTcp = socketPath === undefined;
   return {
     'content-type': 'application/json',
+    // For DELETE node:http does not say it by itself.
+    'content-length': String(Buffer.byteLength(body)),
     ...(isOverTcp && token !== undefined ? { authorization: `Bearer ${token}` } : {}),
   };
 }
 
-async function readBody(body: Dispatcher.ResponseData['body']): Promise<string | undefined> {
+async function readBody(body: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > largestAnswerBytes) return undefined;
+    if (length > largestAnswerBytes) {
+      body.destroy();
+      return undefined;
+    }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

@@ -56,17 +56,17 @@ function commandNames(program: Command): string[] {
 function readGiven(command: Command, given: readonly string[]) {
   let awaiting: Option | undefined;
   let positions = 0;
-  const values: Record<string, string> = {};
+  const values = new Map<string, string>();
   for (const word of given) {
     if (awaiting !== undefined) {
-      values[awaiting.attributeName()] = word;
+      values.set(awaiting.attributeName(), word);
       awaiting = undefined;
     } else if (word.startsWith('--')) {
       const option = command.options.find(({ long }) => long === word);
       awaiting = option?.required === true ? option : undefined;
     } else positions++;
   }
-  return { awaiting, positions, values };
+  return { awaiting, positions, values: Object.fromEntries(values) };
 }
 
 /** How to reach the agent; undefined where what was given is wrong. */

@@ -1,4 +1,5 @@
 import { Argument } from 'commander';
+import { ownValue } from '../wire';
 import type { RegisterCommand } from './terminal';
 
 /*
@@ -42,6 +43,6 @@ export const completion: RegisterCommand = (program, terminal) => {
       '\nbash: source <(mtxpilot completion bash) in ~/.bashrc\nzsh:  source <(mtxpilot completion zsh) in ~/.zshrc, after compinit',
     )
     .action((shell: string) => {
-      terminal.stdout.write(scripts[shell] ?? '');
+      terminal.stdout.write(ownValue(scripts, shell) ?? '');
     });
 };

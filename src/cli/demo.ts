@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createEnding, DemoError, type Ending, type OnceSummary, runDemo, runOnce } from '../demo';
+import { createSimFleet } from '../sim';
 import { printableLines } from './printable';
 import { exitCodes, type RegisterCommand, type Terminal } from './terminal';
 
@@ -33,6 +34,7 @@ export const demo: RegisterCommand = (program, terminal, exit) => {
       haproxyBin: options.haproxy,
       mediamtxBin: terminal.env['MEDIAMTX_BIN'] === '' ? undefined : terminal.env['MEDIAMTX_BIN'],
       profile: options.profile,
+      createStandIns: createSimFleet,
       ending,
     };
     try {

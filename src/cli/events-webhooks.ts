@@ -1,3 +1,4 @@
+import { ownValue } from '../wire';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { webhooksShape } from './api-shapes';
 import { askAgent } from './ask-agent';
@@ -25,7 +26,7 @@ function list({ webhooks }: Webhooks, paint: Paint): string {
   if (webhooks.length === 0) return 'no webhooks are configured (events.webhooks)\n';
   const rows = webhooks.map(({ name, state, waiting, oldestAgeMs, types, streams, trouble }) => [
     name,
-    { text: state, colour: colours[state] },
+    { text: state, colour: ownValue(colours, state) },
     waiting,
     (waiting ?? 0) === 0 ? undefined : formatAge(oldestAgeMs),
     [types?.join(',') ?? '', streams ?? ''].filter((part) => part !== '').join(' of ') || 'all',

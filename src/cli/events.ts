@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { ownValue } from '../wire';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { eventsShape, type ShownEvent, streamedEventShape } from './api-shapes';
 import { askAgent } from './ask-agent';
@@ -158,7 +159,7 @@ function whatOf(event: ShownEvent): string {
 }
 
 function textIn({ data }: ShownEvent, field: string): string | undefined {
-  const value = data[field];
+  const value = ownValue(data, field);
   return typeof value === 'string' ? value : undefined;
 }
 

@@ -1,7 +1,6 @@
-import { type Dispatcher, request } from 'undici';
 import type { AgentAccess, AgentPlace } from './agent-options';
 import { problemShape } from './api-shapes';
-import { dispatcherFor, isNobody, placeName, problemText, reasonOf } from './ask-agent';
+import { isNobody, placeName, problemText, reasonOf, send } from './ask-agent';
 import { createEventReader, type StreamedText } from './event-reader';
 
 /** Why a stream of events ended. */
@@ -29,14 +28,11 @@ export async function followEvents(
 ): Promise<StreamEnd> {
   let end: StreamEnd = { reason: 'no place to look for an agent', isRefusal: false };
   for (const place of places) {
-    const dispatcher = dispatcherFor(place);
     try {
-      return await readStream(place, dispatcher, path, lastId, stop, onEvent);
+      return await readStream(place, path, lastId, stop, onEvent);
     } catch (error) {
       end = { reason: `no agent at ${placeName(place)}: ${reasonOf(error)}`, isRefusal: false };
       if (!isNobody(error)) return end;
-    } finally {
-      void dispatcher.destroy();
     }
   }
   return end;
@@ -44,24 +40,32 @@ export async function followEvents(
 
 async function readStream(
   place: AgentPlace,
-  dispatcher: Dispatcher,
   path: string,
   lastId: string | undefined,
   stop: AbortSignal,
   onEvent: (event: StreamedText) => void,
 ): Promise<StreamEnd> {
-  const { statusCode, body } = await request(place.url + path, {
-    dispatcher,
-    signal: stop,
-    headersTimeout: connectMs,
-    bodyTimeout: silenceMs,
-    headers: { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) },
-  });
-  const chunks = body.setEncoding('utf8') as AsyncIterable<string>;
-  if (statusCode !== 200) return refusal(place, statusCode, chunks);
-  const read = createEventReader();
-  for await (const chunk of chunks) for (const event of read(chunk)) onEvent(event);
-  return { reason: `${placeName(place)} ended the stream of events`, isRefusal: false };
+  // The head is waited for as long as a connection, what follows as long as the agent may be silent.
+  const silence = new AbortController();
+  const tooSilent = setTimeout(() => silence.abort(), connectMs);
+  try {
+    const response = await send(place, path, {
+      signal: AbortSignal.any([stop, silence.signal]),
+      headers: { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) },
+    });
+    const chunks = response.setEncoding('utf8') as AsyncIterable<string>;
+    if (response.statusCode !== 200) return await refusal(place, response.statusCode ?? 0, chunks);
+    const read = createEventReader();
+    clearTimeout(tooSilent);
+    response.socket.setTimeout(silenceMs, () => silence.abort());
+    for await (const chunk of chunks) for (const event of read(chunk)) onEvent(event);
+    return { reason: `${placeName(place)} ended the stream of events`, isRefusal: false };
+  } catch (error) {
+    if (silence.signal.aborted) return { reason: `${placeName(place)} says nothing any more`, isRefusal: false };
+    throw error;
+  } finally {
+    clearTimeout(tooSilent);
+  }
 }
 
 async function refusal(place: AgentPlace, status: number, chunks: AsyncIterable<string>): Promise<StreamEnd> {

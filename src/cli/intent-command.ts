@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseDuration } from '../config/duration';
+import { parseDuration } from '../wire';
 import { type AgentAccess, type AgentOptions, addChangeOptions } from './agent-options';
 import { type Controlled, controlledShape, serversShape } from './api-shapes';
 import { type Answer, askAgent } from './ask-agent';
@@ -131,8 +131,10 @@ async function findServer(agent: AgentAccess, name: string): Promise<Answer<Cont
   const answer = await askAgent(agent, '/v1/servers', serversShape);
   if (!answer.ok) return answer;
   const found = answer.value.servers.find((server) => server.name === name)?.control;
+  const isEmpty = answer.value.emptySlots?.some((slot) => slot.name === name) === true;
   if (found !== null && found !== undefined) return { ok: true, value: found };
-  return { ok: false, exitCode: exitCodes.problem, message: `HAProxy has no server ${name} now` };
+  const message = isEmpty ? `HAProxy has no address for ${name} now` : `HAProxy has no server ${name} now`;
+  return { ok: false, exitCode: exitCodes.problem, message };
 }
 
 interface ProgressLine {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import './small-heap';
-import { runCommandLine } from './run-command-line';
+import { version } from '../version';
+import type { runCommandLine } from './run-command-line';
 
 // Whoever reads the output may stop reading, as `head` does; that is no error of ours.
 for (const stream of [process.stdout, process.stderr]) {
@@ -12,8 +12,20 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const lingerMs = 2000;
 
-void runCommandLine(process.argv.slice(2), process).then((exitCode) => {
+void run(process.argv.slice(2), process).then((exitCode) => {
   process.exitCode = exitCode;
   // The command is done. What is still open is a mistake of ours, but it must not keep a service manager waiting.
   setTimeout(() => process.exit(), lingerMs).unref();
 });
+
+/** What is asked for most often by scripts needs nothing else loaded. */
+async function run(...[args, terminal]: Parameters<typeof runCommandLine>): ReturnType<typeof runCommandLine> {
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+    terminal.stdout.write(`${version}\n`);
+    return 0;
+  }
+  /* eslint-disable @typescript-eslint/no-require-imports -- `import()` would start Node's other loader, which takes longer than all the rest */
+  // Before anything else is loaded, and only there: what runs for a moment has no use for it.
+  if (args[0] === 'agent') require('./small-heap');
+  return (require('./run-command-line') as typeof import('./run-command-line')).runCommandLine(args, terminal);
+}

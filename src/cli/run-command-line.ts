@@ -1,45 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version';
-import { agent } from './agent';
-import { check } from './check';
-import { complete } from './complete';
-import { completion } from './completion';
-import { config } from './config';
-import { demo } from './demo';
-import { drain } from './drain';
-import { events } from './events';
-import { maint } from './maint';
-import { move } from './move';
+import { type CommandEntry, commands } from './commands';
 import { printableLines } from './printable';
-import { ready } from './ready';
-import { servers } from './servers';
-import { sim } from './sim';
-import { streams } from './streams';
-import { type ExitCode, exitCodes, type RegisterCommand, type Terminal } from './terminal';
-import { viewers } from './viewers';
-import { where } from './where';
-import { why } from './why';
-
-/** Every command, in the order of --help. */
-const commands: readonly RegisterCommand[] = [
-  agent,
-  sim,
-  demo,
-  check,
-  config,
-  where,
-  why,
-  streams,
-  servers,
-  viewers,
-  drain,
-  maint,
-  ready,
-  move,
-  events,
-  completion,
-  complete,
-];
+import { type ExitCode, exitCodes, type Terminal } from './terminal';
 
 const exitCodeHelp = `
 Exit codes:
@@ -56,7 +19,9 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   const program = new Command('mtxpilot')
     .description('Tells HAProxy which MediaMTX server has a stream.')
     .version(version, '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpCommand(
+      new Command('help').argument('[command]').summary('the help of a command').helpOption(false).helpGroup('Shell:'),
+    )
     // An option after the name of a command is that command's, whatever the one above it has.
     .enablePositionalOptions()
     .exitOverride()
@@ -66,11 +31,23 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
       writeErr: (text) => terminal.stderr.write(printableLines(text)),
     })
     .addHelpText('afterAll', exitCodeHelp);
-  for (const register of commands) {
-    register(program, terminal, (code) => {
+  const wanted = commandIn(args);
+  for (const entry of commands) {
+    // To complete words, all must be known.
+    const isLoaded = entry.name === wanted || wanted === 'complete';
+    const command = isLoaded ? registered(entry) : program.command(entry.name, { hidden: entry.group === undefined });
+    command.summary(entry.summary);
+    if (entry.group !== undefined) command.helpGroup(`${entry.group}:`);
+  }
+  function registered(entry: CommandEntry): Command {
+    entry.load()(program, terminal, (code) => {
       exitCode = code;
     });
+    const command = program.commands.find((one) => one.name() === entry.name);
+    if (command === undefined) throw new Error(`the command ${entry.name} has another name in its file`);
+    return command;
   }
+
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -78,4 +55,10 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
   }
   return exitCode;
+}
+
+/** The command that the words ask for, or ask the help of. */
+function commandIn(args: readonly string[]): string | undefined {
+  const [first, second] = args.filter((word) => !word.startsWith('-'));
+  return first === 'help' ? second : first;
 }

@@ -4,10 +4,12 @@ import { askAgent } from './ask-agent';
 import { colourOf, type Paint } from './colour';
 import { formatAge } from './format-age';
 import { type Cell, formatTable } from './format-table';
+import { printable } from './printable';
 import { exitCodes, type RegisterCommand } from './terminal';
 import { addWatchOption, showOrWatch } from './watch';
 
 type Servers = ReturnType<typeof serversShape.parse>['servers'];
+type EmptySlots = NonNullable<ReturnType<typeof serversShape.parse>['emptySlots']>;
 
 /** `mtxpilot servers`: the fleet, as HAProxy and the Control APIs have it. Exit code 1 when a server is in trouble. */
 export const servers: RegisterCommand = (program, terminal, exit) => {
@@ -20,7 +22,7 @@ export const servers: RegisterCommand = (program, terminal, exit) => {
       await showOrWatch(command, terminal, ask, {
         json: options.json,
         watch: options.watch,
-        text: ({ servers: fleet }, paint) => describe(fleet, paint),
+        text: ({ servers: fleet, emptySlots }, paint) => describe(fleet, emptySlots ?? [], paint),
         exitCode: ({ servers: fleet }) =>
           fleet.length === 0 || fleet.some(isInTrouble) ? exitCodes.problem : exitCodes.ok,
       }),
@@ -28,24 +30,38 @@ export const servers: RegisterCommand = (program, terminal, exit) => {
   });
 };
 
+const mostNamed = 10;
+
 /** A server that an operator has not taken out, and that is DOWN or whose API fails. */
 function isInTrouble({ operational, administrative, api }: Servers[number]): boolean {
   if (administrative === 'maint') return false;
   return operational === 'DOWN' || api.health === 'failing' || api.health === 'suspect';
 }
 
-function describe(fleet: Servers, paint: Paint): string {
-  if (fleet.length === 0) return 'no servers are known: the agent has no answer from HAProxy, see its log\n';
+function describe(fleet: Servers, emptySlots: EmptySlots, paint: Paint): string {
+  const empty = describeEmpty(emptySlots);
+  if (fleet.length === 0) {
+    return empty === ''
+      ? 'no servers are known: the agent has no answer from HAProxy, see its log\n'
+      : `no servers: HAProxy has no address for any of them\n${empty}`;
+  }
   const isControlled = fleet.some(({ control }) => control !== null && control !== undefined);
   const columns = isControlled
     ? [...stateColumns, ...controlColumns, ...loadColumns]
     : [...stateColumns, ...loadColumns];
   const rows = fleet.map((server) => columns.map(([, cell]) => cell(server)));
-  return formatTable(
-    columns.map(([title]) => title),
-    rows,
-    paint,
-  );
+  const titles = columns.map(([title]) => title);
+  return formatTable(titles, rows, paint) + empty;
+}
+
+/** Slots of which something is wanted first, for that is what somebody may have forgotten. */
+function describeEmpty(slots: EmptySlots): string {
+  if (slots.length === 0) return '';
+  const told = slots.map(({ name, intent }) => (typeof intent?.kind === 'string' ? `${name} (${intent.kind})` : name));
+  const named = [...told.filter((_, i) => slots[i]?.intent), ...told.filter((_, i) => !slots[i]?.intent)];
+  const more = named.length > mostNamed ? ` and ${named.length - mostNamed} more` : '';
+  const what = slots.length === 1 ? '1 empty slot' : `${slots.length} empty slots`;
+  return `${what}, without an address in HAProxy: ${named.slice(0, mostNamed).map(printable).join(', ')}${more}\n`;
 }
 
 type Column = readonly [title: string, cell: (server: Servers[number]) => Cell];
@@ -75,21 +91,30 @@ const loadColumns: readonly Column[] = [
   ['STREAMS', ({ streams }) => streams],
   ['VIEWERS', ({ viewers }) => viewers],
   ['READERS', ({ readers }) => readers],
-  ['NOTE', ({ api, control }) => noteOf(control, api.lastError)],
+  ['NOTE', ({ api, backup, control }) => noteOf(control, api.lastError, backup === true)],
 ];
 
 /** What control says of a server of which nothing is wanted. */
 const nothingWanted = 'nobody wants anything else';
 
 /** Who wants something of the server, or why control does, and what its Control API fails with. */
-function noteOf(control: Servers[number]['control'], lastError: string | null | undefined): string | undefined {
+function noteOf(
+  control: Servers[number]['control'],
+  lastError: string | null | undefined,
+  isBackup: boolean,
+): string | undefined {
   const { intent, wanted, because } = control ?? {};
   // What an operator wanted is not why something else is wanted now.
   const order = intent?.kind === wanted ? intent : undefined;
   const said = `${order?.operator ?? ''}: ${order?.reason ?? ''}`;
   const rest =
     order !== undefined && because?.startsWith(said) ? because.slice(said.length).replace(/^; /, '') : because;
-  const notes = [order === null || order === undefined ? undefined : orderNote(order), rest, lastError];
+  const notes = [
+    isBackup ? 'backup' : undefined,
+    order === null || order === undefined ? undefined : orderNote(order),
+    rest,
+    lastError,
+  ];
   return notes.filter((note) => note && note !== nothingWanted).join('; ') || undefined;
 }
 

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type FlagSetting, type Loaded, loadSettings, settingKeys } from '../config';
+import { ownValue } from '../wire';
 import { printable } from './printable';
 import type { Terminal } from './terminal';
 
@@ -37,7 +38,7 @@ function collect(text: string, before: readonly FlagSetting[] = []): FlagSetting
 /** The effective configuration; undefined when it has mistakes, which are then printed. */
 export function loadFromOptions(options: Options, terminal: Terminal): Loaded | undefined {
   const flags = flagged.flatMap(({ key, flag, option }): FlagSetting[] => {
-    const value = options[option.attributeName()];
+    const value = ownValue(options, option.attributeName());
     return typeof value === 'string' ? [{ flag, key, value }] : [];
   });
   const { config, set } = options as { config?: string; set?: FlagSetting[] };

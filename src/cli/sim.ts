@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type RunSimOptions, runSim } from '../sim';
+import { ownValue } from '../wire';
 import { printable } from './printable';
 import { stopSignal } from './stop-signal';
 import { exitCodes, type RegisterCommand } from './terminal';
@@ -87,5 +88,5 @@ function collectPublished(text: string, before: SimOptions['publish']): SimOptio
   if (server === undefined || stream === undefined) {
     throw new InvalidArgumentError('Expected SERVER=STREAM, such as mtx1=live/a.');
   }
-  return { ...before, [server]: [...(before[server] ?? []), stream] };
+  return { ...before, [server]: [...(ownValue(before, server) ?? []), stream] };
 }

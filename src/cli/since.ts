@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { parseDuration } from '../config/duration';
+import { parseDuration } from '../wire';
 
 /** Reads `--since`: how long ago (`90s`, `30m`, `2h`), or a time as in RFC 3339. @returns the time in RFC 3339, UTC. */
 export function parseSince(text: string): string {

@@ -61,8 +61,8 @@ async function collect({ agent, match, limit }: StreamsOptions): Promise<Answer<
 
 function describe({ streams: found, total }: Streams, paint: Paint): string {
   if (found.length === 0) return 'no stream is live\n';
-  const rows = found.flatMap(({ name, conflict, viewers, holders }) =>
-    holders.map(({ server, publisherSince, sourceType, tracks, readers, evidence }, index) => [
+  const rows = found.flatMap(({ name, conflict, viewers, holders, fillers }) => [
+    ...holders.map(({ server, publisherSince, sourceType, pulled, tracks, readers, evidence }, index) => [
       index === 0 ? name : ' ',
       server,
       publisherSince,
@@ -72,13 +72,28 @@ function describe({ streams: found, total }: Streams, paint: Paint): string {
       readers,
       formatAge(evidence?.ageMs),
       {
-        text: [conflict === true && 'conflict', evidence?.stale === true && 'last good answer']
+        text: [
+          conflict === true && pulled !== true && 'conflict',
+          pulled === true && 'pulled copy',
+          evidence?.stale === true && 'last good answer',
+        ]
           .filter(Boolean)
           .join(', '),
-        colour: conflict === true ? 'red' : evidence?.stale === true ? 'yellow' : undefined,
+        colour: conflict === true && pulled !== true ? 'red' : evidence?.stale === true ? 'yellow' : undefined,
       } as const,
     ]),
-  );
+    ...(fillers ?? []).map((server, index) => [
+      holders.length + index === 0 ? name : ' ',
+      server,
+      undefined,
+      undefined,
+      undefined,
+      holders.length + index === 0 ? viewers : ' ',
+      undefined,
+      undefined,
+      'filler: publisher away',
+    ]),
+  ]);
   const table = formatTable(
     ['STREAM', 'SERVER', 'PUBLISHER SINCE', 'SOURCE', 'TRACKS', 'VIEWERS', 'READERS', 'AGE', 'NOTE'],
     rows,

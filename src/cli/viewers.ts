@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { ownValue } from '../wire';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { viewersShape } from './api-shapes';
 import { type Answer, askAgent } from './ask-agent';
@@ -74,7 +75,7 @@ function describe({ total, streams, servers, nodes, readers, viewers: found, nex
   const others = Object.entries(readers ?? {}).filter(([, count]) => count > 0);
   if (others.length > 0) {
     parts.push(
-      `readers by other ways: ${others.map(([way, count]) => `${count} ${wayNames[way] ?? way}`).join(', ')}\n`,
+      `readers by other ways: ${others.map(([way, count]) => `${count} ${ownValue(wayNames, way) ?? way}`).join(', ')}\n`,
     );
   }
   const away = nodes.filter(({ up }) => up === false).map(({ name }) => name);

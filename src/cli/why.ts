@@ -1,3 +1,4 @@
+import { ownValue } from '../wire';
 import { type AgentAccess, type AgentOptions, addAgentOptions } from './agent-options';
 import { explanationShape } from './api-shapes';
 import { type Answer, askAgent } from './ask-agent';
@@ -74,8 +75,11 @@ function section(paint: Paint, title: string, sentences: readonly string[]): str
 }
 
 function sayings(evidence: readonly Evidence[]): string[] {
-  const having = evidence.filter(({ says }) => says === 'live');
-  const without = evidence.filter(({ says, stale }) => says === 'not live' && stale !== true);
+  const having = evidence.filter(({ says }) => says === 'live' || says === 'filler');
+  const without = evidence.filter(
+    ({ says, stale, path }) =>
+      says === 'not live' && stale !== true && (typeof path !== 'string' || path === 'not configured'),
+  );
   const others = evidence.filter((one) => !having.includes(one) && !without.includes(one));
   return [
     ...having.map(saying),
@@ -84,26 +88,37 @@ function sayings(evidence: readonly Evidence[]): string[] {
   ];
 }
 
-function saying({ server, says, source, ageMs, stale }: Evidence): string {
+function saying({ server, says, source, ageMs, stale, path }: Evidence): string {
   const name = printable(server);
   const age = formatAge(ageMs);
   const ago = age === undefined ? '' : ` ${age} ago`;
   const how: Readonly<Record<string, string>> = {
-    inventory: `its list${age === undefined ? '' : ` of${ago}`} ${says === 'live' ? 'names it' : 'does not name it'}`,
+    inventory: `its list${age === undefined ? '' : ` of${ago}`} ${says === 'not live' ? 'does not name it as live' : 'names it'}`,
     lookup: `it said so when asked${ago}`,
     push: `it reported so${ago}, and said it again when asked`,
   };
-  const because = source === null || source === undefined ? '' : (how[source] ?? `${printable(source)}${ago}`);
+  const because =
+    source === null || source === undefined ? '' : (ownValue(how, source) ?? `${printable(source)}${ago}`);
   const since = stale === true ? '; its Control API has failed since, so this is its last good answer' : '';
   switch (says) {
     case 'live':
       return `${name} has it: ${because}${since}.`;
+    case 'filler':
+      return `${name} shows its filler, the publisher is away: ${because}${since}.`;
     case 'not live':
-      return `${name} does not have it: ${because}${since}.`;
+      return `${name} does not have it${Object.hasOwn(couldDo, path ?? '') ? couldDo[path ?? ''] : ''}: ${because}${since}.`;
     default:
       return `${name} has not answered yet.`;
   }
 }
+
+/** What a server that has not got the stream could do about it. */
+const couldDo: Readonly<Record<string, string>> = {
+  startable: ', and can start it on demand',
+  configured: ', and waits for its publisher',
+  'not configured': ', and has no path for it',
+  unknown: ', and its configuration is not known',
+};
 
 function together(without: readonly Evidence[]): string {
   const ages = without.flatMap(({ ageMs }) => (typeof ageMs === 'number' ? [ageMs] : []));

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const isIPv4 = (text: string): boolean => z.ipv4().safeParse(text).success;
 const isIPv6 = (text: string): boolean => z.ipv6().safeParse(text).success;
@@ -55,13 +55,19 @@ export function bracketed(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
 }
 
+/** Whether a host stands for every address of the machine. */
+export function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
 // sun_path holds 108 bytes with its final NUL.
 function unixPath(path: string): SocketAddress | undefined {
   const isPrintable = /^[\x21-\x7e]+$/.test(path);
   return isPrintable && path.length <= 107 && !path.endsWith('/') ? { path } : undefined;
 }
 
-function isHostName(host: string): boolean {
+/** A host name or an IPv4 address. */
+export function isHostName(host: string): boolean {
   if (isIPv4(host)) return true;
   // Four numbers that are no IPv4 address are a slip, not a name.
   return /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_])?$/.test(host) && !/^[\d.]+$/.test(host);

@@ -1,21 +1,16 @@
-import { formatAddress, type HostPort, type SocketAddress } from './address';
-import { formatDuration } from './duration';
+import { formatDuration } from '../wire';
+import { formatAddress, isEveryAddress, type SocketAddress } from './address';
+import type { CrossChecks } from './load';
 import { nearest } from './nearest';
-import { type Origin, originText } from './origin';
 import { quoteText } from './quote-given';
 import type { Settings } from './schema';
+import { originText } from './source';
 
 /** `timeout processing` of the shipped spoe.cfg: what comes later than that, HAProxy no longer reads. */
 const haproxyProcessingMs = 100;
 
-/**
- * What no key shows alone: values that contradict each other (errors) or that are hardly meant (warnings).
- * `originOf` gives where a key was given; undefined for its default.
- */
-export function crossChecks(
-  settings: Settings,
-  originOf: (key: string) => Origin | undefined,
-): { errors: string[]; warnings: string[] } {
+/** What no key of the agent shows alone. */
+export const crossChecks: CrossChecks<Settings> = (settings, originOf) => {
   const at = (key: string): string => {
     const origin = originOf(key);
     return origin === undefined ? key : `${originText(origin)}: ${key}`;
@@ -112,7 +107,7 @@ export function crossChecks(
     }
   }
   return { errors, warnings };
-}
+};
 
 type Credentials = Pick<Settings['mediamtx'], 'username' | 'password' | 'passwordFile'>;
 
@@ -128,6 +123,7 @@ function credentials({ mediamtx }: Settings): [string, Credentials][] {
 function isSamePlace(left: SocketAddress, right: SocketAddress): boolean {
   if ('path' in left || 'path' in right) return 'path' in left && 'path' in right && left.path === right.path;
   if (left.port !== right.port || left.port === 0) return false;
-  const isEvery = ({ host }: HostPort): boolean => host === '0.0.0.0' || host === '::';
-  return isEvery(left) || isEvery(right) || left.host.toLowerCase() === right.host.toLowerCase();
+  return (
+    isEveryAddress(left.host) || isEveryAddress(right.host) || left.host.toLowerCase() === right.host.toLowerCase()
+  );
 }

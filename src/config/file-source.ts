@@ -1,15 +1,16 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { ownValue } from '../wire';
 import { withoutEmptySections } from './check-source';
 import { quoteGiven } from './quote-given';
-import { keysIn } from './setting-keys';
+import type { Registry } from './registry';
 import type { ReadSource } from './source';
 import type { Path, Tree } from './tree';
 
 const largestFileBytes = 1024 * 1024;
 
 /** Reads a YAML file (1.2, one document, at most 1 MiB). What cannot be read is an error that names file, line and column. */
-export function fileSource(file: string): ReadSource {
+export function fileSource(registry: Registry, file: string): ReadSource {
   const bad = (error: string): ReadSource => ({ source: undefined, errors: [error], warnings: [] });
   let text: string;
   try {
@@ -37,9 +38,9 @@ export function fileSource(file: string): ReadSource {
     const reason = error instanceof Error ? error.message : String(error);
     return bad(`${file}: not valid YAML: ${reason} (a text that begins with * needs quotes)`);
   }
-  const tree = withoutEmptySections(given);
+  const tree = withoutEmptySections(given, registry.schema);
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) {
-    return bad(`${file}:1: ${quoteGiven(tree)} is not allowed, expected the keys ${keysIn([]).join(', ')}`);
+    return bad(`${file}:1: ${quoteGiven(tree)} is not allowed, expected the keys ${registry.keysIn([]).join(', ')}`);
   }
   const origin = (path: Path) => {
     const offset = offsetOf(document.contents, path) ?? 0;
@@ -57,7 +58,7 @@ export function fileError(error: unknown): string {
     EISDIR: 'is a directory',
     ENOTDIR: 'no such file',
   };
-  return texts[code] ?? `cannot be read (${code})`;
+  return ownValue(texts, code) ?? `cannot be read (${code})`;
 }
 
 /** Where the deepest key or list item on a path begins. */

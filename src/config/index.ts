@@ -1,10 +1,14 @@
-export { bracketed, formatAddress, parseHostPort, parseSocketAddress, type SocketAddress } from './address';
-export { formatDuration } from './duration';
-export { type Loaded, loadSettings } from './load';
+export {
+  bracketed,
+  formatAddress,
+  isEveryAddress,
+  parseHostPort,
+  parseSocketAddress,
+  type SocketAddress,
+} from './address';
+export { haproxyNodes } from './haproxy-nodes';
 export { mediamtxAccess } from './mediamtx-access';
-export { originText } from './origin';
-export { printSettings, writtenSettings } from './print';
-export { renderReference } from './reference';
 export type { Settings } from './schema';
-export { settingKeys } from './setting-keys';
+export { type Loaded, loadSettings, printSettings, renderReference, settingKeys, writtenSettings } from './settings';
+export { originText } from './source';
 export type { FlagSetting } from './text-source';

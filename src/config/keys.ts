@@ -1,13 +1,13 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { formatDuration, ownValue, parseDuration } from '../wire';
 import {
   formatAddress,
-  type HostPort,
+  isHostName,
   parseHostPort,
   parseListen,
   parseSocketAddress,
   type SocketAddress,
 } from './address';
-import { formatDuration, parseDuration } from './duration';
 
 /** What kind of value a key takes; decides how the text of an environment variable or a flag is read. */
 export type KeyType =
@@ -59,12 +59,14 @@ function readBy<T>(read: (given: unknown) => T | undefined) {
   });
 }
 
-/** A text read by a function that gives undefined for what is not allowed. */
-/** What switches a place to listen off. */
-function isOff(given: unknown): boolean {
-  return given === null || given === false || given === 'off' || given === 'null';
+/** As readBy, where the file may say `off` as well: null. */
+function readByOrOff<T>(read: (given: unknown) => T | undefined) {
+  return readBy((given): T | null | undefined =>
+    given === null || given === false || given === 'off' || given === 'null' ? null : read(given),
+  );
 }
 
+/** A text read by a function that gives undefined for what is not allowed. */
 function readText<T>(read: (text: string) => T | undefined) {
   return readBy((given) => (typeof given === 'string' ? read(given) : undefined));
 }
@@ -95,36 +97,30 @@ export function listenKey(description: string) {
   return describe(readText(parseListen), { type: 'address', description, allowed, limits, write: formatAddress });
 }
 
+const listenAllowed = 'HOST:PORT, such as 127.0.0.1:9100, [::1]:9100, or *:9100 for every IPv4 address, or';
+
 /** An address to listen on, or null where the file says `off`. */
 export function optionalListenKey(description: string) {
-  const schema = readBy((given): HostPort | null | undefined => {
-    if (isOff(given)) return null;
-    return typeof given === 'string' ? parseListen(given) : undefined;
-  });
-  return describe(schema, {
-    type: 'address',
-    description,
-    allowed: 'HOST:PORT, such as 127.0.0.1:9100, [::1]:9100, or *:9100 for every IPv4 address, or off',
-    limits: '`HOST:PORT`, `off`',
-    write: (address: HostPort | null) => (address === null ? 'off' : formatAddress(address)),
-  });
+  return optionalPlaceKey(description, parseListen, `${listenAllowed} off`, '`HOST:PORT`, `off`');
 }
 
 /** An address or a Unix socket to listen on, or null where the file says `off`. */
 export function optionalSocketListenKey(description: string) {
-  const schema = readBy((given): SocketAddress | null | undefined => {
-    if (isOff(given)) return null;
-    if (typeof given !== 'string') return undefined;
-    return /^(?:unix@|\/)/.test(given) ? parseSocketAddress(given) : parseListen(given);
-  });
-  return describe(schema, {
-    type: 'address',
-    description,
-    allowed:
-      'HOST:PORT, such as 127.0.0.1:9100, [::1]:9100, or *:9100 for every IPv4 address, or the path of a Unix socket, such as /run/mtxpilot/spoe.sock, or off',
-    limits: "`HOST:PORT`, a Unix socket's path, `off`",
-    write: (address: SocketAddress | null) => (address === null ? 'off' : formatAddress(address)),
-  });
+  const read = (text: string): SocketAddress | undefined =>
+    /^(?:unix@|\/)/.test(text) ? parseSocketAddress(text) : parseListen(text);
+  const allowed = `${listenAllowed} the path of a Unix socket, such as /run/mtxpilot/spoe.sock, or off`;
+  return optionalPlaceKey(description, read, allowed, "`HOST:PORT`, a Unix socket's path, `off`");
+}
+
+function optionalPlaceKey<T extends SocketAddress>(
+  description: string,
+  read: (text: string) => T | undefined,
+  allowed: string,
+  limits: string,
+) {
+  const schema = readByOrOff((given) => (typeof given === 'string' ? read(given) : undefined));
+  const write = (address: T | null): string => (address === null ? 'off' : formatAddress(address));
+  return describe(schema, { type: 'address', description, allowed, limits, write });
 }
 
 /** The address of HAProxy's `stats socket`. */
@@ -137,8 +133,7 @@ export function socketKey(description: string) {
 
 /** Where our own Unix socket is made: a path, `auto`, or null where the file says `off`. */
 export function ownSocketKey(description: string) {
-  const schema = readBy((given): { readonly path: string } | 'auto' | null | undefined => {
-    if (isOff(given)) return null;
+  const schema = readByOrOff((given): { readonly path: string } | 'auto' | undefined => {
     if (given === 'auto') return 'auto';
     const address = typeof given === 'string' ? parseSocketAddress(given) : undefined;
     return address !== undefined && 'path' in address ? { path: address.path } : undefined;
@@ -195,6 +190,20 @@ export function choicesKey<const T extends readonly string[]>(description: strin
   });
 }
 
+/** A list of host names, each of which may begin with `*.`. */
+export function hostNamesKey(description: string, max: number) {
+  const name = z.string().refine((text) => isHostName(text.replace(/^\*\./, '')));
+  const allowedName = 'a host name without a port, such as agent.internal or "*.example.com"';
+  const element = describe(name, { type: 'text', description, allowed: allowedName, write: unchanged });
+  return describe(z.array(element).max(max), {
+    type: 'list',
+    description,
+    allowed: `a list of at most ${max} host names without ports, such as [agent.internal, "*.example.com"]`,
+    limits: `at most ${max} host names without ports, \`*.\` in front for all below`,
+    write: unchanged,
+  });
+}
+
 /** A name as HAProxy allows it for backends and servers. */
 export function haproxyNameKey(description: string) {
   const allowed = 'a name as in haproxy.cfg: letters, digits and _ . : -, at most 255';
@@ -209,10 +218,9 @@ export function haproxyNameKey(description: string) {
 
 /** A map of haproxy.cfg as `map_str()` names it, or null where the file says `off`. */
 export function optionalMapFileKey(description: string) {
-  const schema = readBy((given): string | null | undefined => {
-    if (isOff(given)) return null;
-    return typeof given === 'string' && /^[A-Za-z0-9_.:/@-]{1,255}$/.test(given) ? given : undefined;
-  });
+  const schema = readByOrOff((given) =>
+    typeof given === 'string' && /^[A-Za-z0-9_.:/@-]{1,255}$/.test(given) ? given : undefined,
+  );
   return describe(schema, {
     type: 'text',
     description,
@@ -263,24 +271,17 @@ export const hiddenSecret = '(hidden)';
 
 /** The path of a file whose content is a secret. */
 export function secretFileKey(description: string) {
-  const allowed = 'the path of a file';
-  return describe(z.string().regex(/^[^\u0000-\u001f\u007f]{1,4096}$/), {
-    type: 'file',
-    description,
-    allowed,
-    write: unchanged,
-  });
+  return openedPathKey(description, 'the path of a file');
 }
 
 /** The path of a folder. */
 export function folderKey(description: string) {
-  const allowed = 'the path of a folder';
-  return describe(z.string().regex(/^[^\u0000-\u001f\u007f]{1,4096}$/), {
-    type: 'file',
-    description,
-    allowed,
-    write: unchanged,
-  });
+  return openedPathKey(description, 'the path of a folder');
+}
+
+function openedPathKey(description: string, allowed: string) {
+  const schema = z.string().regex(/^[^\u0000-\u001f\u007f]{1,4096}$/);
+  return describe(schema, { type: 'file', description, allowed, write: unchanged });
 }
 
 /** Where Redis listens. Its user and password are keys of their own, so that the address may be shown. */
@@ -357,11 +358,11 @@ function isBaseUrl(text: string): boolean {
 
 /**
  * A pattern over stream names: `*` for characters of one part of the path, `**` across slashes.
- * At most three wildcards: each multiplies the steps that a name from a viewer's URL can cost.
+ * At most 200 characters and three wildcards: every name from a viewer's URL is compared with it.
  */
 export function streamPatternKey(description: string) {
   const allowed =
-    'a pattern of stream names: letters, digits and _ - / . ~, with * within one part of the path and ** across slashes, at most three of them';
+    'a pattern of stream names: letters, digits and _ - / . ~, with * within one part of the path and ** across slashes, at most three of them, at most 200 characters';
   const schema = z.string().refine((text) => {
     const wildcards = text.match(/\*+/g) ?? [];
     return (
@@ -371,7 +372,7 @@ export function streamPatternKey(description: string) {
       wildcards.every((wildcard) => wildcard.length <= 2)
     );
   });
-  const limits = 'letters, digits and `_ - / . ~`, `*` and `**`, at most three of them';
+  const limits = 'letters, digits and `_ - / . ~`, `*` and `**`, at most three of them, at most 200 characters';
   return describe(schema, { type: 'pattern', description, allowed, limits, write: unchanged });
 }
 
@@ -423,7 +424,7 @@ function mapKey<S extends z.ZodObject>(
 
 function writeSection(schema: z.ZodObject, section: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const written = Object.entries(section).flatMap(([key, value]) => {
-    const inner = schema.shape[key] as z.ZodType | undefined;
+    const inner = ownValue(schema.shape as Readonly<Record<string, z.ZodType>>, key);
     return value === undefined || inner === undefined ? [] : [[key, metaOf(inner)?.write(value) ?? value]];
   });
   return Object.fromEntries(written) as Record<string, unknown>;

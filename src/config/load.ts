@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { z } from 'zod';
+import { ownValue } from '../wire';
 import { checkSource } from './check-source';
-import { crossChecks } from './cross-checks';
-import { fileSource } from './file-source';
-import { mergeSources, treeOf } from './merge-sources';
-import type { Origin } from './origin';
-import { readSecretFiles } from './read-secret-files';
-import { type Settings, settingsSchema } from './schema';
-import type { Source } from './source';
+import { fileError, fileSource } from './file-source';
+import type { Registry } from './registry';
+import { type GivenValue, mergeSources, type Origin, originText, type Source, treeOf } from './source';
 import { environmentSource, type FlagSetting, flagSource } from './text-source';
 import { valueAt } from './tree';
 
@@ -22,8 +21,8 @@ export interface LoadOptions {
   readonly standardFiles?: readonly string[];
 }
 
-export interface Loaded {
-  readonly settings: Settings;
+export interface Loaded<T> {
+  readonly settings: T;
   readonly warnings: readonly string[];
   /** Where each value that is not a default was given, by key: `lookup.ttl`, `mediamtx.servers.mtx2.api`. */
   readonly origins: Readonly<Record<string, Origin>>;
@@ -38,30 +37,45 @@ export interface NotLoaded {
 }
 
 /**
+ * What no key shows alone: values that contradict each other (errors) or that are hardly meant (warnings).
+ * `originOf` gives where a key was given; undefined for its default.
+ */
+export type CrossChecks<T> = (
+  settings: T,
+  originOf: (key: string) => Origin | undefined,
+) => { errors: string[]; warnings: string[] };
+
+/**
  * The effective configuration: defaults < file < environment (`MTXPILOT_*`) < flags. Every source is checked as a whole, so a mistake in the file
  * is told even where a flag overrides it.
  */
-export function loadSettings(options: LoadOptions): Loaded | NotLoaded {
+export function loadSettings<S extends z.ZodObject>(
+  registry: Registry<S>,
+  crossChecks: CrossChecks<z.output<S>>,
+  options: LoadOptions,
+): Loaded<z.output<S>> | NotLoaded {
   const file = fileToRead(options);
   const reads = [
-    ...(file === undefined ? [] : [fileSource(file)]),
-    environmentSource(options.env),
-    flagSource(options.flags),
+    ...(file === undefined ? [] : [fileSource(registry, file)]),
+    environmentSource(registry, options.env),
+    flagSource(registry, options.flags),
   ];
   const sources = reads.map(({ source }) => source).filter((source): source is Source => source !== undefined);
   const warnings = reads.flatMap((read) => read.warnings);
   const errors = reads.flatMap((read) => [
     ...read.errors,
-    ...(read.source === undefined ? [] : checkSource(read.source)),
+    ...(read.source === undefined ? [] : checkSource(registry, read.source)),
   ]);
   if (errors.length > 0) return { errors, warnings };
 
-  const given = mergeSources(sources);
-  const fromFiles = readSecretFiles(given.values());
+  const given = mergeSources(registry, sources);
+  const fromFiles = readSecretFiles(registry, given.values());
   if (fromFiles.errors.length > 0) return { errors: fromFiles.errors, warnings };
-  const settings = settingsSchema.parse(treeOf([...given.values(), ...fromFiles.secrets]));
-  const origins = Object.fromEntries([...given].map(([key, { origin }]) => [key, origin]));
-  const found = crossChecks(settings, (key) => origins[key] ?? originInside(origins, key));
+  const settings = registry.schema.parse(treeOf([...given.values(), ...fromFiles.secrets]));
+  const origins: Readonly<Record<string, Origin>> = Object.fromEntries(
+    [...given].map(([key, { origin }]) => [key, origin]),
+  );
+  const found = crossChecks(settings, (key) => ownValue(origins, key) ?? originInside(origins, key));
   warnings.push(...found.warnings);
   return found.errors.length > 0 ? { errors: found.errors, warnings } : { settings, warnings, origins, file };
 }
@@ -76,4 +90,42 @@ function fileToRead({ file, env, standardFiles: standard = standardFiles }: Load
 /** The origin of the first value inside a map. */
 function originInside(origins: Readonly<Record<string, Origin>>, key: string): Origin | undefined {
   return Object.entries(origins).find(([inner]) => inner.startsWith(`${key}.`))?.[1];
+}
+
+const largestSecretBytes = 4096;
+
+/**
+ * The secrets that stand in files, as further values; line ends at the end of a file are dropped. A relative path is relative to the
+ * configuration file that names it, else to the working directory. What a file holds must be what the secret itself may be.
+ */
+function readSecretFiles(
+  registry: Registry,
+  values: Iterable<GivenValue>,
+): { secrets: GivenValue[]; errors: string[] } {
+  const secrets: GivenValue[] = [];
+  const errors: string[] = [];
+  for (const { path, value, origin } of values) {
+    const secret = registry.secretOfFile(path);
+    if (secret === undefined || typeof value !== 'string') continue;
+    const file = resolve(origin.source === 'file' ? dirname(origin.file) : '.', value);
+    const read = readSecret(file);
+    const schema = registry.schemaAt(secret);
+    if ('error' in read) errors.push(`${originText(origin)}: ${path.join('.')}: ${file}: ${read.error}`);
+    else if (schema?.safeParse(read.text).success === false) {
+      const allowed = registry.metaAt(secret)?.allowed ?? '';
+      errors.push(`${originText(origin)}: ${path.join('.')}: ${file}: its content is not allowed, expected ${allowed}`);
+    } else secrets.push({ path: secret, value: read.text, origin });
+  }
+  return { secrets, errors };
+}
+
+function readSecret(file: string): { readonly text: string } | { readonly error: string } {
+  try {
+    if (statSync(file).size > largestSecretBytes) return { error: `holds more than ${largestSecretBytes} bytes` };
+    const text = readFileSync(file, 'utf8').replace(/[\r\n]+$/, '');
+    if (text === '') return { error: 'is empty' };
+    return text.includes('\n') ? { error: 'holds more than one line' } : { text };
+  } catch (error) {
+    return { error: fileError(error) };
+  }
 }

@@ -1,23 +1,22 @@
 import { Document, isMap, type Pair, Scalar } from 'yaml';
-import { type Origin, originText } from './origin';
-import type { Settings } from './schema';
-import { settingKeys } from './setting-keys';
+import type { Registry } from './registry';
+import { type Origin, originText } from './source';
 import { putAt, type Tree, valueAt } from './tree';
 
 /**
  * The settings as the configuration file would have them: every key, durations and addresses as people write them, secrets as `(hidden)`.
  * A password that came from a file is left out, since the file's name is there.
  */
-export function writtenSettings(settings: Settings): Tree {
+export function writtenSettings({ keys }: Registry, settings: object): Tree {
   const written: Tree = {};
-  for (const { path, meta } of settingKeys) {
+  for (const { path, meta } of keys) {
     const value = valueAt(settings, path);
     if (value === undefined) continue;
     if (meta.type === 'secret' && valueAt(settings, [...path.slice(0, -1), `${path.at(-1) ?? ''}File`]) !== undefined)
       continue;
     putAt(written, path, meta.write(value));
   }
-  for (const { path, meta } of settingKeys) {
+  for (const { path, meta } of keys) {
     if (meta.type === 'map') putAt(written, path, withoutReadSecrets(valueAt(written, path)));
   }
   return written;
@@ -27,7 +26,7 @@ export function writtenSettings(settings: Settings): Tree {
 function withoutReadSecrets(sections: unknown): unknown {
   const kept = Object.entries(sections ?? {}).map(([name, section]: [string, Tree]) => [
     name,
-    Object.fromEntries(Object.entries(section).filter(([key]) => !(`${key}File` in section))),
+    Object.fromEntries(Object.entries(section).filter(([key]) => !Object.hasOwn(section, `${key}File`))),
   ]);
   return Object.fromEntries(kept) as unknown;
 }
@@ -36,8 +35,8 @@ function withoutReadSecrets(sections: unknown): unknown {
  * The effective settings as YAML, with the origin of each value that is not a default as a comment.
  * It can be read back as it is, but for secrets.
  */
-export function printSettings(settings: Settings, origins: Readonly<Record<string, Origin>>): string {
-  const document = new Document(writtenSettings(settings));
+export function printSettings(registry: Registry, settings: object, origins: Readonly<Record<string, Origin>>): string {
+  const document = new Document(writtenSettings(registry, settings));
   for (const [key, origin] of Object.entries(origins)) {
     const pair = pairAt(document.contents, key);
     const note = ` from ${originText(origin)}`;

@@ -1,13 +1,13 @@
 import { type KeyMeta, metaOf } from './keys';
-import { innerStandard, keysIn, type SettingKey, schemaAt, settingKeys, unwrap } from './setting-keys';
+import { innerStandard, type Registry, type SettingKey, unwrap } from './registry';
 import type { Path } from './tree';
 
 /**
  * The configuration reference: a Markdown table of every key with type, what is allowed, default, environment variable and meaning, and one of
  * the keys inside lists and maps.
  */
-export function renderReference(): string {
-  const rows = settingKeys.map((key) => [
+export function renderReference(registry: Registry): string {
+  const rows = registry.keys.map((key) => [
     code(key.key),
     key.meta.type,
     limitsOf(key.meta),
@@ -15,7 +15,7 @@ export function renderReference(): string {
     code(key.variable),
     key.meta.description,
   ]);
-  const inner = settingKeys.flatMap(innerRows);
+  const inner = registry.keys.flatMap((key) => innerRows(registry, key));
   return [
     ...table(['Key', 'Type', 'Allowed', 'Default', 'Variable', 'Meaning'], rows),
     '',
@@ -24,11 +24,11 @@ export function renderReference(): string {
   ].join('\n');
 }
 
-function innerRows({ key, path, meta }: SettingKey): string[][] {
+function innerRows(registry: Registry, { key, path, meta }: SettingKey): string[][] {
   if (meta.type !== 'list' && meta.type !== 'map') return [];
   const element: Path = [...path, meta.type === 'list' ? 0 : 'NAME'];
-  return keysIn(element).flatMap((name) => {
-    const schema = schemaAt([...element, name]);
+  return registry.keysIn(element).flatMap((name) => {
+    const schema = registry.schemaAt([...element, name]);
     const innerMeta = schema === undefined ? undefined : metaOf(schema);
     if (schema === undefined || innerMeta === undefined) return [];
     const where = meta.type === 'list' ? `${key}[].${name}` : `${key}.NAME.${name}`;

@@ -1,5 +1,5 @@
-import { z } from 'zod';
-import { eventTypes } from '../events/event';
+import * as z from 'zod';
+import { eventTypes } from '../events';
 import {
   apiUrlKey,
   choiceKey,
@@ -8,6 +8,7 @@ import {
   filePathKey,
   folderKey,
   haproxyNameKey,
+  hostNamesKey,
   hostPortKey,
   listenKey,
   listKey,
@@ -36,7 +37,7 @@ const hourMs = 60 * minuteMs;
 const staticServer = z.strictObject({
   name: haproxyNameKey("The server's name, the same as in haproxy.cfg."),
   address: hostPortKey('Its HLS server.'),
-  api: apiUrlKey('Its Control API. Without it: `mediamtx.api`.', 'plain').optional(),
+  api: apiUrlKey('Its Control API. Without it, `mediamtx.api`.', 'plain').optional(),
 });
 
 const serverOverride = z.strictObject({
@@ -52,9 +53,9 @@ const haproxyNode = z.strictObject({
 });
 
 const webhook = z.strictObject({
-  url: webhookUrlKey('Where each event is POSTed, as CloudEvents 1.0 in JSON. Every answer 2xx is a yes.'),
-  types: choicesKey('Only events of these types. Without it: all.', eventTypes).default([]),
-  streams: streamPatternKey('Only events of streams whose names fit, as in `holders`.').optional(),
+  url: webhookUrlKey('Where each event is POSTed, as CloudEvents 1.0 in JSON. Any 2xx answer accepts it.'),
+  types: choicesKey('Only events of these types. Without it, all.', eventTypes).default([]),
+  streams: streamPatternKey('Only events of streams whose names match, as in `holders`.').optional(),
   token: secretKey('Sent as `Authorization: Bearer`.').optional(),
   tokenFile: secretFileKey('File that holds the token.').optional(),
   secret: webhookSecretKey(
@@ -63,7 +64,7 @@ const webhook = z.strictObject({
   secretFile: secretFileKey('File that holds this secret.').optional(),
   timeout: durationKey('Deadline of one attempt.', 100, minuteMs).default(10_000),
   giveUpAfter: durationKey(
-    'Age at which an event that could not be delivered is laid among the dead letters.',
+    'Age at which an event that could not be delivered goes to the dead letters.',
     minuteMs,
     30 * 24 * hourMs,
   ).default(24 * hourMs),
@@ -71,11 +72,11 @@ const webhook = z.strictObject({
 
 const holderRule = z.strictObject({
   match: streamPatternKey(
-    'Names of streams: `*` stands for any characters within one part of the path, `**` for any characters.',
+    'Names of streams: `*` matches any characters within one part of the path, `**` any characters.',
   ),
   policy: choiceKey(
-    '`newest`: the newest publisher has the stream. `spread`: all holders are replicas, sessions are spread.',
-    ['newest', 'spread'],
+    '`auto`: servers that pull the stream (MediaMTX `source: rtsp://…`) have copies of it, and its sessions are spread over the publisher and the copies; of two publishers, the newest wins. `newest`: whoever came last wins, publisher or copy. `spread`: all holders are replicas, sessions are spread.',
+    ['auto', 'newest', 'spread'],
   ),
 });
 
@@ -87,31 +88,39 @@ export const settingsSchema = z.strictObject({
   spoe: z
     .strictObject({
       listen: optionalSocketListenKey(
-        'Where HAProxy asks over SPOE. A Unix socket (everybody who reaches its folder may use it) costs both less than TCP, most on HAProxy 3.1 and newer. `off` when only the Lua bridge is used.',
+        'Where HAProxy asks over SPOE. A Unix socket (open to everybody who can reach its folder) costs both sides less than TCP, above all on HAProxy 3.1 and newer. `off`: only the Lua bridge is used.',
       ).default({
         host: '127.0.0.1',
         port: 9100,
       }),
-      maxConnections: numberKey('SPOE connections at a time; more are closed at once.', 1, 100_000).default(1000),
+      maxConnections: numberKey(
+        'SPOE connections at a time. When all are in use, a new one replaces one that never asked anything, or nothing for 10s; if there is none, the new one is closed at once.',
+        1,
+        100_000,
+      ).default(1000),
     })
     .prefault({}),
   http: z
     .strictObject({
       listen: listenKey(
-        'Where the HTTP API, the metrics and the Lua bridge are served. Reading is open to everybody who reaches it.',
+        'Where the HTTP API, the metrics and the Lua bridge are served. Reading is open to everybody who can reach it.',
       ).default({ host: '127.0.0.1', port: 9101 }),
+      hosts: hostNamesKey(
+        "Names under which the agent is reached over TCP: a service's name, what a reverse proxy passes on as `Host`. Requests under any other name get 421, so that no page of another site can read here under a name of its own (DNS rebinding). IP addresses, `localhost`, names below it and the host of `http.listen` need not be listed.",
+        100,
+      ).default([]),
       adminSocket: ownSocketKey(
-        'Unix socket (mode 0600) with the same API, over which changes need no token; the command line uses it. `auto`: `/run/mtxpilot/admin.sock`, or where that cannot be made, below `$XDG_RUNTIME_DIR` or the folder for temporary files. `off`: none.',
+        'Unix socket (mode 0600) with the same API, over which changes need no token; the command line uses it. `auto`: `/run/mtxpilot/admin.sock`, or if that cannot be created, below `$XDG_RUNTIME_DIR` or the folder for temporary files (`$TMPDIR`); if none of them can be used, the agent runs without one and logs why. A path that cannot be used is an error at start. `off`: none.',
       ).default('auto'),
       token: secretKey(
         'What `Authorization: Bearer` must hold for changes over TCP. Without it they are refused there.',
         16,
       ).optional(),
       tokenFile: secretFileKey(
-        'File that holds the token (a line end at its end is dropped). In a configuration file, relative to that file.',
+        'File that holds the token (a trailing newline is ignored). In a configuration file, relative to that file.',
       ).optional(),
       viewersUrl: apiUrlKey(
-        "Where viewers come in (HAProxy's frontend) as browsers reach it, for the dashboard's previews. Without it: port 8080 of the host that the dashboard was opened on.",
+        "Where viewers come in (HAProxy's frontend), as browsers reach it, for the dashboard's previews. Without it, port 8080 of the host that the dashboard was opened on.",
         'plain',
       ).optional(),
     })
@@ -119,24 +128,24 @@ export const settingsSchema = z.strictObject({
   haproxy: z
     .strictObject({
       socket: socketKey(
-        'The `stats socket` of haproxy.cfg, with `level admin`: the servers are read from it, and kept as they should be.',
+        'The `stats socket` of haproxy.cfg, with `level admin`: the agent reads the servers from it, and keeps them in their desired state.',
       ).default({
         path: '/run/haproxy/admin.sock',
       }),
       nodes: listKey(
-        'Every HAProxy, where there are several; instead of `haproxy.socket`. Each knows the same servers by the same names.',
+        'Every HAProxy, if there are several; instead of `haproxy.socket`. Each knows the same servers by the same names.',
         haproxyNode,
         64,
       ).default([]),
       backend: haproxyNameKey('The backend of haproxy.cfg that holds the MediaMTX servers.').default('mtx'),
-      interval: durationKey("Pause between two looks at HAProxy's servers.", 100, hourMs).default(1000),
+      interval: durationKey("Pause between two reads of HAProxy's servers.", 100, hourMs).default(1000),
       map: optionalMapFileKey(
-        'The map of haproxy.cfg that is kept filled with the streams and their servers, so that HAProxy need not ask. `off`: it asks for each master playlist.',
+        'The map in haproxy.cfg that the agent keeps filled with the streams and their servers, so that HAProxy need not ask. `off`: HAProxy asks for each master playlist.',
       ).default('routes.map'),
       config: filePathKey(
-        'The configuration of HAProxy, which is checked when the agent starts and by `mtxpilot check`. Relative to where the program is started.',
+        'The configuration file of HAProxy, which is checked when the agent starts and by `mtxpilot check`. Relative to the working directory.',
       ).optional(),
-      bin: filePathKey('The haproxy program, for `mtxpilot check`: a path, or a name to be found in PATH.').default(
+      bin: filePathKey('The haproxy program, for `mtxpilot check`: a path, or a name to look up in PATH.').default(
         'haproxy',
       ),
     })
@@ -148,7 +157,7 @@ export const settingsSchema = z.strictObject({
         ['suspect', 'drain'],
       ).default('suspect'),
       weights: choiceKey(
-        '`config`: those of haproxy.cfg. `auto`: they follow readers and outbound bytes; they count where HAProxy itself chooses a server.',
+        '`config`: those in haproxy.cfg. `auto`: they follow readers and outbound bytes. They matter where HAProxy itself chooses a server.',
         ['config', 'auto'],
       ).default('config'),
     })
@@ -156,23 +165,23 @@ export const settingsSchema = z.strictObject({
   store: z
     .strictObject({
       folder: folderKey(
-        "Where operators' intents and events outlive a restart. One folder serves one agent. Without it: `$STATE_DIRECTORY` (set by systemd), else they are kept in memory only.",
+        "Where operators' intents and events outlive a restart. One folder serves one agent. Without it, `$STATE_DIRECTORY` (set by systemd), else they are held in memory only.",
       ).optional(),
       redis: redisUrlKey(
-        'A Redis or Valkey (7.0 or newer) that the agents of one fleet share, instead of a folder: orders given to one are carried out by all, and one of them at a time tells events.',
+        'A Redis or Valkey (7.0 or newer) that the agents of one fleet share, instead of a folder: orders given to one are carried out by all, and one of them at a time announces events.',
       ).optional(),
-      username: usernameKey('User for Redis (an ACL user). Without it: the default user.').optional(),
+      username: usernameKey('User for Redis (an ACL user). Without it, the default user.').optional(),
       password: secretKey('Password for Redis.').optional(),
       passwordFile: secretFileKey(
-        'File that holds this password (a line end at its end is dropped). In a configuration file, relative to that file.',
+        'File that holds this password (a trailing newline is ignored). In a configuration file, relative to that file.',
       ).optional(),
       prefix: storePrefixKey(
-        'What every key in Redis begins with. Agents with the same prefix share a fleet; another fleet needs another one.',
+        'What every key in Redis begins with. Agents with the same prefix share a fleet; another fleet needs another prefix.',
       ).default('mtxpilot:'),
     })
     .prefault({}),
   servers: listKey(
-    'The servers, where HAProxy cannot be asked for them. With this list the socket is not used.',
+    'The servers, if HAProxy cannot be asked for them. With this list the socket is not used.',
     staticServer,
     10_000,
   ).default([]),
@@ -185,22 +194,24 @@ export const settingsSchema = z.strictObject({
       username: usernameKey('User for the Control APIs. Without it, no credentials are sent.').optional(),
       password: secretKey('Password for the Control APIs.').optional(),
       passwordFile: secretFileKey(
-        'File that holds the password (a line end at its end is dropped). In a configuration file, relative to that file.',
+        'File that holds the password (a trailing newline is ignored). In a configuration file, relative to that file.',
       ).optional(),
       timeout: durationKey('Deadline of one call to a Control API.', 10, minuteMs).default(1000),
-      servers: serverMapKey('What differs for single servers, by name.', serverOverride).default({}),
+      servers: serverMapKey('What differs for individual servers, by name.', serverOverride).default({}),
     })
     .prefault({}),
   directory: z
     .strictObject({
       interval: durationKey('Pause between two lists of all streams of a server.', 100, hourMs).default(1000),
       staleFor: durationKey(
-        'How long the last good answer of a server counts when its API fails.',
+        'How long the last good answer of a server is used while its API fails.',
         0,
         24 * hourMs,
       ).default(minuteMs),
-      maxStreams: numberKey('Streams that are kept in memory at most.', 1, 10_000_000).default(500_000),
-      suspectAfter: numberKey('Failures of an API in a row until its server gets no new streams.', 1, 1000).default(3),
+      maxStreams: numberKey('Most streams held in memory.', 1, 10_000_000).default(500_000),
+      suspectAfter: numberKey('Consecutive failures of an API until its server gets no new streams.', 1, 1000).default(
+        3,
+      ),
     })
     .prefault({}),
   lookup: z
@@ -210,10 +221,10 @@ export const settingsSchema = z.strictObject({
         1,
         minuteMs,
       ).default(80),
-      ttl: durationKey('How long the result of a lookup counts.', 1, hourMs).default(2000),
+      ttl: durationKey('How long the result of a lookup is used.', 1, hourMs).default(2000),
       missTtl: durationKey('How long it counts that nobody has a stream.', 1, hourMs).default(500),
       budget: numberKey(
-        'Lookups a second at most; above, the directory alone answers. 0: no lookups.',
+        'Most lookups a second; beyond that, the directory alone answers. 0: no lookups.',
         0,
         1_000_000,
       ).default(100),
@@ -222,7 +233,7 @@ export const settingsSchema = z.strictObject({
   peers: z
     .strictObject({
       listen: optionalListenKey(
-        'Where HAProxy connects to its peer `mtxpilot`, over which it tells who watches what. The protocol has no passwords: keep it on loopback. `off`: the tables are read over `haproxy.socket` instead, every two seconds.',
+        'Where HAProxy connects to its peer `mtxpilot`, over which it reports who watches what. The protocol has no passwords: keep it on loopback. `off`: the agent reads the tables over `haproxy.socket` instead, every two seconds.',
       ).default({ host: '127.0.0.1', port: 9102 }),
       siblings: yesNoKey(
         'Whether the `peers` section of haproxy.cfg names other HAProxys too. A HAProxy that starts without tables then asks them as well.',
@@ -232,44 +243,46 @@ export const settingsSchema = z.strictObject({
   viewers: z
     .strictObject({
       goneAfter: durationKey(
-        'How long after its last request a viewer is gone. Keep it above the length of the segments, and below `expire` of the table `sessions` (60s).',
+        'How long after its last request a viewer is gone. Keep it above the duration of the segments, and below `expire` of the table `sessions` (60s).',
         1000,
         10 * minuteMs,
       ).default(10_000),
       addresses: yesNoKey(
-        'Whether viewers that are known by their address (players that leave out the query of the playlist) are shown with it. `false`: a made-up word stands for it.',
+        'Whether viewers that are known only by their address (players that drop the query of the playlist) are shown with it. `false`: a made-up word stands for it.',
       ).default(false),
     })
     .prefault({}),
   check: z
     .strictObject({
       atStart: yesNoKey(
-        'Whether the agent looks at haproxy.cfg (`haproxy.config`, else what the running HAProxy names, where it can be read), HAProxy and the servers when it starts, and sends a canary through HAProxy where it is its only agent; what it finds becomes log lines.',
+        'Whether the agent looks at haproxy.cfg (`haproxy.config`, else the file that the running HAProxy names, if it can be read), HAProxy and the servers when it starts, and, as the only agent of its HAProxy, sends a canary through it. It logs what it finds.',
       ).default(true),
     })
     .prefault({}),
   events: z
     .strictObject({
       endGrace: durationKey(
-        'How long a stream may be away before it has ended, and be published on several servers before that is a conflict.',
+        'How long a stream may be away before it counts as ended, and be published on several servers before that counts as a conflict.',
         0,
         hourMs,
       ).default(3000),
-      unwatchedAfter: durationKey('How long after its last viewer left a stream is unwatched.', 0, hourMs).default(
-        5000,
-      ),
-      viewers: yesNoKey('Whether each viewer that joins and leaves is an event.').default(false),
+      unwatchedAfter: durationKey(
+        'How long after its last viewer left a stream counts as unwatched.',
+        0,
+        hourMs,
+      ).default(5000),
+      viewers: yesNoKey('Whether each viewer that joins or leaves is an event.').default(false),
       keep: z
         .strictObject({
-          count: numberKey('Events that are kept at most.', 100, 10_000_000).default(100_000),
-          age: durationKey('How long events are kept.', minuteMs, 365 * 24 * hourMs).default(7 * 24 * hourMs),
+          count: numberKey('Most events stored.', 100, 10_000_000).default(100_000),
+          age: durationKey('How long events are stored.', minuteMs, 365 * 24 * hourMs).default(7 * 24 * hourMs),
         })
         .prefault({}),
-      webhooks: namedMapKey('Who is told of events, by a name for logs and metrics.', webhook, 'webhook').default({}),
+      webhooks: namedMapKey('Who receives events, by a name for logs and metrics.', webhook, 'webhook').default({}),
     })
     .prefault({}),
   holders: listKey(
-    'What to do when several servers have a stream, by name; the first rule that matches counts, `newest` without one.',
+    'What to do when several servers have a stream, by name. The first rule that matches counts; without one, `auto`.',
     holderRule,
     1000,
   ).default([]),

@@ -1,13 +1,11 @@
 import { parse as parseYaml } from 'yaml';
 import { withoutEmptySections } from './check-source';
-import { type KeyMeta, metaOf } from './keys';
+import type { KeyMeta } from './keys';
 import { nearest } from './nearest';
-import { type Origin, originText } from './origin';
 import { quoteText } from './quote-given';
-import { type SettingKey, schemaAt, settingKeys } from './setting-keys';
-import type { ReadSource } from './source';
+import { type Registry, type SettingKey, unknownKey } from './registry';
+import { type Origin, originText, type ReadSource } from './source';
 import { type Path, putAt, type Tree } from './tree';
-import { unknownKey } from './unknown-key';
 
 /** One setting on the command line: `{ flag: '--set', key: 'lookup.ttl', value: '5s' }`. */
 export interface FlagSetting {
@@ -26,27 +24,27 @@ const serviceLink = /^MTXPILOT_(?:SERVICE_(?:HOST|PORT)|PORT(?:_\d+_(?:TCP|UDP)(
  * The settings among the environment's variables, `MTXPILOT_SPOE_LISTEN` and so on. An empty variable counts as not given. A variable that is
  * no setting is a warning and no error: others may set variables that begin like ours.
  */
-export function environmentSource(env: NodeJS.ProcessEnv): ReadSource {
+export function environmentSource(registry: Registry, env: NodeJS.ProcessEnv): ReadSource {
   const given: Given[] = [];
   const warnings: string[] = [];
   for (const [variable, text] of Object.entries(env)) {
     if (!variable.startsWith('MTXPILOT_') || text === undefined || text === '') continue;
-    const known = settingKeys.find((candidate) => candidate.variable === variable);
+    const known = registry.keys.find((candidate) => candidate.variable === variable);
     if (known !== undefined) {
       const { path, meta } = known;
       given.push({ path, meta, text, origin: { source: 'environment', variable } });
     } else if (!otherVariables.includes(variable) && !serviceLink.test(variable)) {
-      const like = nearestVariable(variable);
+      const like = nearestVariable(registry, variable);
       warnings.push(`${variable}: no such setting${like === undefined ? '' : `, did you mean ${like}?`}`);
     }
   }
-  return { ...readGiven(given), warnings };
+  return { ...readGiven(registry, given), warnings };
 }
 
 /** Compared without the prefix that all share. */
-function nearestVariable(variable: string): string | undefined {
+function nearestVariable({ keys }: Registry, variable: string): string | undefined {
   const prefix = 'MTXPILOT_';
-  const known = [...settingKeys.map((candidate) => candidate.variable), ...otherVariables];
+  const known = [...keys.map((candidate) => candidate.variable), ...otherVariables];
   const like = nearest(
     variable.slice(prefix.length),
     known.map((candidate) => candidate.slice(prefix.length)),
@@ -55,12 +53,12 @@ function nearestVariable(variable: string): string | undefined {
 }
 
 /** The settings of a command line; of two for the same key, the later counts. */
-export function flagSource(flags: readonly FlagSetting[]): ReadSource {
+export function flagSource(registry: Registry, flags: readonly FlagSetting[]): ReadSource {
   const given: Given[] = [];
   const errors: string[] = [];
   const warnings: string[] = [];
   for (const { flag, key, value: text } of flags) {
-    const found = keyNamed(key);
+    const found = keyNamed(registry, key);
     if (typeof found === 'string') {
       errors.push(`${flag}: ${found}`);
       continue;
@@ -70,7 +68,7 @@ export function flagSource(flags: readonly FlagSetting[]): ReadSource {
       warnings.push(`${flag}: ${key} on a command line can be read by every user of this machine, use ${key}File`);
     }
   }
-  const read = readGiven(given);
+  const read = readGiven(registry, given);
   return { source: read.source, errors: [...errors, ...read.errors], warnings };
 }
 
@@ -82,33 +80,31 @@ interface Given {
 }
 
 /** The key of that name, also inside the map of servers, or what is wrong with the name. */
-function keyNamed(key: string): Pick<SettingKey, 'path' | 'meta'> | string {
-  const known = settingKeys.find((candidate) => candidate.key === key);
+function keyNamed(registry: Registry, key: string): Pick<SettingKey, 'path' | 'meta'> | string {
+  const { keys } = registry;
+  const known = keys.find((candidate) => candidate.key === key);
   if (known !== undefined) return known;
-  for (const { path, meta } of settingKeys) {
+  for (const { path, meta } of keys) {
     const prefix = `${path.join('.')}.`;
     // A server's name may hold dots: the key is what follows the last one.
     const dot = key.lastIndexOf('.');
     if (meta.type !== 'map' || !key.startsWith(prefix) || dot < prefix.length) continue;
     const map = [...path, key.slice(prefix.length, dot)];
     const inner = key.slice(dot + 1);
-    const schema = schemaAt([...map, inner]);
-    const innerMeta = schema === undefined ? undefined : metaOf(schema);
-    return innerMeta === undefined ? unknownKey(map, inner) : { path: [...map, inner], meta: innerMeta };
+    const innerMeta = registry.metaAt([...map, inner]);
+    return innerMeta === undefined ? unknownKey(registry, map, inner) : { path: [...map, inner], meta: innerMeta };
   }
-  const inside = settingKeys
-    .filter((candidate) => candidate.key.startsWith(`${key}.`))
-    .map((candidate) => candidate.key);
+  const inside = keys.filter((candidate) => candidate.key.startsWith(`${key}.`)).map((candidate) => candidate.key);
   if (inside.length > 0) return `${key} is a section, give one of its keys: ${inside.join(', ')}`;
   const path = key.split('.');
   const section = path.slice(0, -1);
-  const isSection = settingKeys.some(
+  const isSection = keys.some(
     ({ path: known }) => known.length > section.length && section.every((step, i) => step === known[i]),
   );
-  return isSection ? unknownKey(section, path.at(-1) ?? '') : unknownKey([], key);
+  return isSection ? unknownKey(registry, section, path.at(-1) ?? '') : unknownKey(registry, [], key);
 }
 
-function readGiven(given: readonly Given[]): Pick<ReadSource, 'source' | 'errors'> {
+function readGiven({ schema }: Registry, given: readonly Given[]): Pick<ReadSource, 'source' | 'errors'> {
   const tree: Tree = {};
   const errors: string[] = [];
   for (const { path, meta, text, origin } of given) {
@@ -120,7 +116,7 @@ function readGiven(given: readonly Given[]): Pick<ReadSource, 'source' | 'errors
     const found = given.findLast((one) => one.path.every((step, index) => step === path[index]));
     return found?.origin ?? given[0]?.origin ?? { source: 'flag', flag: '--set' };
   };
-  return { source: { tree: withoutEmptySections(tree) as Tree, origin }, errors };
+  return { source: { tree: withoutEmptySections(tree, schema) as Tree, origin }, errors };
 }
 
 /** A text as the file would have it: digits are a number where a number belongs, lists and maps are YAML (and so JSON). */

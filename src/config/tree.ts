@@ -8,7 +8,7 @@ export function valueAt(tree: unknown, path: Path): unknown {
   let value = tree;
   for (const step of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
-    value = (value as Record<PropertyKey, unknown>)[step];
+    value = Reflect.get(value, step) as unknown;
   }
   return value;
 }

@@ -7,6 +7,8 @@ export interface ApplyOptions {
   /** For those that go through a whole table. */
   readonly bulk: RuntimeClient;
   readonly backend: string;
+  /** The servers of now by name. */
+  readonly serverIds: ReadonlyMap<string, number>;
   readonly signal: AbortSignal;
 }
 
@@ -16,16 +18,16 @@ export const streamsTable = 'streams';
 
 /** Carries one command out. Every failure is a value. A table that this HAProxy has not got holds nothing to be cleared. */
 export async function apply(command: Command, options: ApplyOptions): Promise<RuntimeResult<undefined>> {
-  const { client, bulk, backend, signal } = options;
+  const { client, bulk, backend, serverIds, signal } = options;
   switch (command.kind) {
     case 'set-state':
       return setServerState(client, backend, command.server, command.state, { signal });
     case 'set-weight':
       return setServerWeight(client, backend, command.server, command.weight, { signal });
     case 'clear-entries': {
-      const sessions = await clearTableServer(bulk, sessionsTable, command.serverId, { signal });
+      const sessions = await clearTableServer(bulk, sessionsTable, command.serverId, { serverIds, signal });
       if (!sessions.ok && sessions.error.reason !== 'not-found') return sessions;
-      const streams = await clearTableServer(bulk, streamsTable, command.serverId, { signal });
+      const streams = await clearTableServer(bulk, streamsTable, command.serverId, { serverIds, signal });
       return !streams.ok && streams.error.reason === 'not-found' ? { ok: true, value: undefined } : streams;
     }
   }

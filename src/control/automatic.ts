@@ -1,5 +1,5 @@
 import type { Logger } from '../log';
-import type { Store } from '../store/store';
+import type { Store } from '../store';
 
 /** What one agent decided for all, without an operator. */
 export interface AutomaticDecisions {

@@ -1,14 +1,14 @@
 import type { Directory, ServerView } from '../directory';
-import type { Emit } from '../events/event';
+import type { Emit } from '../events';
 import type { Logger } from '../log';
-import type { HaproxyInfo, RuntimeError } from '../runtime';
-import type { Store } from '../store/store';
+import { inTime } from '../measure';
+import { emptySlotName, type HaproxyInfo, type RuntimeError, type ServerState } from '../runtime';
+import type { Store } from '../store';
 import { createAutomatic } from './automatic';
 import { controlledServer, type NodeServer } from './controlled-server';
 import type { Command, NodeFacts } from './decide';
 import { type ApiUrlFor, fleetServers } from './fleet-servers';
-import { inTime } from './in-time';
-import { intentId, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
+import { intentId, isLine, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
 import { createIntents } from './intents';
 import { createKeptMemories } from './kept-memories';
 import { type LoadMemory, loadWeights, type ServerLoad } from './load-weights';
@@ -18,7 +18,15 @@ import type { ObserverStats } from './observe';
 import { createServerEvents } from './server-events';
 import { createSurvey } from './survey';
 import { unionFleet } from './union-fleet';
-import type { ControlledServer, ControlProblem, ControlResult, Intent, IntentKind, Operations } from './views';
+import type {
+  ControlledServer,
+  ControlProblem,
+  ControlResult,
+  EmptySlot,
+  Intent,
+  IntentKind,
+  Operations,
+} from './views';
 import { type ActionReason, actionReasons, makeWishes, type ServerFacts, type Wish, type WishMemory } from './wishes';
 
 export interface ControlOptions {
@@ -57,6 +65,7 @@ export interface ControlStats {
   heldBack: number;
   /** Servers whose state somebody else set, on some node. */
   readonly external: number;
+  readonly emptySlots: number;
 }
 
 /** Keeps every HAProxy as reality and operators want it. */
@@ -116,6 +125,9 @@ export function createControl(options: ControlOptions): Control {
     get external() {
       return names().filter(isExternal).length;
     },
+    get emptySlots() {
+      return emptySlots().length;
+    },
   };
   let wishMemory: WishMemory = new Map();
   let wishes: ReadonlyMap<string, Wish> = new Map();
@@ -132,8 +144,27 @@ export function createControl(options: ControlOptions): Control {
     return live.length > 0 ? live : nodes;
   }
 
+  /** The servers of a HAProxy: all of its states but the empty slots. One whose address a new process still looks for is a server as before. */
+  function statesOf(node: ControlNode): readonly ServerState[] {
+    const known = new Set(node.fleet().map(({ name }) => name));
+    return (node.states() ?? []).filter((state) => emptySlotName(state) === undefined || known.has(state.serverName));
+  }
+
   function names(): string[] {
-    return [...new Set(heard().flatMap((node) => (node.states() ?? []).map(({ serverName }) => serverName)))];
+    return [...new Set(heard().flatMap((node) => statesOf(node).map(({ serverName }) => serverName)))];
+  }
+
+  /** Slots that no HAProxy has an address for. */
+  function emptySlots(): EmptySlot[] {
+    const servers = new Set([...names(), ...directory.servers().map(({ name }) => name)]);
+    const slots = new Map<string, EmptySlot>();
+    for (const state of heard().flatMap((node) => node.states() ?? [])) {
+      const { serverName: name } = state;
+      const hostName = emptySlotName(state);
+      if (hostName !== undefined && !servers.has(name) && !slots.has(name))
+        slots.set(name, { name, hostName, intent: intents.get(name) });
+    }
+    return [...slots.values()];
   }
 
   function isExternal(name: string): boolean {
@@ -206,12 +237,17 @@ export function createControl(options: ControlOptions): Control {
     const health = new Map(directory.servers().map((server) => [server.name, server.api.health]));
     // Every server counts, also those without a Control API: their URL is of no interest here.
     const fleet = unionFleet(
-      heard().map((node) => fleetServers(node.states() ?? [], () => 'none')),
+      heard().map((node) => {
+        const found = fleetServers(node.states() ?? [], () => 'none', node.backups());
+        const names = new Set(found.map(({ name }) => name));
+        return [...found, ...node.fleet().filter(({ name }) => !names.has(name))];
+      }),
       new Map(),
     );
-    return fleet.map(({ name, operational, administrative }) => ({
+    return fleet.map(({ name, operational, administrative, isBackup }) => ({
       name,
       operational,
+      isBackup,
       takesViewers: operational === 'UP' && administrative === 'ready',
       api: health.get(name) ?? 'unknown',
       intent: intents.get(name),
@@ -227,6 +263,7 @@ export function createControl(options: ControlOptions): Control {
     const isLoadKnown = servers.every(
       (server) =>
         isListed(server) ||
+        server.backup ||
         server.operational !== 'UP' ||
         server.administrative === 'maint' ||
         server.api.health === 'suspect',
@@ -235,7 +272,10 @@ export function createControl(options: ControlOptions): Control {
     const readers = new Map(
       servers.filter(isListed).map((server) => [server.name, server.readers + server.hlsSessions]),
     );
-    const states = heard().flatMap((node) => node.states() ?? []);
+    // A backup has no share to be weighed while others are up.
+    const states = heard().flatMap((node) =>
+      statesOf(node).filter(({ serverName }) => !node.backups().has(serverName)),
+    );
     const configured = new Map(states.map((state) => [state.serverName, state.configuredWeight]));
     const loads = [...configured].map(
       ([name, configuredWeight]): ServerLoad => ({
@@ -341,7 +381,8 @@ export function createControl(options: ControlOptions): Control {
     return performance.now() - demandedAt < demandMs;
   }
 
-  function view(name: string): ControlledServer {
+  /** @param known what the directory knows, by server: made once for all of them, since it goes through all. */
+  function view(name: string, known = directoryViews()): ControlledServer {
     const seen = survey.latest();
     return controlledServer({
       name,
@@ -349,13 +390,17 @@ export function createControl(options: ControlOptions): Control {
       unanswered: nodes.filter((node) => node.states() === undefined).map((node) => node.name),
       wish: wishes.get(name),
       intent: intents.get(name),
-      directory: directory.servers().find((server) => server.name === name),
+      directory: known.get(name),
       survey: seen === undefined ? undefined : { server: seen.servers.get(name), ageMs: seen.ageMs },
     });
   }
 
+  function directoryViews() {
+    return new Map(directory.servers().map((server) => [server.name, server]));
+  }
+
   function nodeServer(node: ControlNode, name: string): NodeServer[] {
-    const state = node.states()?.find(({ serverName }) => serverName === name);
+    const state = statesOf(node).find(({ serverName }) => serverName === name);
     if (state === undefined) return [];
     const counts = node.sessions.latest();
     return [
@@ -379,7 +424,7 @@ export function createControl(options: ControlOptions): Control {
     server: string,
     wish: Parameters<Operations['setIntent']>[1],
   ): Promise<ControlResult<ControlledServer>> {
-    const problem = checkOrder(server, wish, names());
+    const problem = checkOrder(server, wish, names(), emptySlots());
     if (problem !== undefined) return { ok: false, problem };
     const { kind, reason, operator, deadlineMs } = wish;
     const nowMs = Date.now();
@@ -431,8 +476,10 @@ export function createControl(options: ControlOptions): Control {
       demandedAt = performance.now();
       void survey.look('ifDue');
       for (const node of nodes) void node.sessions.count('ifDue');
-      return names().map(view);
+      const known = directoryViews();
+      return names().map((name) => view(name, known));
     },
+    emptySlots,
     setIntent,
     isFleetKnown: () => nodes.every((node) => node.states() !== undefined),
     moves: () => moves.moves(),
@@ -468,9 +515,16 @@ function checkOrder(
   server: string,
   { kind, reason, operator, deadlineMs }: Parameters<Operations['setIntent']>[1],
   known: readonly string[],
+  empty: readonly EmptySlot[],
 ): ControlProblem | undefined {
-  if (known.length === 0) return { kind: 'no-haproxy', message: 'no HAProxy has told its servers yet' };
-  if (!known.includes(server)) {
+  const slot = empty.find(({ name }) => name === server);
+  // What was wanted of the server that had it before can be taken back.
+  if (slot !== undefined && !(kind === 'ready' && slot.intent !== undefined)) {
+    return { kind: 'no-such-server', message: `${server} is an empty slot: HAProxy has no address for it` };
+  }
+  if (known.length === 0 && empty.length === 0)
+    return { kind: 'no-haproxy', message: 'no HAProxy has told its servers yet' };
+  if (slot === undefined && !known.includes(server)) {
     const some = known.slice(0, 10).join(', ') + (known.length > 10 ? ', …' : '');
     return {
       kind: 'no-such-server',
@@ -485,10 +539,6 @@ function checkOrder(
   if (kind !== 'drain') return bad(`deadline: only a drain can have one, not ${kind}`);
   const isInRange = deadlineMs >= shortestDeadlineMs && deadlineMs <= longestDeadlineMs;
   return isInRange ? undefined : bad(`deadline: ${deadlineMs} ms is not allowed, from 1 s to 7 days is`);
-}
-
-function isLine(text: string, most: number): boolean {
-  return text.trim() !== '' && text.length <= most && !/\p{Cc}/u.test(text);
 }
 
 function refused(

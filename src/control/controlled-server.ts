@@ -1,4 +1,4 @@
-import type { ServerView } from '../directory/views';
+import type { ServerView } from '../directory';
 import { administrativeState, type ServerState } from '../runtime';
 import type { ServerMemory } from './node-memory';
 import type { ServerSurvey } from './survey';
@@ -43,7 +43,7 @@ export function controlledServer(facts: ControlledServerFacts): ControlledServer
   const byHand = facts.nodes.filter(({ memory }) => memory?.isExternal === true);
   const readers = directory?.readers ?? 0;
   const viewersLeft = mostViewers(facts, nodes);
-  const onlyHereCount = survey?.server?.onlyHereCount ?? 0;
+  const onlyHereCount = survey?.server?.onlyHereCount;
   const notSafeBecause = whyNotSafe(facts, nodes, viewersLeft);
   return {
     name,
@@ -79,7 +79,8 @@ function mostViewers(
   const isCounted = nodes.length > 0 && unanswered.length === 0 && nodes.every(({ viewers }) => viewers !== undefined);
   const sessions = isCounted ? nodes.reduce((sum, { viewers }) => sum + (viewers ?? 0), 0) : undefined;
   const { readers, hlsSessions } = directory?.api.health === 'ok' ? directory : { readers: undefined, hlsSessions: 0 };
-  if (sessions === undefined) return readers === undefined ? undefined : readers + hlsSessions;
+  // What was not counted may be more than what was, and nobody counted is not nobody.
+  if (sessions === undefined) return (readers ?? 0) + hlsSessions || undefined;
   return Math.max(sessions, hlsSessions) + (readers ?? 0);
 }
 

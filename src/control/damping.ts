@@ -1,4 +1,4 @@
-import type { ApiHealth } from '../directory/views';
+import type { ApiHealth } from '../directory';
 
 /** Memory of one server's automatic drains. Times are milliseconds since 1970. */
 export interface Damping {

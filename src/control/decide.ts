@@ -1,5 +1,5 @@
-import type { AdministrativeState } from '../directory/views';
-import type { ServerState } from '../runtime';
+import type { AdministrativeState } from '../directory';
+import { emptySlotName, type ServerState } from '../runtime';
 import type { NodeMemory, OwnState, ServerMemory } from './node-memory';
 import type { ActionReason, Wish } from './wishes';
 
@@ -68,6 +68,12 @@ export function decide(
   let lookAgain = false;
   for (const state of facts.states) {
     const name = state.serverName;
+    if (emptySlotName(state) !== undefined) {
+      // No server, so nothing is wanted of it; but what was set stays with the slot, and is not taken for a stranger's when the next server comes.
+      const left = memory.servers.get(name);
+      if (left !== undefined) servers.set(name, left);
+      continue;
+    }
     const seen: Seen = {
       state: forcedState(state.adminBits),
       weight: state.weight,

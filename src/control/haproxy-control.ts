@@ -1,9 +1,9 @@
 import type { Directory } from '../directory';
-import type { Emit } from '../events/event';
+import type { Emit } from '../events';
 import type { Logger } from '../log';
-import type { RecordTime } from '../record-time';
+import type { RecordTime } from '../measure';
 import { createRuntimeClient, type RuntimeAddress } from '../runtime';
-import type { Store } from '../store/store';
+import type { Store } from '../store';
 import { type Control, type ControlOptions, createControl } from './control';
 import { createMoves } from './moves';
 import { createRoutePush, type RoutePush } from './push';

@@ -1,3 +1,15 @@
-export type { Control } from './control';
 export { createHaproxyControl, type HaproxyControl } from './haproxy-control';
+export { isLine, isOneLine, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
+export { controlMetrics, routeMetrics } from './metrics';
 export { createObserver, type Observer } from './observe';
+export {
+  type ControlledServer,
+  type ControlProblem,
+  type EmptySlot,
+  type Intent,
+  type IntentKind,
+  intentKinds,
+  type Move,
+  type NodeTables,
+  type Operations,
+} from './views';

@@ -1,3 +1,4 @@
+import { hasAtMost } from '../wire';
 import { type Intent, type IntentKind, intentKinds } from './views';
 
 /** Bounds of what an operator may write. */
@@ -5,6 +6,16 @@ export const longestReason = 200;
 export const longestOperator = 64;
 export const shortestDeadlineMs = 1000;
 export const longestDeadlineMs = 7 * 24 * 3_600_000;
+
+/** Whether it is one line of at most so many characters, which may be blank. */
+export function isOneLine(text: string, most: number): boolean {
+  return hasAtMost(text, most) && !/[\p{Cc}\u2028\u2029]/u.test(text);
+}
+
+/** Whether it is one line of at most so many characters that says something. */
+export function isLine(text: string, most: number): boolean {
+  return text.trim() !== '' && isOneLine(text, most);
+}
 
 /** What the intent asks for at this time: a drain turns to maint at its deadline. */
 export function kindInForce(intent: Intent, nowMs: number): IntentKind {

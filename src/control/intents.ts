@@ -1,5 +1,5 @@
 import type { Logger } from '../log';
-import type { Collection, Store } from '../store/store';
+import type { Collection, Store } from '../store';
 import { readIntent } from './intent';
 import type { Intent } from './views';
 

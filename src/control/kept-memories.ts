@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { Logger } from '../log';
-import type { Store } from '../store/store';
+import type { Store } from '../store';
 import {
   emptyNodeMemory,
   type KeptNodeMemory,

@@ -1,6 +1,8 @@
-import { type Directory, isStreamName, maxOverrides } from '../directory';
-import type { Emit } from '../events/event';
+import { type Directory, maxOverrides } from '../directory';
+import type { Emit } from '../events';
 import type { Logger } from '../log';
+import { inTime } from '../measure';
+import { isStreamName } from '../mediamtx';
 import {
   administrativeState,
   clearTableKey,
@@ -10,10 +12,9 @@ import {
   showTable,
   showTableKey,
 } from '../runtime';
-import type { Collection, Store } from '../store/store';
+import type { Collection, Store } from '../store';
 import { sessionsTable, streamsTable } from './apply';
-import { inTime } from './in-time';
-import { longestOperator, longestReason } from './intent';
+import { isLine, longestOperator, longestReason } from './intent';
 import { type KeptMove, readMove } from './kept-move';
 import type { RoutePush } from './push';
 import { serverOf } from './server-of';
@@ -364,10 +365,6 @@ export function createMoves(options: MovesOptions): Moves {
 
 function withoutHeld({ stream, server, reason, operator, since }: KeptMove): Move {
   return { stream, server, reason, operator, since };
-}
-
-function isLine(text: string, most: number): boolean {
-  return text.trim() !== '' && text.length <= most && !/\p{Cc}/u.test(text);
 }
 
 function shown(text: string): string {

@@ -1,4 +1,4 @@
-import type { AdministrativeState } from '../directory/views';
+import type { AdministrativeState } from '../directory';
 
 /** The process of one HAProxy, so that two can be told apart over a restart of the agent. */
 export interface HaproxyProcess {

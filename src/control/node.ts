@@ -1,5 +1,6 @@
-import type { FleetServer } from '../directory/views';
+import type { FleetServer } from '../directory';
 import type { Logger } from '../log';
+import { inTime } from '../measure';
 import type { HaproxyInfo, RuntimeClient, RuntimeError, ServerState } from '../runtime';
 import { apply } from './apply';
 import { createBackOffs } from './back-offs';
@@ -17,7 +18,7 @@ export interface HaproxyNode {
   /** A client of the same HAProxy for commands that go through whole tables, so that nothing waits behind them. Default: `client`. */
   readonly bulk?: RuntimeClient;
   /** Fills its routes.map. */
-  readonly push?: Pick<RoutePush, 'resync' | 'retry'>;
+  readonly push?: Pick<RoutePush, 'resync' | 'retry' | 'settled'>;
 }
 
 export interface NodeOptions {
@@ -57,6 +58,8 @@ export interface ControlNode {
   /** What HAProxy last said; undefined before its first answer. */
   states(): readonly ServerState[] | undefined;
   fleet(): readonly FleetServer[];
+  /** Names of the servers that it uses only when no other is left. */
+  backups(): ReadonlySet<string>;
   memory(): NodeMemory;
   /** It has not answered lately, so what it last said may be over. */
   isLost(): boolean;
@@ -71,6 +74,9 @@ export interface ControlNode {
 const lookAgainMs = 250;
 const failuresUntilLost = 3;
 const settlingSeconds = 5;
+/** So long a server that is to be taken out waits for routes.map to name others. */
+const routesFirstMs = 500;
+
 /** After these it is not known whether HAProxy hears anything at all; every other answer says something of its one command only. */
 const silences: ReadonlySet<RuntimeError['reason']> = new Set([
   'unreachable',
@@ -89,6 +95,7 @@ export function createNode(options: NodeOptions): ControlNode {
     signal: stopping.signal,
     log,
     goneAfterMs,
+    serverIds,
     now: () => performance.now(),
   });
   const commands: NodeStats['commands'] = {
@@ -99,6 +106,7 @@ export function createNode(options: NodeOptions): ControlNode {
   let memory = emptyNodeMemory;
   let states: readonly ServerState[] | undefined;
   let fleet: readonly FleetServer[] = [];
+  let backups: ReadonlySet<string> = new Set();
   let uptimeSeconds = 0;
   let wasFollowedUp = false;
   let knowsOthers = !options.isShared;
@@ -118,9 +126,14 @@ export function createNode(options: NodeOptions): ControlNode {
     intervalMs: options.intervalMs,
   });
 
+  function serverIds(): ReadonlyMap<string, number> {
+    return new Map((states ?? []).map(({ serverName, serverId }) => [serverName, serverId]));
+  }
+
   async function act(observation: Observation): Promise<number | undefined> {
     const isFirst = states === undefined;
     states = observation.states;
+    backups = observation.backups;
     uptimeSeconds = observation.haproxy.uptimeSeconds;
     if (observation.isNewProcess) greet(observation.haproxy);
     // At the first look the map is read anyway.
@@ -132,6 +145,9 @@ export function createNode(options: NodeOptions): ControlNode {
     const facts = { states, uptimeSeconds, wishes, weights, sessions: sessions.latest(), isShared, knowsOthers };
     const decision = decide(memory, facts, Date.now());
     remember(decision.memory);
+    // Whoever is there is located anew, and then the map must not lead him back: HAProxy would send him to any server.
+    if (decision.commands.some((command) => command.kind === 'set-state' && command.state === 'maint'))
+      await inTime(node.push?.settled() ?? Promise.resolve(), routesFirstMs);
     const isAnyDone = await carryOut(decision.commands);
     knowsOthers = decision.lookAgain ? await options.onDoubt() : !isShared;
     // What was done is looked at once more, at once; but what will not stay as it was set is no reason for haste.
@@ -188,7 +204,13 @@ export function createNode(options: NodeOptions): ControlNode {
 
   async function carryOutOne(command: Command): Promise<RuntimeError | undefined> {
     const process = memory.process;
-    const result = await apply(command, { client, bulk, backend, signal: stopping.signal });
+    const result = await apply(command, {
+      client,
+      bulk,
+      backend,
+      serverIds: serverIds(),
+      signal: stopping.signal,
+    });
     const error = result.ok ? undefined : result.error;
     // Also of what was given up: it may have been carried out. What was done to another process is over.
     if (memory.process === process) remember(afterCommand(memory, command, result.ok));
@@ -219,6 +241,7 @@ export function createNode(options: NodeOptions): ControlNode {
     },
     states: () => states,
     fleet: () => fleet,
+    backups: () => backups,
     memory: () => memory,
     isLost: () => states === undefined || observer.failuresInRow >= failuresUntilLost,
     isSettling: () => uptimeSeconds < settlingSeconds,

@@ -1,12 +1,15 @@
-import type { FleetServer } from '../directory/views';
+import type { FleetServer } from '../directory';
 import type { Logger } from '../log';
 import {
+  emptySlotName,
   type HaproxyInfo,
+  isResolved,
   type RuntimeClient,
   type RuntimeError,
   type ServerState,
   showInfo,
   showServersState,
+  showStat,
 } from '../runtime';
 import { type ApiUrlFor, fleetServers } from './fleet-servers';
 
@@ -16,6 +19,8 @@ export interface Observation {
   /** Another process than at the look before, or the first look. */
   readonly isNewProcess: boolean;
   readonly states: readonly ServerState[];
+  /** Names of the servers that are used only when no other is left. */
+  readonly backups: ReadonlySet<string>;
 }
 
 export interface ObserverOptions {
@@ -67,8 +72,15 @@ export interface Observer {
   readonly stats: ObserverStats;
 }
 
+const noBackups: ReadonlySet<string> = new Set();
+
 /** Estimates of one process's start differ by the rounding of its uptime and by how long an answer was on its way. */
 const startToleranceMs = 5000;
+/** Between two looks where addresses come from DNS: a server that gets one is to be in service within a second. */
+const namesEveryMs = 250;
+const resolvingSeconds = 5;
+
+const nameOf = ({ serverName }: ServerState): string => serverName;
 
 /**
  * Watches HAProxy's view of the fleet through the Runtime API. While the socket is away, the last report stands:
@@ -88,10 +100,19 @@ export function createObserver(options: ObserverOptions): Observer {
   let startedMs = 0;
   let reported: string | undefined;
   let left: string | undefined;
+  let empty = '';
+  let lastFleet: readonly FleetServer[] = [];
+  /** Servers that this process has had an address for: if one loses it, that is news and not a matter of its start. */
+  let resolved = new Set<string>();
   let trouble: RuntimeError | undefined;
   let failuresInRow = 0;
+  let backups: ReadonlySet<string> | undefined;
+  /** Of which servers that is known; undefined when it must be asked again. */
+  let backupsAmong: string | undefined;
 
   type Look = { readonly error: RuntimeError } | { readonly pauseMs: number | undefined };
+
+  const isStopped = (): boolean => stopping.signal.aborted;
 
   const observe = async (): Promise<Look> => {
     const info = await showInfo(client, { signal: stopping.signal });
@@ -118,19 +139,66 @@ export function createObserver(options: ObserverOptions): Observer {
     const isNewProcess = before === undefined || isAnother;
     if (isNewProcess) options.onHaproxy(haproxy, before);
 
-    const servers = fleetServers(states.value, options.apiUrlFor);
-    const nowLeft = states.value
-      .map((state) => state.serverName)
-      .filter((name) => !servers.some((s) => s.name === name));
-    sayLeftOut(nowLeft);
+    await lookForBackups(states.value, isNewProcess);
+    if (isStopped()) return { pauseMs: undefined };
+    if (isNewProcess) resolved = new Set();
+    const found = fleetServers(states.value, options.apiUrlFor, backups);
+    for (const { name } of found) resolved.add(name);
+    const servers = [...found, ...stillResolving(states.value, haproxy, found)];
+    const isEmpty = (state: ServerState) => emptySlotName(state) !== undefined;
+    const isLeftOut = (state: ServerState) => !isEmpty(state) && !servers.some(({ name }) => name === state.serverName);
+    sayLeftOut(states.value.filter(isLeftOut).map(nameOf));
+    sayEmpty(states.value.filter(isEmpty).map(nameOf));
     const now = JSON.stringify(servers);
     if (now !== reported) {
       log.debug({ backend, servers }, 'the fleet, as HAProxy sees it');
       options.onServers(servers);
       reported = now;
+      lastFleet = servers;
       stats.changes += 1;
     }
-    return { pauseMs: await options.act?.({ haproxy, isNewProcess, states: states.value }) };
+    const wanted = await options.act?.({
+      haproxy,
+      isNewProcess,
+      states: states.value,
+      backups: backups ?? noBackups,
+    });
+    const isWatched = states.value.some(isResolved);
+    return { pauseMs: isWatched ? Math.min(wanted ?? namesEveryMs, namesEveryMs) : wanted };
+  };
+
+  /**
+   * A process that has only just started asks for all names anew: what a server held is no more forgotten than its address, unless the process has given
+   * the address to another slot.
+   */
+  const stillResolving = (
+    states: readonly ServerState[],
+    { uptimeSeconds }: HaproxyInfo,
+    found: readonly FleetServer[],
+  ): FleetServer[] => {
+    if (uptimeSeconds >= resolvingSeconds) return [];
+    const empty = new Set(states.filter((state) => emptySlotName(state) !== undefined).map(nameOf));
+    const taken = new Set(found.map(({ apiUrl }) => apiUrl));
+    return lastFleet.flatMap((known) =>
+      empty.has(known.name) && !resolved.has(known.name) && !taken.has(known.apiUrl)
+        ? [{ ...known, operational: 'DOWN' as const }]
+        : [],
+    );
+  };
+
+  /** Which servers are backups is a matter of the configuration: asked once for each process, and when there are others than before. */
+  const lookForBackups = async (states: readonly ServerState[], isNewProcess: boolean): Promise<void> => {
+    const among = states.map(({ serverName }) => serverName).join(' ');
+    if (isNewProcess) backupsAmong = undefined;
+    if (among === backupsAmong) return;
+    const stat = await showStat(client, backend, { signal: stopping.signal });
+    // What was known stands, and it is asked again at the next look.
+    if (!stat.ok) {
+      log.debug({ backend, reason: stat.error.reason }, 'which servers are backups is not known');
+      return;
+    }
+    backups = new Set(stat.value.filter(({ isBackup }) => isBackup).map(({ server }) => server));
+    backupsAmong = among;
   };
 
   const sayLeftOut = (names: readonly string[]) => {
@@ -144,6 +212,15 @@ export function createObserver(options: ObserverOptions): Observer {
       else log.info({ backend }, 'every server has an address again');
     }
     left = now;
+  };
+
+  const sayEmpty = (names: readonly string[]) => {
+    const now = names.join(' ');
+    if (now === empty) return;
+    if (now !== '')
+      log.info({ backend, slots: names }, 'slots without an address are no servers until HAProxy has one');
+    else log.info({ backend }, 'every slot has an address');
+    empty = now;
   };
 
   // A trouble is told when it begins, when it becomes another, and when it ends; not at every poll.
@@ -180,7 +257,6 @@ export function createObserver(options: ObserverOptions): Observer {
     return { error: { reason: 'unexpected', message } };
   };
 
-  const isStopped = (): boolean => stopping.signal.aborted;
   const loop = async (): Promise<void> => {
     while (!isStopped()) {
       isWanted = false;

@@ -1,4 +1,4 @@
-import { isStreamName } from '../directory';
+import { isStreamName } from '../mediamtx';
 
 /** One entry of routes.map. */
 export type Route = readonly [stream: string, server: string];

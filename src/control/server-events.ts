@@ -1,5 +1,5 @@
-import type { ApiHealth, OperationalState } from '../directory/views';
-import type { Emit } from '../events/event';
+import type { ApiHealth, OperationalState } from '../directory';
+import type { Emit } from '../events';
 
 export interface SeenServer {
   readonly name: string;

@@ -25,10 +25,12 @@ export function createSessionCounts(options: {
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly goneAfterMs: number;
+  /** The servers of now by name. */
+  readonly serverIds: () => ReadonlyMap<string, number>;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }): SessionCounts {
-  const { client, signal, log, goneAfterMs, now } = options;
+  const { client, signal, log, goneAfterMs, serverIds, now } = options;
   /** The table's `expire`, as far as its entries have told. */
   let expireMs = 0;
   let counted:
@@ -43,7 +45,11 @@ export function createSessionCounts(options: {
   async function count(): Promise<void> {
     const startedAt = now();
     startedRound = round;
-    const read = await countByServer(client, sessionsTable, { signal, leastExpiresInMs: expireMs - goneAfterMs });
+    const read = await countByServer(client, sessionsTable, {
+      signal,
+      serverIds: serverIds(),
+      leastExpiresInMs: expireMs - goneAfterMs,
+    });
     const tookMs = now() - startedAt;
     dueAt = now() + Math.max(periodMs, tookMs * rest);
     if (signal.aborted) return;

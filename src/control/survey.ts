@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Directory, ServerSlot } from '../directory';
+import type { Directory, ServerSlot, StreamEntry } from '../directory';
 
 /** What the directory knows of one server's streams. */
 export interface ServerSurvey {
@@ -38,6 +38,18 @@ function canTakeOver({ usable, health, fleet }: ServerSlot): boolean {
   return usable && health === 'ok' && fleet.administrative === 'ready';
 }
 
+type Holding = StreamEntry['holdings'][number];
+
+/** A copy of a stream ends with what it is a copy of: it takes over from other copies, not from the publisher's server. */
+function isSafeWithout({ slot, report }: Holding, holdings: readonly Holding[]): boolean {
+  return holdings.some(
+    (other) =>
+      other.slot !== slot &&
+      canTakeOver(other.slot) &&
+      !(report.feed === 'publisher' && other.report.feed === 'pulled'),
+  );
+}
+
 export function createSurvey(
   directory: Pick<Directory, 'streamNames' | 'entry' | 'slots'>,
   signal: AbortSignal,
@@ -65,11 +77,11 @@ export function createSurvey(
 
   function note(servers: Map<string, Counting>, name: string): void {
     const holdings = directory.entry(name)?.holdings ?? [];
-    for (const { slot, report } of holdings) {
-      const counting = servers.get(slot.name);
+    for (const holding of holdings) {
+      const counting = servers.get(holding.slot.name);
       if (counting === undefined) continue;
-      counting.bytesSent += report.bytesSent;
-      if (holdings.some((other) => other.slot !== slot && canTakeOver(other.slot))) continue;
+      counting.bytesSent += holding.report.bytesSent;
+      if (isSafeWithout(holding, holdings)) continue;
       counting.onlyHereCount++;
       if (counting.onlyHere.length < mostListed) counting.onlyHere.push(name);
     }

@@ -1,4 +1,4 @@
-import type { AdministrativeState, FleetServer, OperationalState } from '../directory/views';
+import type { AdministrativeState, FleetServer, OperationalState } from '../directory';
 import type { IntentKind } from './views';
 
 const operationalOrder: readonly OperationalState[] = ['UP', 'UNKNOWN', 'DOWN'];
@@ -6,7 +6,7 @@ const administrativeOrder: readonly AdministrativeState[] = ['ready', 'drain', '
 
 /**
  * The fleet as several HAProxy nodes see it: every server of any node, at its best. A server that is UP on one node is UP; of the nodes on which it
- * is, the one that takes most counts. In the order of the first node. What `wanted` names is at least that much out, even before HAProxy was told.
+ * is, the one that takes most counts, and a backup is who is one on all of them. In the order of the first node. What `wanted` names is at least that much out, even before HAProxy was told.
  */
 export function unionFleet(
   fleets: readonly (readonly FleetServer[])[],
@@ -15,7 +15,8 @@ export function unionFleet(
   const servers = new Map<string, FleetServer>();
   for (const server of fleets.flat()) {
     const known = servers.get(server.name);
-    servers.set(server.name, known === undefined || isBetter(server, known) ? server : known);
+    const best = known === undefined || isBetter(server, known) ? server : known;
+    servers.set(server.name, { ...best, isBackup: server.isBackup && known?.isBackup !== false });
   }
   return [...servers.values()].map((server) => {
     const { administrative } = server;

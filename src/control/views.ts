@@ -1,4 +1,4 @@
-import type { ApiHealth, OperationalState } from '../directory/views';
+import type { ApiHealth, OperationalState } from '../directory';
 
 /** What an operator wants of a server. */
 export const intentKinds = ['ready', 'drain', 'maint'] as const;
@@ -45,16 +45,25 @@ export interface ControlledServer {
   readonly wanted: IntentKind | 'external';
   readonly because: string;
   readonly api: ApiHealth;
-  /** Viewers left: the greater of HAProxy's sessions and MediaMTX's HLS sessions, and readers by other ways; undefined while neither is known. */
+  /** Viewers left: the greater of HAProxy's sessions and MediaMTX's HLS sessions, and readers by other ways; undefined while that is not known. While HAProxy's are not counted it is what the server tells, if that is anybody. */
   readonly viewersLeft: number | undefined;
   readonly readers: number;
-  /** Streams that are live there and nowhere else. At most 100 are listed; `onlyHereCount` is exact. */
+  /** Streams that are live there and nowhere else. At most 100 are listed; `onlyHereCount` is exact; undefined until they are counted. */
   readonly onlyHere: readonly string[];
-  readonly onlyHereCount: number;
+  readonly onlyHereCount: number | undefined;
   /** True when it is drained (or in maint) on every node, nobody watches from it any more and no stream lives only there. */
   readonly safeToStop: boolean;
   /** Why it is not safe, in words; empty when it is. */
   readonly notSafeBecause: string;
+}
+
+/** An entry of the backend for which no HAProxy has an address: an unused slot of a `server-template`, or a name that is not resolved. It is no server. */
+export interface EmptySlot {
+  readonly name: string;
+  /** The name that HAProxy resolves. */
+  readonly hostName: string;
+  /** What was wanted of the server that had the slot before, and will be of the next one. */
+  readonly intent: Intent | undefined;
 }
 
 /** How a stream is to be moved. */
@@ -84,6 +93,7 @@ export type ControlResult<T> =
 /** What operators can ask of the running control. */
 export interface Operations {
   servers(): readonly ControlledServer[];
+  emptySlots(): readonly EmptySlot[];
   /** Kept in the store and applied at once; the answer shows the server after that. */
   setIntent(
     server: string,

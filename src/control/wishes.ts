@@ -1,4 +1,4 @@
-import type { ApiHealth, OperationalState } from '../directory/views';
+import type { ApiHealth, OperationalState } from '../directory';
 import { beginDrain, type Damping, damp, holdDownMs, releaseDrain, undamped } from './damping';
 import { intentId, kindInForce } from './intent';
 import type { Intent, IntentKind } from './views';
@@ -9,6 +9,8 @@ export interface ServerFacts {
   readonly operational: OperationalState;
   /** Some HAProxy sends it new viewers: UP, and neither drained nor in maintenance. */
   readonly takesViewers: boolean;
+  /** HAProxy uses it only when no other is left. */
+  readonly isBackup: boolean;
   readonly api: ApiHealth;
   readonly intent: Intent | undefined;
 }
@@ -47,7 +49,8 @@ export type WishMemory = ReadonlyMap<string, { readonly damping: Damping; readon
  * `onApiFailure` says so and the guard permits. Pure: the same facts, memory and time give the same wishes.
  *
  * The guard: no automatic drain begins that would leave fewer than half of the servers (rounded up) with new viewers, whatever took the others out;
- * and when others fall out later, drained ones are given back, the last first.
+ * and when others fall out later, drained ones are given back, the last first. Backups take no new viewers while others do: they count
+ * neither way, and one may be drained while some other server still takes viewers.
  */
 export function makeWishes(
   memory: WishMemory,
@@ -65,9 +68,10 @@ export function makeWishes(
   const isDrained = ({ name }: ServerFacts): boolean => dampings.get(name)?.drained === true;
   const isOut = (server: ServerFacts): boolean =>
     isDrained(server) || (!server.takesViewers && !isBeingReleased(server, dampings.get(server.name), nowMs));
-  const most = Math.floor(servers.length / 2);
-  let out = servers.filter(isOut).length;
-  const drained = servers
+  const active = servers.filter(({ isBackup }) => !isBackup);
+  const most = Math.floor(active.length / 2);
+  let out = active.filter(isOut).length;
+  const drained = active
     .filter((server) => isDrained(server) && server.operational === 'UP' && isAutomatic(server))
     .sort((a, b) => lastSeen(dampings, b) - lastSeen(dampings, a) || (a.name < b.name ? 1 : -1));
   for (const { name } of decided === undefined ? drained.slice(0, Math.max(0, out - most)) : []) {
@@ -79,17 +83,17 @@ export function makeWishes(
     .sort((a, b) => suspectSince(dampings, a) - suspectSince(dampings, b) || (a.name < b.name ? -1 : 1));
 
   const heldBack = new Set<string>();
-  for (const { name } of candidates) {
-    if (out >= most) heldBack.add(name);
+  for (const { name, isBackup } of candidates) {
+    if (out >= (isBackup ? active.length : most)) heldBack.add(name);
     else {
       dampings.set(name, beginDrain(dampings.get(name) ?? undamped));
-      out++;
+      if (!isBackup) out++;
     }
   }
 
   const wishes = servers.map((server): [string, Wish] => {
     const damping = dampings.get(server.name) ?? undamped;
-    const guard = heldBack.has(server.name) ? `${out} of ${servers.length} servers are out already` : undefined;
+    const guard = heldBack.has(server.name) ? `${out} of ${active.length} servers are out already` : undefined;
     return [server.name, wishFor(server, damping, guard, nowMs)];
   });
   const next = servers.map(({ name, intent }) => {

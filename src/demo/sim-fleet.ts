@@ -1,15 +1,35 @@
-import { createSimFleet, type SimProfile } from '../sim';
 import type { DemoAddresses } from './addresses';
 import type { DemoFleet } from './fleet';
 import type { HolderLog } from './holder-log';
 
+/** What the stand-ins behave like: MediaMTX before v1.18, or since. */
+export type StandInProfile = 'pre-session' | 'session';
+
+/** Stand-ins for MediaMTX in this process, as `createSimFleet` of the sim makes them; a program does not import another one. */
+export interface StandIns {
+  readonly servers: readonly { readonly version: string }[];
+  server(name: string): { publish(stream: string): void; unpublish(stream: string): void };
+  stop(): Promise<void>;
+}
+
+export type CreateStandIns = (options: {
+  readonly servers: number;
+  readonly firstAddress: string;
+  readonly profile: StandInProfile;
+  readonly variant: 'fmp4';
+  readonly alwaysRemux: boolean;
+  readonly trustedProxies: string[];
+  readonly requestLogLimit: number;
+}) => Promise<StandIns>;
+
 /** Three stand-ins in this process, set up as the real servers of a demo are. */
 export async function createSimDemoFleet(
+  createStandIns: CreateStandIns,
   addresses: DemoAddresses,
-  profile: SimProfile,
+  profile: StandInProfile,
   log: HolderLog,
 ): Promise<DemoFleet> {
-  const fleet = await createSimFleet({
+  const fleet = await createStandIns({
     servers: addresses.servers.length,
     firstAddress: addresses.servers[0]?.address ?? '127.0.0.11',
     profile,

@@ -2,17 +2,17 @@ import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SimProfile } from '../sim';
 import { type AddressChoice, type DemoAddresses, demoAddresses } from './addresses';
 import { type AgentChild, startAgentChild } from './agent-child';
 import { checkAddresses } from './check-addresses';
+import { DemoError } from './demo-error';
 import type { Ending } from './ending';
 import type { DemoFleet } from './fleet';
 import { createHolderLog, type HolderLog } from './holder-log';
 import { type Proxy, startProxy } from './proxy';
 import { createRealDemoFleet } from './real-fleet';
 import { demoStreams, publishAll } from './schedule';
-import { createSimDemoFleet } from './sim-fleet';
+import { type CreateStandIns, createSimDemoFleet, type StandInProfile } from './sim-fleet';
 
 export interface StageOptions extends AddressChoice {
   /** The HAProxy executable; undefined for the one on the path. */
@@ -22,7 +22,8 @@ export interface StageOptions extends AddressChoice {
   /** Whether there is a page, to which HAProxy redirects `/`. */
   readonly hasPage: boolean;
   /** What the stand-ins are like. */
-  readonly profile: SimProfile;
+  readonly profile: StandInProfile;
+  readonly createStandIns: CreateStandIns;
   readonly ending: Ending;
 }
 
@@ -47,7 +48,12 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   const { haproxyBin, mediamtxBin, hasPage, ending } = options;
   const addresses = demoAddresses(options);
   await checkAddresses(addresses, { hasPage, hasRtsp: mediamtxBin !== undefined });
-  const folder = await mkdtemp(join(tmpdir(), 'mtxpilot-demo-'));
+  const folder = await mkdtemp(join(tmpdir(), 'mtxpilot-demo-')).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new DemoError(
+      `no temporary folder can be made in ${tmpdir()} (${code ?? message}); TMPDIR sets another place`,
+    );
+  });
   const holders = createHolderLog();
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
   const ends: { stop: () => Promise<void> | void; kill: () => void }[] = [{ stop: removeFolder, kill: removeFolder }];
@@ -65,7 +71,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   };
   try {
     const fleet = await (mediamtxBin === undefined
-      ? createSimDemoFleet(addresses, options.profile, holders)
+      ? createSimDemoFleet(options.createStandIns, addresses, options.profile, holders)
       : createRealDemoFleet({ addresses, mediamtxBin, folder, log: holders, ending }));
     ends.push(fleet);
     await publishAll(fleet);

@@ -60,7 +60,7 @@ export function createConfirmations(options: ConfirmationOptions): (stream: stri
     const before = holdersOf(stream);
     await ask(stream, slots);
     if (holdersOf(stream).some((slot) => !before.includes(slot))) {
-      const former = before.filter((slot) => !slots.includes(slot) && index.holds(slot, stream));
+      const former = holdersOf(stream).filter((slot) => !slots.includes(slot) && before.includes(slot));
       await ask(stream, former);
     }
     options.onDone(stream);

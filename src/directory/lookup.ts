@@ -1,18 +1,22 @@
 import NodeCache from 'node-cache';
-import type { PathReport } from '../mediamtx';
-import type { RecordTime } from '../record-time';
+import type { RecordTime } from '../measure';
+import { isPlayable, type PathReport, type PlayableReport } from '../mediamtx';
 import type { createLookupBudget } from './lookup-budget';
+import { publisherSince } from './publisher-since';
 import type { ServerSlot } from './server-slot';
 
-/** A server that said, when asked, that it has the stream live. */
+/** A server that said, when asked, that it has the stream. */
 export interface FoundHolder {
   readonly slot: ServerSlot;
-  readonly report: PathReport;
+  readonly report: PlayableReport;
 }
 
 /** What the servers said of a stream that the inventory has not got. */
 export interface LookupResult {
+  /** Who has it live. */
   readonly holders: readonly FoundHolder[];
+  /** Who shows a filler. */
+  readonly fillers: readonly FoundHolder[];
   /** Every server that could have it has said something; only then is an empty list proof of absence. */
   readonly complete: boolean;
   /** Monotonic ms at which the servers were asked. */
@@ -47,8 +51,12 @@ export interface LookupOptions {
   /** Streams kept at most; above it results are used once and forgotten. */
   readonly maxKept: number;
   readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly wallNow: () => number;
   /** Told of every lookup that asked servers; failed are those that found no holder and do not know that there is none. */
   readonly recordLookup: RecordTime;
+  /** What else is needed of the servers where nobody has the stream; waited for until the deadline. It never rejects. */
+  readonly alongside: (slots: readonly ServerSlot[]) => Promise<unknown> | undefined;
   /** Called when servers are asked. @returns what takes each server's answer, late ones too: a report, or undefined where it has not got it. */
   readonly onAsk: (askedAt: number) => (slot: ServerSlot, stream: string, report: PathReport | undefined) => void;
 }
@@ -67,7 +75,7 @@ export interface Lookups {
 }
 
 // Once somebody has it, the others get this long to say that they have it too.
-const settleMs = 10;
+const gatherMs = 10;
 
 /** Lookups by `paths/get` with single flight, a bounded cache and a budget. */
 export function createLookups(options: LookupOptions): Lookups {
@@ -87,8 +95,9 @@ export function createLookups(options: LookupOptions): Lookups {
   };
 
   function keep(stream: string, result: LookupResult): void {
-    if (kept.getStats().keys >= maxKept && !kept.has(stream)) return;
-    kept.set(stream, result, (result.holders.length > 0 ? staleForMs : missTtlMs) / 1000);
+    const key = keyOf(stream);
+    if (kept.getStats().keys >= maxKept && !kept.has(key)) return;
+    kept.set(key, result, (result.holders.length > 0 ? staleForMs : missTtlMs) / 1000);
   }
 
   function ask(stream: string, slots: readonly ServerSlot[]): Promise<LookupResult> | undefined {
@@ -113,23 +122,31 @@ export function createLookups(options: LookupOptions): Lookups {
   return {
     ask,
     known(stream, slots) {
-      const result = kept.get<LookupResult>(stream);
+      const result = kept.get<LookupResult>(keyOf(stream));
       if (result === undefined) return undefined;
-      const usable = result.holders.filter(({ slot }) => !isContradicted(slot, result.askedAt));
-      if (result.holders.length > 0 && usable.length === 0) return undefined;
+      const isGood = ({ slot }: FoundHolder): boolean => !isContradicted(slot, result.askedAt);
+      const usable = result.holders.filter(isGood);
+      const fillers = result.fillers.filter(isGood);
+      if (result.holders.length + result.fillers.length > 0 && usable.length + fillers.length === 0) return undefined;
       if (result.holders.length > 0 && now() - result.askedAt > ttlMs) {
         stats.stale++;
         if (!underWay.has(stream)) void ask(stream, slots);
       } else stats.cached++;
-      return usable.length === result.holders.length ? result : { ...result, holders: usable };
+      const isWhole = usable.length === result.holders.length && fillers.length === result.fillers.length;
+      return isWhole ? result : { ...result, holders: usable, fillers };
     },
-    forget: (stream) => void kept.del(stream),
+    forget: (stream) => void kept.del(keyOf(stream)),
     get size() {
       return kept.getStats().keys;
     },
     stats,
     stop: () => kept.close(),
   };
+}
+
+/** node-cache keeps its entries in a plain object, which inherits some; none of these begins with a slash, and no stream does. */
+function keyOf(stream: string): string {
+  return `/${stream}`;
 }
 
 /** A newer inventory of that server, which does not list the stream (or it would not be looked up), beats the old answer. */
@@ -144,14 +161,16 @@ function isContradicted(slot: ServerSlot, askedAt: number): boolean {
 function askAll(
   stream: string,
   slots: readonly ServerSlot[],
-  { deadlineMs, now, onAsk, recordLookup }: LookupOptions,
+  { deadlineMs, now, wallNow, onAsk, alongside, recordLookup }: LookupOptions,
   stats: LookupStats,
   onLate: (result: LookupResult) => void,
 ): Promise<LookupResult> {
   const askedAt = now();
   const asked = slots.filter((slot) => slot.usable && slot.health !== 'suspect');
   const onAnswer = onAsk(askedAt);
+  const beside = alongside(asked);
   const holders: FoundHolder[] = [];
+  const fillers: FoundHolder[] = [];
   // A suspect server is not asked, and so nobody knows that it has not got the stream.
   let silent = slots.filter((slot) => slot.usable).length;
   let pending = asked.length;
@@ -159,17 +178,17 @@ function askAll(
 
   return new Promise((resolve) => {
     let settled = false;
-    let settleTimer: NodeJS.Timeout | undefined;
+    let gatherTimer: NodeJS.Timeout | undefined;
     const deadlineTimer = setTimeout(() => finish(true), deadlineMs);
 
     function current(): LookupResult {
-      return { holders: [...holders], complete: silent === 0, askedAt };
+      return { holders: [...holders], fillers: [...fillers], complete: silent === 0, askedAt };
     }
     function finish(atDeadline: boolean): void {
       if (settled) return;
       settled = true;
       clearTimeout(deadlineTimer);
-      clearTimeout(settleTimer);
+      clearTimeout(gatherTimer);
       stats.waiting--;
       if (atDeadline) {
         stats.deadline++;
@@ -177,11 +196,18 @@ function askAll(
         silent -= asked.filter((slot) => slot.health === 'ok' && !answered.has(slot)).length;
       }
       const result = current();
-      if (result.holders.length > 0) stats.hit++;
+      const isFound = result.holders.length + result.fillers.length > 0;
+      if (isFound) stats.hit++;
       else if (result.complete) stats.miss++;
       else stats.error++;
-      recordLookup(now() - askedAt, 1, result.holders.length > 0 || result.complete ? 0 : 1);
+      recordLookup(now() - askedAt, 1, isFound || result.complete ? 0 : 1);
       resolve(result);
+    }
+
+    function finishWithout(): void {
+      const more = holders.length > 0 || fillers.length > 0 ? undefined : beside;
+      if (more === undefined) finish(false);
+      else void more.then(() => finish(false));
     }
 
     const answered = new Set<ServerSlot>();
@@ -192,15 +218,19 @@ function askAll(
         if (answer.ok) {
           silent--;
           onAnswer(slot, stream, answer.value);
-          if (answer.value?.live === true) {
-            holders.push({ slot, report: answer.value });
+          const report = answer.value;
+          if (report !== undefined && isPlayable(report)) {
+            const publisherSinceMs = publisherSince(slot, report.publisherSinceMs, wallNow());
+            (report.live ? holders : fillers).push({ slot, report: { ...report, publisherSinceMs } });
+          }
+          if (report?.live === true) {
             if (settled) onLate(current());
-            else settleTimer ??= setTimeout(() => finish(false), settleMs);
+            else gatherTimer ??= setTimeout(() => finish(false), gatherMs);
           }
         }
-        if (pending === 0) finish(false);
+        if (pending === 0) finishWithout();
       });
     }
-    if (pending === 0) finish(false);
+    if (pending === 0) finishWithout();
   });
 }

@@ -1,13 +1,13 @@
+import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../measure';
 import {
   type ApiCall,
   type ApiOutcome,
   type MediamtxClient,
   noReaders,
-  type PathReport,
+  type PlayableReport,
   type ReaderCounts,
   type ServerInfo,
 } from '../mediamtx';
-import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
 import type { HolderPolicy } from './holder-policy';
 import { hashText } from './rendezvous';
 import type { ApiHealth, EvidenceSource, FleetServer } from './views';
@@ -47,8 +47,9 @@ export interface ServerSlot {
 export interface SlotInIndex {
   /** 1 to 65,535 while the server is in the fleet, else 0; used again after it left. */
   number: number;
-  /** Streams that it holds. */
+  /** Streams that it holds or has a filler for, and those of them with a filler. */
   held: number;
+  fillers: number;
   /** Those of them whose first holder is another server, by row. */
   readonly second: Map<number, Holding>;
   /** Those that it told of outside its lists, later than the last of them, by row. */
@@ -71,13 +72,16 @@ export interface Told {
   readonly question: number;
 }
 
-/** What is kept of a server's report: of a stream in the index the name is known, and that it is live. */
-export type KeptReport = { -readonly [Key in Exclude<keyof PathReport, 'name' | 'live'>]: PathReport[Key] };
+/** What is kept of a server's report: of a stream in the index the name is known, and that there is something to play. */
+export type KeptReport = { -readonly [Key in Exclude<keyof PlayableReport, 'name' | 'live'>]: PlayableReport[Key] };
 
 /** One server's claim to a stream. */
 export interface Holding {
   readonly slot: ServerSlot;
+  /** Its `publisherSinceMs` is what counts (see publisher-since.ts). */
   report: KeptReport;
+  /** What the server said of that, by which a new publisher is known. */
+  claimedSinceMs: number;
   /** Monotonic ms at which this publisher was first seen there. */
   seenAt: number;
   /** The question that the report answers. */
@@ -88,10 +92,18 @@ export interface Holding {
 export interface StreamEntry {
   readonly name: string;
   readonly policy: HolderPolicy;
-  /** Empty when there is only an operator's word. */
+  /** Who has it live. Empty when there is only an operator's word, or a filler. */
   readonly holdings: readonly Readonly<Holding>[];
-  /** The usable holder with the newest publisher; undefined when none is usable. */
+  /** Those of them of which one should be. */
+  readonly rivals: readonly Readonly<Holding>[];
+  /** Servers that show their filler, because the publisher is away. */
+  readonly fillers: readonly Readonly<Holding>[];
+  /** Whoever has the stream (see choose-holder.ts); undefined when none is usable. */
   readonly chosen: ServerSlot | undefined;
+  /** `chosen` shows its filler, and nobody usable has the stream live. */
+  readonly isFiller: boolean;
+  /** Its sessions are spread over the usable holders. */
+  readonly isSpread: boolean;
   /** The server that an operator chose, while it is usable. */
   readonly moved: ServerSlot | undefined;
   /** That `chosen` has it rests on a lookup alone, which is worth asking again when it gets old. */
@@ -116,6 +128,7 @@ export function createServerSlot(fleet: FleetServer, client: MediamtxClient, cal
     index: {
       number: 0,
       held: 0,
+      fillers: 0,
       second: new Map(),
       told: new Map(),
       denied: new Map(),
@@ -131,14 +144,21 @@ export function isUsable(fleet: FleetServer): boolean {
   return fleet.operational !== 'DOWN' && fleet.administrative !== 'maint';
 }
 
-/** A stream that nobody has may start there. */
-export function isPlaceable(slot: ServerSlot): boolean {
+/** A stream that nobody has may start there, as far as the server itself is concerned. */
+function isFit(slot: ServerSlot): boolean {
   return slot.usable && slot.fleet.administrative === 'ready' && slot.health !== 'suspect';
+}
+
+/** The servers on which a stream that nobody has may start. Backups are among them only when there is nobody else, as HAProxy has it. */
+export function placeable(slots: readonly ServerSlot[]): readonly ServerSlot[] {
+  const fit = slots.filter(isFit);
+  const active = fit.filter(({ fleet }) => !fleet.isBackup);
+  return active.length > 0 ? active : fit;
 }
 
 export function createApiCallStats(): ApiCallStats {
   return {
-    outcomes: { 'paths/list': {}, 'paths/get': {}, info: {} },
+    outcomes: { 'paths/list': {}, 'paths/get': {}, 'config/paths/list': {}, info: {} },
     time: createTimeHistogram(apiSecondsBounds),
   };
 }

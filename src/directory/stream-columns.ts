@@ -1,4 +1,4 @@
-import { noReaders, type ReaderCounts } from '../mediamtx';
+import { type Feed, noReaders, type ReaderCounts } from '../mediamtx';
 import { createNameTable } from './name-table';
 import type { KeptReport } from './server-slot';
 
@@ -16,13 +16,18 @@ export interface StreamColumns {
   route: Uint16Array;
   /** Number of the first server that holds the stream; the columns below are its report. 0 when nobody holds it. */
   holder: Uint16Array;
-  /** 1 where replicas share the sessions. */
-  isSpread: Uint8Array;
+  /** Place of the policy in `holderPolicies`. */
+  policy: Uint8Array;
+  /** 1 while somebody, the first or another, has it live. */
+  isLive: Uint8Array;
+  /** Place of the first server's feed in `feeds`. */
+  feed: Uint8Array;
   /** The question that the report answers. */
   question: Float64Array;
   /** Monotonic ms at which this publisher was first seen there. */
   seenAt: Float64Array;
   publisherSinceMs: Float64Array;
+  claimedSinceMs: Float64Array;
   bytesReceived: Float64Array;
   bytesSent: Float64Array;
   // Few different values, one copy of each (see path-report.ts): references are small.
@@ -30,6 +35,9 @@ export interface StreamColumns {
   readonly tracks: (readonly string[])[];
   readonly readers: ReaderCounts[];
 }
+
+/** The values of the column `feed`. */
+export const feeds: readonly Feed[] = ['publisher', 'pulled', 'filler'];
 
 const firstCapacity = 1024;
 
@@ -43,8 +51,11 @@ export interface StreamTable {
   /** A row for a stream that has none, all zero. Rows are used again: nothing may remember one beyond `release`. */
   claim(name: string): number;
   release(row: number): void;
-  /** Writes a server's report of the stream into its row. */
-  write(row: number, report: KeptReport): void;
+  /**
+   * Writes a server's report of the stream into its row.
+   * @param sinceMs what counts of when its publisher came, where the report has the server's own word.
+   */
+  write(row: number, report: KeptReport, sinceMs: number, claimedMs: number): void;
   read(row: number): KeptReport;
   /** Rows whose first holder is the server of that number. */
   rowsOf(holder: number): number[];
@@ -57,10 +68,13 @@ export function createStreamTable(): StreamTable {
     quick: new Uint16Array(firstCapacity),
     route: new Uint16Array(firstCapacity),
     holder: new Uint16Array(firstCapacity),
-    isSpread: new Uint8Array(firstCapacity),
+    policy: new Uint8Array(firstCapacity),
+    isLive: new Uint8Array(firstCapacity),
+    feed: new Uint8Array(firstCapacity),
     question: new Float64Array(firstCapacity),
     seenAt: new Float64Array(firstCapacity),
     publisherSinceMs: new Float64Array(firstCapacity),
+    claimedSinceMs: new Float64Array(firstCapacity),
     bytesReceived: new Float64Array(firstCapacity),
     bytesSent: new Float64Array(firstCapacity),
     sourceTypes: [],
@@ -75,10 +89,13 @@ export function createStreamTable(): StreamTable {
     columns.quick = widened(columns.quick, new Uint16Array(capacity));
     columns.route = widened(columns.route, new Uint16Array(capacity));
     columns.holder = widened(columns.holder, new Uint16Array(capacity));
-    columns.isSpread = widened(columns.isSpread, new Uint8Array(capacity));
+    columns.policy = widened(columns.policy, new Uint8Array(capacity));
+    columns.isLive = widened(columns.isLive, new Uint8Array(capacity));
+    columns.feed = widened(columns.feed, new Uint8Array(capacity));
     columns.question = widened(columns.question, new Float64Array(capacity));
     columns.seenAt = widened(columns.seenAt, new Float64Array(capacity));
     columns.publisherSinceMs = widened(columns.publisherSinceMs, new Float64Array(capacity));
+    columns.claimedSinceMs = widened(columns.claimedSinceMs, new Float64Array(capacity));
     columns.bytesReceived = widened(columns.bytesReceived, new Float64Array(capacity));
     columns.bytesSent = widened(columns.bytesSent, new Float64Array(capacity));
   }
@@ -94,7 +111,7 @@ export function createStreamTable(): StreamTable {
       if (row === columns.holder.length) grow();
       columns.names[row] = name;
       byName.add(name, row);
-      columns.quick[row] = columns.route[row] = columns.holder[row] = columns.isSpread[row] = 0;
+      columns.quick[row] = columns.route[row] = columns.holder[row] = columns.policy[row] = columns.isLive[row] = 0;
       return row;
     },
     release(row) {
@@ -102,8 +119,10 @@ export function createStreamTable(): StreamTable {
       columns.names[row] = undefined;
       free.push(row);
     },
-    write(row, report) {
-      columns.publisherSinceMs[row] = report.publisherSinceMs;
+    write(row, report, sinceMs, claimedMs) {
+      columns.publisherSinceMs[row] = sinceMs;
+      columns.claimedSinceMs[row] = claimedMs;
+      columns.feed[row] = feeds.indexOf(report.feed);
       columns.bytesReceived[row] = report.bytesReceived;
       columns.bytesSent[row] = report.bytesSent;
       // Only when it differs: a write to the heap costs the garbage collector's notes.
@@ -113,6 +132,7 @@ export function createStreamTable(): StreamTable {
     },
     read: (row) => ({
       publisherSinceMs: columns.publisherSinceMs[row] ?? 0,
+      feed: feeds[columns.feed[row] ?? 0] ?? 'publisher',
       sourceType: columns.sourceTypes[row],
       readers: columns.readers[row] ?? noReaders,
       tracks: columns.tracks[row] ?? [],

@@ -1,7 +1,10 @@
-import type { PathReport } from '../mediamtx';
-import type { HolderPolicy } from './holder-policy';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Feed, isPlayable, type PathReport, type PlayableReport } from '../mediamtx';
+import { chooseHolder, isLive, isSpread, rivalsOf } from './choose-holder';
+import { type HolderPolicy, holderPolicies } from './holder-policy';
+import { publisherSince } from './publisher-since';
 import type { Holding, KeptReport, ServerSlot, StreamEntry } from './server-slot';
-import { createStreamTable } from './stream-columns';
+import { createStreamTable, feeds } from './stream-columns';
 import type { EvidenceSource, StreamChange } from './views';
 
 /**
@@ -14,12 +17,14 @@ export interface StreamIndex {
   /** The server whose decision can be given at once; undefined where the entry must be looked at, or there is none. */
   quick(stream: string): ServerSlot | undefined;
   get(stream: string): StreamEntry | undefined;
-  /** Streams that somebody holds. */
+  /** Streams that somebody holds or has a filler for. */
   names(): IterableIterator<string>;
+  /** Streams that somebody has live. */
   readonly size: number;
-  /** Streams of policy `newest` that more than one server claims. */
+  /** Streams of which several servers are rivals. */
   contested(): IterableIterator<StreamEntry>;
-  holds(slot: ServerSlot, stream: string): boolean;
+  /** What `slot` has of a stream; undefined when that is nothing. */
+  feedOf(slot: ServerSlot, stream: string): Feed | undefined;
   /** How `slot` told of a stream after its last list; undefined when that list says all. */
   told(slot: ServerSlot, stream: string): { readonly source: EvidenceSource; readonly askedAt: number } | undefined;
 
@@ -34,7 +39,7 @@ export interface StreamIndex {
   ask(): number;
   /** Begins to take over a list of `slot`; lists of other servers may come in at the same time. */
   list(slot: ServerSlot, askedAt: number): ListRound;
-  /** Takes over the answer to one question about one stream: a report, or undefined where `slot` has not got it live. */
+  /** Takes over the answer to one question about one stream: a report, or undefined where `slot` has not got it. */
   hear(slot: ServerSlot, stream: string, report: PathReport | undefined, asked: Asked): void;
   /** Nothing is known of what `slot` holds any more. */
   clear(slot: ServerSlot): void;
@@ -56,13 +61,19 @@ export interface Asked {
 }
 
 /**
- * One list of one server while it comes in. Figures of streams that the server already held are taken over at once; what came and
- * what went changes only with `finish`, in one turn, so that half a list changes nothing.
+ * One list of one server while it comes in. What it says of streams that the server already held is taken over at once; what came and
+ * what went changes only with `finish`, so that half a list takes nothing away.
  */
 export interface ListRound {
-  note(report: PathReport): void;
-  /** @returns false when the server was given up meanwhile, so that the list is not whole any more; nothing has changed then. */
-  finish(): boolean;
+  note(report: PlayableReport): void;
+  /**
+   * Takes over what came, then what went: in this turn, or, where it is more than `changesInTurn`, so many a turn, because decisions wait
+   * meanwhile. Each stream changes whole, and what is heard of it between two turns is newer and stays. No other list of the server may begin
+   * before it is done.
+   *
+   * @returns false when the server was given up meanwhile, so that the list is not whole any more.
+   */
+  finish(): boolean | Promise<boolean>;
 }
 
 /** Who is told of changes: in the same turn, when the change is complete. None may throw. */
@@ -80,18 +91,23 @@ interface Override {
   wasHeld: boolean;
 }
 
+const filler = feeds.indexOf('filler');
 const maxServers = 0xffff;
+/** Streams that come or go in one turn: some milliseconds, with all that is told of them. */
+const changesInTurn = 1_000;
 // Bounded by the budget of single questions and the time between two lists; more than that come only if lists fail.
 const maxDenied = 1_000;
 
 /**
  * @param policyOf asked once for each stream that comes.
  * @param maxStreams streams that are not yet known are refused above this number.
+ * @param wallNow ms since 1970.
  */
 export function createStreamIndex(
   policyOf: (stream: string) => HolderPolicy,
   maxStreams: number,
   listeners: IndexListeners,
+  wallNow: () => number = Date.now,
 ): StreamIndex {
   const table = createStreamTable();
   const { columns } = table;
@@ -105,17 +121,27 @@ export function createStreamIndex(
   const byServer = new Map<string, ServerSlot>();
   let lastQuestion = 0;
   let heldStreams = 0;
+  let liveStreams = 0;
 
   function holdingsOf(row: number): Holding[] {
     const slot = slots[columns.holder[row] ?? 0];
     if (slot === undefined) return [];
     const seenAt = columns.seenAt[row] ?? 0;
     const question = columns.question[row] ?? 0;
-    return [{ slot, report: table.read(row), seenAt, question }, ...(others.get(row) ?? [])];
+    const claimedSinceMs = columns.claimedSinceMs[row] ?? 0;
+    return [{ slot, report: table.read(row), claimedSinceMs, seenAt, question }, ...(others.get(row) ?? [])];
+  }
+
+  function policyAt(row: number): HolderPolicy {
+    return holderPolicies[columns.policy[row] ?? 0] ?? 'auto';
+  }
+
+  function hasSeveral(row: number): boolean {
+    return others.size > 0 && others.has(row);
   }
 
   function chosenOf(row: number): ServerSlot | undefined {
-    if (others.size > 0 && others.has(row)) return newestUsable(holdingsOf(row));
+    if (hasSeveral(row)) return chooseHolder(columns.names[row] ?? '', policyAt(row), holdingsOf(row));
     const slot = slots[columns.holder[row] ?? 0];
     return slot?.usable === true ? slot : undefined;
   }
@@ -127,25 +153,39 @@ export function createStreamIndex(
   }
 
   function isShared(row: number): boolean {
-    return (
-      columns.isSpread[row] === 1 && others.has(row) && holdingsOf(row).filter(({ slot }) => slot.usable).length > 1
-    );
+    return hasSeveral(row) && isSpread(policyAt(row), holdingsOf(row).filter(isLive));
+  }
+
+  function isContested(row: number): boolean {
+    return hasSeveral(row) && rivalsOf(policyAt(row), holdingsOf(row).filter(isLive)).length > 1;
+  }
+
+  function hasLive(row: number): boolean {
+    if (columns.holder[row] === 0) return false;
+    return columns.feed[row] !== filler || (others.get(row)?.some(isLive) ?? false);
   }
 
   function entryOf(row: number, name: string): StreamEntry {
     const chosen = chosenOf(row);
+    const policy = policyAt(row);
+    const all = holdingsOf(row);
+    const holdings = all.filter(isLive);
     return {
       name,
-      policy: columns.isSpread[row] === 1 ? 'spread' : 'newest',
-      holdings: holdingsOf(row),
+      policy,
+      holdings,
+      rivals: rivalsOf(policy, holdings),
+      fillers: holdings.length === all.length ? [] : all.filter((holding) => !isLive(holding)),
       chosen,
+      isFiller: chosen !== undefined && !holdings.some(({ slot }) => slot === chosen),
+      isSpread: isSpread(policy, holdings),
       moved: movedTo(row),
       isLookedUp: chosen?.index.told.get(row)?.source === 'lookup',
     };
   }
 
   /** Brings route and decision up to date after a change of a row, and lets the row go when nothing is left in it. */
-  function settle(row: number): void {
+  function refresh(row: number): void {
     const name = columns.names[row];
     if (name === undefined) return;
     const moved = movedTo(row);
@@ -154,8 +194,11 @@ export function createStreamIndex(
     columns.route[row] = slot?.index.number ?? 0;
     const isLookedUp = moved === undefined && slot?.index.told.get(row)?.source === 'lookup';
     columns.quick[row] = isLookedUp ? 0 : (slot?.index.number ?? 0);
-    if (columns.isSpread[row] === 0 && others.has(row)) contested.add(row);
+    if (isContested(row)) contested.add(row);
     else contested.delete(row);
+    const live = hasLive(row) ? 1 : 0;
+    liveStreams += live - (columns.isLive[row] ?? 0);
+    columns.isLive[row] = live;
     if (columns.holder[row] === 0 && !overrides.has(row)) {
       table.release(row);
     }
@@ -166,41 +209,75 @@ export function createStreamIndex(
     const known = table.find(name);
     if (known >= 0) return known;
     const row = table.claim(name);
-    columns.isSpread[row] = policyOf(name) === 'spread' ? 1 : 0;
+    columns.policy[row] = holderPolicies.indexOf(policyOf(name));
     return row;
   }
 
   /** A stream that `slot` did not hold before. False when there is no room for it. */
-  function add(slot: ServerSlot, report: PathReport, question: number, askedAt: number, told?: Asked): boolean {
+  function add(slot: ServerSlot, report: PlayableReport, question: number, askedAt: number, told?: Asked): boolean {
     const known = table.find(report.name);
     const isNew = known < 0 || columns.holder[known] === 0;
     if (isNew && heldStreams >= maxStreams) return false;
     const row = rowFor(report.name);
+    const claimedSinceMs = report.publisherSinceMs;
+    const publisherSinceMs = publisherSince(slot, claimedSinceMs, wallNow());
     if (isNew) {
       heldStreams++;
       columns.holder[row] = slot.index.number;
       columns.question[row] = question;
       columns.seenAt[row] = askedAt;
-      table.write(row, report);
+      table.write(row, report, publisherSinceMs, claimedSinceMs);
     } else {
-      const holding: Holding = { slot, report: keptReport(report), seenAt: askedAt, question };
+      const kept = keptReport(report, publisherSinceMs);
+      const holding: Holding = { slot, report: kept, claimedSinceMs, seenAt: askedAt, question };
       slot.index.second.set(row, holding);
       others.set(row, [...(others.get(row) ?? []), holding]);
     }
     slot.index.held++;
     if (told !== undefined) slot.index.told.set(row, told);
+    if (report.feed === 'filler') {
+      slot.index.fillers++;
+      refresh(row);
+    } else appear(slot, row, publisherSinceMs, told?.source ?? 'inventory');
+    return true;
+  }
+
+  /** `slot` has the stream live from now on. */
+  function appear(slot: ServerSlot, row: number, publisherSinceMs: number, source: EvidenceSource): void {
     const override = overrides.get(row);
     if (override?.server === slot.name) override.wasHeld = true;
-    settle(row);
-    const { name: stream, publisherSinceMs } = report;
+    refresh(row);
     listeners.changed({
-      stream,
+      stream: columns.names[row] ?? '',
       kind: 'appeared',
       server: slot.name,
       publisherSinceMs,
-      source: told?.source ?? 'inventory',
+      source,
     });
-    return true;
+  }
+
+  /** `slot` has not got the stream live any more. */
+  function vanish(
+    slot: ServerSlot,
+    row: number,
+    { publisherSinceMs, source, isLost }: Pick<StreamChange, 'publisherSinceMs' | 'source'> & { isLost: boolean },
+  ): void {
+    const stream = columns.names[row] ?? '';
+    const isOverrideOver = isLost && endOverride(row, slot);
+    refresh(row);
+    listeners.changed({ stream, kind: 'vanished', server: slot.name, publisherSinceMs, source });
+    if (isOverrideOver) listeners.overrideGone(stream, slot.name);
+  }
+
+  function feedAt(slot: ServerSlot, row: number): Feed | undefined {
+    if (row < 0 || slot.index.number === 0) return undefined;
+    if (columns.holder[row] === slot.index.number) return feeds[columns.feed[row] ?? 0];
+    return slot.index.second.get(row)?.report.feed;
+  }
+
+  function isLiveAt(slot: ServerSlot, row: number): boolean {
+    const feed = feedAt(slot, row);
+    return feed !== undefined && feed !== 'filler';
   }
 
   /** The question whose answer is kept of a stream on `slot`; undefined when it does not hold it, or there is no row (-1). */
@@ -210,26 +287,47 @@ export function createStreamIndex(
   }
 
   /** Takes over a newer report of a stream that `slot` holds. */
-  function update(slot: ServerSlot, row: number, report: PathReport, question: number, askedAt: number): void {
-    let isSamePublisher: boolean;
+  function update(
+    slot: ServerSlot,
+    row: number,
+    report: PlayableReport,
+    question: number,
+    askedAt: number,
+    source: EvidenceSource = 'inventory',
+  ): void {
     const second = columns.holder[row] === slot.index.number ? undefined : slot.index.second.get(row);
+    const feedBefore = second?.report.feed ?? feeds[columns.feed[row] ?? 0];
+    const claimedBefore = second?.claimedSinceMs ?? columns.claimedSinceMs[row];
+    const sinceBefore = second?.report.publisherSinceMs ?? columns.publisherSinceMs[row] ?? 0;
+    const claimedSinceMs = report.publisherSinceMs;
+    const isSamePublisher = claimedBefore === claimedSinceMs && feedBefore === report.feed;
+    const sinceMs = isSamePublisher ? sinceBefore : publisherSince(slot, claimedSinceMs, wallNow());
     if (second === undefined) {
-      isSamePublisher = columns.publisherSinceMs[row] === report.publisherSinceMs;
       columns.question[row] = question;
       if (!isSamePublisher) columns.seenAt[row] = askedAt;
-      table.write(row, report);
+      table.write(row, report, sinceMs, claimedSinceMs);
     } else {
-      isSamePublisher = second.report.publisherSinceMs === report.publisherSinceMs;
       second.question = question;
       if (!isSamePublisher) second.seenAt = askedAt;
-      second.report = keptReport(report);
+      second.claimedSinceMs = claimedSinceMs;
+      second.report = keptReport(report, sinceMs);
     }
-    if (!isSamePublisher && others.has(row)) settle(row);
+    if (isSamePublisher) return;
+    const [wasLive, isLiveNow] = [feedBefore !== 'filler', report.feed !== 'filler'];
+    if (feedBefore === report.feed) {
+      if (others.has(row)) refresh(row);
+    } else if (isLiveNow) {
+      if (!wasLive) slot.index.fillers--;
+      appear(slot, row, sinceMs, source);
+    } else {
+      slot.index.fillers++;
+      vanish(slot, row, { publisherSinceMs: sinceBefore, source, isLost: true });
+    }
   }
 
   /** @param isLost the server said so, or left for good: then an operator's choice of it is over. */
   function remove(slot: ServerSlot, row: number, source: EvidenceSource, isLost: boolean): void {
-    const stream = columns.names[row] ?? '';
+    const wasLive = isLiveAt(slot, row);
     const publisherSinceMs = slot.index.second.get(row)?.report.publisherSinceMs ?? columns.publisherSinceMs[row] ?? 0;
     const rest = (others.get(row) ?? []).filter((holding) => holding.slot !== slot);
     if (columns.holder[row] === slot.index.number) {
@@ -242,7 +340,7 @@ export function createStreamIndex(
         columns.holder[row] = heir.slot.index.number;
         columns.question[row] = heir.question;
         columns.seenAt[row] = heir.seenAt;
-        table.write(row, heir.report);
+        table.write(row, heir.report, heir.report.publisherSinceMs, heir.claimedSinceMs);
       }
     }
     if (rest.length === 0) others.delete(row);
@@ -250,10 +348,11 @@ export function createStreamIndex(
     slot.index.second.delete(row);
     slot.index.told.delete(row);
     slot.index.held--;
-    const isOverrideOver = isLost && endOverride(row, slot);
-    settle(row);
-    listeners.changed({ stream, kind: 'vanished', server: slot.name, publisherSinceMs, source });
-    if (isOverrideOver) listeners.overrideGone(stream, slot.name);
+    if (wasLive) vanish(slot, row, { publisherSinceMs, source, isLost });
+    else {
+      slot.index.fillers--;
+      refresh(row);
+    }
   }
 
   /** Drops an operator's choice of a server that had the stream and has lost it. @returns whether there was one. */
@@ -265,7 +364,7 @@ export function createStreamIndex(
   function loseOverride(row: number, slot: ServerSlot): void {
     const stream = columns.names[row] ?? '';
     if (!endOverride(row, slot)) return;
-    settle(row);
+    refresh(row);
     listeners.overrideGone(stream, slot.name);
   }
 
@@ -273,8 +372,8 @@ export function createStreamIndex(
     return [...table.rowsOf(index.number), ...index.second.keys()];
   }
 
-  function settleOverridesTo(slot: ServerSlot): void {
-    for (const [row, { server }] of [...overrides]) if (server === slot.name) settle(row);
+  function refreshOverridesTo(slot: ServerSlot): void {
+    for (const [row, { server }] of [...overrides]) if (server === slot.name) refresh(row);
   }
 
   function removeAll(slot: ServerSlot, isLost: boolean): void {
@@ -285,18 +384,24 @@ export function createStreamIndex(
     for (const row of rowsHeldBy(slot)) remove(slot, row, 'inventory', isLost);
   }
 
-  function finishList(
+  /** Yields where the turn should end. Rows that change meanwhile are looked at as they are when it comes to them. */
+  function* finishList(
     slot: ServerSlot,
     list: number,
     askedAt: number,
-    arrivals: PathReport[],
-    confirmed: number,
-  ): void {
+    arrivals: readonly PlayableReport[],
+    { confirmed, overflow }: { readonly confirmed: number; readonly overflow: number },
+  ): Generator<undefined, undefined> {
     const { index } = slot;
     index.listed = list;
-    let refused = 0;
+    let refused = overflow;
     let held = confirmed;
+    let changes = 0;
     for (const report of arrivals) {
+      if (changes++ === changesInTurn) {
+        changes = 1;
+        yield;
+      }
       if ((index.denied.get(report.name) ?? 0) > list) continue;
       const row = table.find(report.name);
       const kept = answered(slot, row);
@@ -310,21 +415,35 @@ export function createStreamIndex(
     for (const [row, { question }] of [...index.told]) {
       if (question > list) continue;
       index.told.delete(row);
-      settle(row);
+      refresh(row);
     }
     // Rows are looked through only if some were not in the list.
     if (held < index.held || index.heard > list) {
       for (const row of rowsHeldBy(slot)) {
-        if ((answered(slot, row) ?? list) < list) remove(slot, row, 'inventory', true);
+        if ((answered(slot, row) ?? list) >= list) continue;
+        if (changes++ === changesInTurn) {
+          changes = 1;
+          yield;
+          if ((answered(slot, row) ?? list) >= list) continue;
+        }
+        remove(slot, row, 'inventory', true);
       }
     }
     if (index.isInDoubt) {
       index.isInDoubt = false;
       for (const [row, { server }] of [...overrides]) {
-        if (server === slot.name && answered(slot, row) === undefined) loseOverride(row, slot);
+        if (server === slot.name && !isLiveAt(slot, row)) loseOverride(row, slot);
       }
     }
     if (refused > 0) listeners.refused(refused);
+  }
+
+  async function finishInTurns(steps: Iterator<undefined>, isStillWanted: () => boolean): Promise<boolean> {
+    for (;;) {
+      await nextTurn();
+      if (!isStillWanted()) return false;
+      if (steps.next().done === true) return true;
+    }
   }
 
   return {
@@ -340,15 +459,12 @@ export function createStreamIndex(
       for (const row of table.rows()) if (columns.holder[row] !== 0) yield columns.names[row] ?? '';
     },
     get size() {
-      return heldStreams;
+      return liveStreams;
     },
     *contested() {
       for (const row of contested) yield entryOf(row, columns.names[row] ?? '');
     },
-    holds(slot, stream) {
-      const row = table.find(stream);
-      return slot.index.number !== 0 && answered(slot, row) !== undefined;
-    },
+    feedOf: (slot, stream) => feedAt(slot, table.find(stream)),
     told(slot, stream) {
       const row = table.find(stream);
       return row < 0 ? undefined : slot.index.told.get(row);
@@ -371,12 +487,12 @@ export function createStreamIndex(
       slots[number] = slot;
       slot.index.number = number;
       byServer.set(slot.name, slot);
-      settleOverridesTo(slot);
+      refreshOverridesTo(slot);
     },
     leave(slot, isReplaced) {
       removeAll(slot, !isReplaced);
       if (byServer.get(slot.name) === slot) byServer.delete(slot.name);
-      settleOverridesTo(slot);
+      refreshOverridesTo(slot);
       slots[slot.index.number] = undefined;
       freeNumbers.push(slot.index.number);
       slot.index.number = 0;
@@ -384,23 +500,27 @@ export function createStreamIndex(
     ask: () => ++lastQuestion,
     list(slot, askedAt) {
       const list = ++lastQuestion;
-      const arrivals: PathReport[] = [];
+      const arrivals: PlayableReport[] = [];
       let confirmed = 0;
+      let overflow = 0;
+      const isWanted = (): boolean => slot.index.number !== 0 && slot.index.cleared < list;
       return {
         note(report) {
           if (slot.index.number === 0) return;
           const row = table.find(report.name);
           const kept = answered(slot, row);
-          if (kept === undefined) arrivals.push(report);
-          else if (kept < list) {
+          if (kept === undefined) {
+            if (arrivals.length < maxStreams) arrivals.push(report);
+            else overflow++;
+          } else if (kept < list) {
             confirmed++;
             update(slot, row, report, list, askedAt);
           }
         },
         finish() {
-          if (slot.index.number === 0 || slot.index.cleared >= list) return false;
-          finishList(slot, list, askedAt, arrivals, confirmed);
-          return true;
+          if (!isWanted()) return false;
+          const steps = finishList(slot, list, askedAt, arrivals, { confirmed, overflow });
+          return steps.next().done === true || finishInTurns(steps, isWanted);
         },
       };
     },
@@ -412,14 +532,14 @@ export function createStreamIndex(
       const row = table.find(stream);
       const kept = answered(slot, row);
       if (kept !== undefined && kept > question) return;
-      if (report?.live === true) {
+      if (report !== undefined && isPlayable(report)) {
         if ((index.denied.get(stream) ?? 0) > question) return;
         index.denied.delete(stream);
         if (kept === undefined) add(slot, report, question, askedAt, asked);
         else {
           index.told.set(row, asked);
-          update(slot, row, report, question, askedAt);
-          settle(row);
+          update(slot, row, report, question, askedAt, source);
+          refresh(row);
         }
         return;
       }
@@ -434,8 +554,8 @@ export function createStreamIndex(
     },
     clear: (slot) => removeAll(slot, false),
     rechoose(slot) {
-      for (const row of rowsHeldBy(slot)) settle(row);
-      settleOverridesTo(slot);
+      for (const row of rowsHeldBy(slot)) refresh(row);
+      refreshOverridesTo(slot);
     },
 
     get overrideCount() {
@@ -448,33 +568,18 @@ export function createStreamIndex(
     setOverride(stream, server) {
       if (server === undefined) {
         const row = table.find(stream);
-        if (overrides.delete(row)) settle(row);
+        if (overrides.delete(row)) refresh(row);
         return;
       }
       const row = rowFor(stream);
       const slot = byServer.get(server);
-      overrides.set(row, { server, wasHeld: slot !== undefined && answered(slot, row) !== undefined });
-      settle(row);
+      overrides.set(row, { server, wasHeld: slot !== undefined && isLiveAt(slot, row) });
+      refresh(row);
     },
   };
 }
 
-function keptReport(report: PathReport): KeptReport {
-  const { publisherSinceMs, sourceType, readers, tracks, bytesReceived, bytesSent } = report;
-  return { publisherSinceMs, sourceType, readers, tracks, bytesReceived, bytesSent };
-}
-
-/** The newest publisher wins; equal times go to the smaller name, so that every agent chooses alike. */
-function newestUsable(holdings: readonly Holding[]): ServerSlot | undefined {
-  let best: Holding | undefined;
-  for (const holding of holdings) {
-    if (holding.slot.usable && (best === undefined || isNewer(holding, best))) best = holding;
-  }
-  return best?.slot;
-}
-
-/** Whether `a`'s publisher came after `b`'s. */
-export function isNewer(a: Pick<Holding, 'slot' | 'report'>, b: Pick<Holding, 'slot' | 'report'>): boolean {
-  const difference = a.report.publisherSinceMs - b.report.publisherSinceMs;
-  return difference !== 0 ? difference > 0 : a.slot.name < b.slot.name;
+function keptReport(report: PlayableReport, publisherSinceMs: number): KeptReport {
+  const { feed, sourceType, readers, tracks, bytesReceived, bytesSent } = report;
+  return { publisherSinceMs, feed, sourceType, readers, tracks, bytesReceived, bytesSent };
 }

@@ -1,3 +1,5 @@
+import type { HolderPolicy } from './holder-policy';
+
 /** How a fact reached the directory: the periodic list, a single question, or a server's own report. */
 export type EvidenceSource = 'inventory' | 'lookup' | 'push';
 
@@ -16,6 +18,8 @@ export interface FleetServer {
   readonly apiUrl: string;
   readonly operational: OperationalState;
   readonly administrative: AdministrativeState;
+  /** HAProxy uses it only when no other server is left (`backup`). */
+  readonly isBackup: boolean;
 }
 
 /**
@@ -30,9 +34,11 @@ export type ReadersByProtocol = Readonly<Record<'rtsp' | 'rtmp' | 'srt' | 'webrt
 /** One server that has a stream live, and how we know. */
 export interface HolderView {
   readonly server: string;
-  /** When the publisher appeared there (RFC 3339, as MediaMTX wrote it), if known. */
+  /** When the publisher appeared there (RFC 3339), if known: what MediaMTX says, but not later than when it was first seen. */
   readonly publisherSince: string | undefined;
   readonly sourceType: string | undefined;
+  /** The server pulls a copy from elsewhere; nobody publishes there. */
+  readonly pulled: boolean;
   readonly tracks: readonly string[];
   /** Readers by other ways than HLS, and by which. */
   readonly readers: number;
@@ -49,11 +55,13 @@ export interface HolderView {
 
 export interface StreamView {
   readonly name: string;
-  /** The chosen holder first (newest publisher). */
+  /** The chosen holder first. Empty while there is only a filler. */
   readonly holders: readonly HolderView[];
-  /** More than one publisher, and the stream is not one of those that are replicated on purpose. */
+  /** Servers on which the path is always available and the publisher is away: they show their filler. */
+  readonly fillers: readonly string[];
+  /** More than one publisher, and the stream is not one of those that are replicated. */
   readonly conflict: boolean;
-  readonly policy: 'newest' | 'spread';
+  readonly policy: HolderPolicy;
 }
 
 export interface ServerView {
@@ -63,6 +71,8 @@ export interface ServerView {
   readonly apiUrl: string;
   readonly operational: OperationalState;
   readonly administrative: AdministrativeState;
+  /** HAProxy uses it only when no other server is left (`backup`). */
+  readonly backup: boolean;
   readonly api: {
     readonly health: ApiHealth;
     readonly consecutiveFailures: number;
@@ -83,16 +93,25 @@ export interface ServerView {
   readonly hlsSessions: number;
 }
 
+/**
+ * What a server that has not got a stream live can do about it: `startable`: start it for who asks; `configured`: wait for its publisher, or for a
+ * source that is not on demand; `not configured`: nothing; `unknown`: it has not said.
+ */
+export type PathAt = 'startable' | 'configured' | 'not configured' | 'unknown';
+
 /** One sentence of evidence for the `why` of a decision. */
 export interface ServerEvidence {
   readonly server: string;
-  readonly says: 'live' | 'not live' | 'no answer';
+  /** `filler`: the path is always available there, and its publisher is away. */
+  readonly says: 'live' | 'filler' | 'not live' | 'no answer';
   readonly source: EvidenceSource | undefined;
   readonly ageMs: number | undefined;
   readonly stale: boolean;
+  /** What it could do about a stream that it has not got; undefined where it has it. */
+  readonly path: PathAt | undefined;
 }
 
-/** A server began or ceased to hold a stream. */
+/** A server began or ceased to hold a stream live. */
 export interface StreamChange {
   readonly stream: string;
   readonly kind: 'appeared' | 'vanished';

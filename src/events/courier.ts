@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../log';
-import { type RecordTime, recordNothing } from '../record-time';
+import { createTimeHistogram, observeSeconds, type RecordTime, recordNothing, type TimeHistogram } from '../measure';
+
 import type { Store } from '../store';
-import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
 import { createCircuit } from './circuit';
 import type { DeadLetter, DeadLetters } from './dead-letters';
 import { type DeliveryAttempt, type DeliveryFailure, deliveryFailures, type EventPost } from './deliver-event';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from '../log';
-import type { RecordTime } from '../record-time';
+import type { RecordTime } from '../measure';
+import { streamPattern } from '../mediamtx';
 import type { Store } from '../store';
-import { streamPattern } from '../stream-pattern';
 import { type Courier, type CourierStats, createCourier, type DeliveryPace } from './courier';
 import { createDeadLetters, cursorOf, type DeadLetter, type DeadLetterQuery } from './dead-letters';
 import { createEventPost, type Receiver } from './deliver-event';
@@ -206,12 +206,12 @@ export function createDelivery({ webhooks, store, events, log, recordAttempt, pa
 }
 
 function filterOf({ types, streams }: Webhook): (event: StoredEvent) => boolean {
-  const pattern = streams === undefined ? undefined : streamPattern(streams);
+  const fits = streams === undefined ? undefined : streamPattern(streams);
   const wanted = new Set(types);
   return ({ type, data }) => {
     if (wanted.size > 0 && !wanted.has(type)) return false;
-    if (pattern === undefined) return true;
+    if (fits === undefined) return true;
     const { stream } = data;
-    return typeof stream === 'string' && pattern.test(stream);
+    return typeof stream === 'string' && fits(stream);
   };
 }

@@ -30,8 +30,12 @@ export function createEventIds(random: (count: number) => Uint8Array = randomByt
   };
 }
 
+/** Of ids, as a regular expression without its ends. */
+export const eventIdPattern = '[0-7][0-9A-HJKMNP-TV-Z]{25}';
+const eventId = new RegExp(`^${eventIdPattern}$`);
+
 export function isEventId(text: string): boolean {
-  return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text);
+  return eventId.test(text);
 }
 
 /** An id below every one of this time or later, and above those of earlier milliseconds: where to go on from a time. */

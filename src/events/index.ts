@@ -1,4 +1,3 @@
-export type { CourierStats } from './courier';
 export { cursorOf, type DeadLetter } from './dead-letters';
 export {
   createDelivery,
@@ -9,9 +8,10 @@ export {
   type WebhookView,
 } from './delivery';
 export * from './event';
-export { idBefore, isEventId } from './event-id';
-export { createEventLog, type EventLog, type EventLogOptions, type EventLogStats } from './event-log';
+export { eventIdPattern, idBefore, isEventId } from './event-id';
+export { createEventLog, type EventLog, type EventLogOptions } from './event-log';
 export { createLeasedDelivery } from './leased-delivery';
+export { deliveryMetrics, eventMetrics } from './metrics';
 export { createStreamEvents, type StreamEvents, type StreamHolders, type ToldStream } from './stream-events';
 export { createToldStreams, followsOnTold } from './told-streams';
 export { createToldWatched, followsOnWatched } from './told-watched';

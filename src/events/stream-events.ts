@@ -1,8 +1,12 @@
-import type { Emit } from './event';
+import type { Emit, EventDraft } from './event';
 
-/** A server that has a stream, and how that is known. */
+/** A server that has a stream live, and how that is known. */
 export interface StreamHolder {
   readonly server: string;
+  /** It pulls a copy from elsewhere; nobody publishes there. */
+  readonly isPulled: boolean;
+  /** One of those of which there should be one. */
+  readonly isRival: boolean;
   /** When the publisher came there, in ms since 1970; 0 when the server did not say. */
   readonly publisherSinceMs: number;
   /** `inventory`, `lookup` or `push`. */
@@ -18,8 +22,8 @@ export interface StreamHolders {
   readonly holders: readonly StreamHolder[];
   /** The one of them that viewers are sent to; undefined when they can be sent to none. */
   readonly chosen: string | undefined;
-  /** Several holders are wanted: no conflict. */
-  readonly isReplicated: boolean;
+  /** Servers that show their filler, which is no stream that has started. */
+  readonly fillers: readonly string[];
 }
 
 /** What was told last of a stream that is live. */
@@ -91,6 +95,8 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
   const postponed = new Set<string>();
   /** What there is to tell hangs on a server that has not been asked since. */
   const doubtful = new Set<string>();
+  /** When the grace was over of a stream of which copies are left, whose server has not been asked since; each is doubtful, too. */
+  const graceOver = new Map<string, number>();
   let isComplete = false;
 
   function tell(stream: string, server: string | undefined, nowMs: number): void {
@@ -119,6 +125,16 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
     return false;
   }
 
+  /** Copies outlive their origin for a moment, and it may come back. A server that was asked within that moment may have lost its copy since. */
+  function hasOutlived(stream: string, copy: StreamHolder, overAtMs: number | undefined, nowMs: number): boolean {
+    const graceOverAtMs = overAtMs ?? (hasLasted(stream, 'end', nowMs) ? nowMs : undefined);
+    if (graceOverAtMs === undefined) return false;
+    if (copy.askedAtMs >= graceOverAtMs) return true;
+    graceOver.set(stream, graceOverAtMs);
+    doubtful.add(stream);
+    return false;
+  }
+
   function look(stream: string, nowMs: number): void {
     if (!canEmit()) {
       postponed.add(stream);
@@ -126,8 +142,10 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
     }
     postponed.delete(stream);
     doubtful.delete(stream);
+    const overAtMs = graceOver.get(stream);
+    graceOver.delete(stream);
     const told = servers.get(stream)?.server;
-    const { isReplicated, ...now } = holdersOf(stream);
+    const now = holdersOf(stream);
     if (isTooEarly(stream, told, now.holders)) return;
     unseen.delete(stream);
     // Where nobody can be chosen, nothing has moved while it is where it was.
@@ -138,20 +156,24 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
       else if (hasLasted(stream, 'end', nowMs)) {
         const lastKnown = { stream, server: told };
         tell(stream, undefined, nowMs);
-        emit({ type: 'stream.ended', ...lastKnown, reason: whyGone(told), evidence: 'inventory' });
+        emit({ type: 'stream.ended', ...lastKnown, ...ending(told, now.fillers), evidence: 'inventory' });
       }
       return;
     }
+    const before = holders.find(({ server }) => server === told);
     if (told === undefined) start(stream, first, nowMs);
-    else if (told !== first.server && !(isReplicated && holders.some(({ server }) => server === told))) {
+    else if (told !== first.server && !mayStay(before, first)) {
+      if (before === undefined && first.isPulled && !hasOutlived(stream, first, overAtMs, nowMs)) return;
       if (isOutdated(stream, first)) {
         pending.delete(stream);
         doubtful.add(stream);
         return;
       }
-      move(stream, told, holders, nowMs);
+      // A copy was seen before what it is a copy of: nothing has moved.
+      if (before?.isRival === false) tell(stream, first.server, nowMs);
+      else move(stream, told, holders, nowMs);
     }
-    lookForConflict(stream, holders, isReplicated, nowMs);
+    lookForConflict(stream, holders, nowMs);
   }
 
   /** At a start lists come one after the other: what seems to be elsewhere may be where it was, in a list that is still on its way. */
@@ -172,31 +194,36 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
     emit({ type: 'stream.started', stream, server, evidence, data: sinceOf(publisherSinceMs) });
   }
 
+  /** A filler is not the stream, but whoever watches goes on seeing something. */
+  function ending(server: string, fillers: readonly string[]): Pick<EventDraft, 'reason' | 'data'> {
+    if (fillers.length === 0) return { reason: whyGone(server) };
+    const shows = fillers.length === 1 ? 'shows its filler' : 'show their fillers';
+    return { reason: `${whyGone(server)}; ${fillers.join(' and ')} ${shows}`, data: { fillers } };
+  }
+
   function move(stream: string, from: string, holders: readonly StreamHolder[], nowMs: number): void {
     const [to] = holders;
     if (to === undefined) return;
     const { server, publisherSinceMs, evidence } = to;
-    const isStillThere = holders.some((holder) => holder.server === from);
-    const reason = isStillThere ? `${server} has the newer publisher` : `its publisher came to ${server}`;
+    const reason = whyMoved(
+      to,
+      holders.some((holder) => holder.server === from),
+    );
     tell(stream, server, nowMs);
     emit({ type: 'stream.moved', stream, server, reason, evidence, data: { from, ...sinceOf(publisherSinceMs) } });
   }
 
-  function lookForConflict(
-    stream: string,
-    holders: readonly StreamHolder[],
-    isReplicated: boolean,
-    nowMs: number,
-  ): void {
+  function lookForConflict(stream: string, holders: readonly StreamHolder[], nowMs: number): void {
+    const rivals = holders.filter(({ isRival }) => isRival);
     // A server that does not answer may have lost its publisher before the newest one came.
-    const newestSeenAtMs = Math.max(...holders.map(({ seenAtMs }) => seenAtMs));
-    const known = holders.filter(({ seenAtMs, askedAtMs }) => Math.max(seenAtMs, askedAtMs) >= newestSeenAtMs);
-    if (!isReplicated && holders.length > 1 && known.length < 2) {
+    const newestSeenAtMs = Math.max(...rivals.map(({ seenAtMs }) => seenAtMs));
+    const known = rivals.filter(({ seenAtMs, askedAtMs }) => Math.max(seenAtMs, askedAtMs) >= newestSeenAtMs);
+    if (rivals.length > 1 && known.length < 2) {
       if (pending.get(stream)?.what === 'end') pending.delete(stream);
       doubtful.add(stream);
       return;
     }
-    const isConflict = known.length > 1 && !isReplicated;
+    const isConflict = known.length > 1;
     const server = servers.get(stream)?.server;
     if (!isConflict || conflicts.has(stream)) pending.delete(stream);
     if (server === undefined || isConflict === conflicts.has(stream)) return;
@@ -225,6 +252,7 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
         return;
       }
       for (const stream of [...servers.keys(), ...pending.keys()]) postponed.add(stream);
+      graceOver.clear();
       servers.clear();
       conflicts.clear();
       unseen.clear();
@@ -269,6 +297,16 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
       },
     },
   };
+}
+
+/** A stream that is told to be where it is, stays there while it is on no server that it should be on instead. */
+function mayStay(told: StreamHolder | undefined, first: StreamHolder): boolean {
+  return told !== undefined && !first.isRival;
+}
+
+function whyMoved({ server, isPulled }: StreamHolder, isStillThere: boolean): string {
+  if (isStillThere) return `${server} has the newer publisher`;
+  return isPulled ? `${server} has a copy of it` : `its publisher came to ${server}`;
 }
 
 function withFirst(holders: readonly StreamHolder[], server: string | undefined): readonly StreamHolder[] {

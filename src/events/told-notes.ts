@@ -1,4 +1,5 @@
 import type { Logger } from '../log';
+import { inTime } from '../measure';
 import type { Collection } from '../store';
 import type { EventLog } from './event-log';
 
@@ -18,12 +19,14 @@ export interface ToldNotes<T> {
   note(key: string, value: T | undefined): void;
   /** Forgets what is noted and not kept yet. */
   clear(): void;
-  /** Keeps what was noted and ends. */
+  /** Keeps what was noted, if that is possible soon, and ends. */
   stop(): Promise<void>;
 }
 
 const everyMs = 1000;
 const batchSize = 1000;
+/** Where the store keeps nothing, the log never has them: they are as after an end without notice. */
+const endAfterMs = 1000;
 
 export function createToldNotes<T>({ collection, events, log, complaint, onKept }: ToldNotesOptions<T>): ToldNotes<T> {
   let noted = new Map<string, T | undefined>();
@@ -64,8 +67,7 @@ export function createToldNotes<T>({ collection, events, log, complaint, onKept 
     },
     async stop() {
       clearInterval(timer);
-      await saving;
-      await save();
+      await inTime(saving.then(save), endAfterMs);
     },
   };
 }

@@ -1,7 +1,7 @@
-import { chmodSync, lstatSync, mkdirSync, type Stats, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { request, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
+import { ownValue } from '../wire';
 
 /** The setting: a path, `auto` (the first place of `adminSocketPaths` that works), or null for none. */
 export type AdminSocketSetting = { readonly path: string } | 'auto' | null;
@@ -9,18 +9,8 @@ export type AdminSocketSetting = { readonly path: string } | 'auto' | null;
 /** Somebody listens there already. */
 export class AdminSocketTaken extends Error {}
 
-/**
- * Where the admin socket is, in the order in which they are tried: `/run/mtxpilot` (root, or a service with RuntimeDirectory=mtxpilot),
- * the user's own runtime folder, a folder of the user's own among the temporary files.
- */
-export function adminSocketPaths(env: NodeJS.ProcessEnv): readonly string[] {
-  const runtimeFolder = env['XDG_RUNTIME_DIR'];
-  return [
-    '/run/mtxpilot/admin.sock',
-    ...(runtimeFolder?.startsWith('/') === true ? [join(runtimeFolder, 'mtxpilot/admin.sock')] : []),
-    join(tmpdir(), `mtxpilot-${userId()}/admin.sock`),
-  ];
-}
+/** A Unix socket's path has at most so many bytes on Linux. */
+const longestPathBytes = 107;
 
 /**
  * Lets a server listen on a Unix socket that only its own user may connect to (mode 0600; its folder is made when missing, mode 0700). A
@@ -29,7 +19,10 @@ export function adminSocketPaths(env: NodeJS.ProcessEnv): readonly string[] {
  * @throws (rejects) Error that says why in words: another program listens, a file of another kind, no permission, a folder of somebody else.
  */
 export async function listenOnAdminSocket(server: Server, path: string): Promise<void> {
-  makeFolder(dirname(path));
+  if (Buffer.byteLength(path) > longestPathBytes) {
+    throw new Error(`${path} cannot be made: the path is longer than ${longestPathBytes} bytes`);
+  }
+  useFolder(dirname(path));
   await removeStale(path);
   // From its first moment on the file must not be open to others, hence the mask and not only chmod.
   const mask = process.umask(0o177);
@@ -51,19 +44,34 @@ export async function listenOnAdminSocket(server: Server, path: string): Promise
   chmodSync(path, 0o600);
 }
 
-/** Makes the folder; a folder that others could put their own socket into is refused. */
-function makeFolder(folder: string): void {
+/** Makes the folder where it is missing; a folder that others could put their own socket into is refused. */
+function useFolder(folder: string): void {
+  let itself: Stats;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
+    itself = statSync(folder);
   } catch (error) {
     throw inWords(error as NodeJS.ErrnoException, folder);
   }
+  if (!itself.isDirectory()) throw new Error(`${folder} is no folder`);
   const isOurs = ({ uid }: Stats): boolean => uid === userId() || uid === 0;
-  const itself = statSync(folder);
   const isSticky = (itself.mode & 0o1000) !== 0;
   // A link of somebody else could lead elsewhere tomorrow.
   if (!isOurs(lstatSync(folder)) || !isOurs(itself)) throw new Error(`${folder} belongs to another user`);
   if ((itself.mode & 0o022) !== 0 && !isSticky) throw new Error(`${folder} can be written by other users`);
+}
+
+/** Not mkdir's `recursive`: Node 20 tries for ever where a folder that exists takes no others, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  const around = dirname(folder);
+  if (around !== folder) makeFolder(around);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another program was quicker.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 async function removeStale(path: string): Promise<void> {
@@ -97,11 +105,15 @@ function inWords(error: NodeJS.ErrnoException, path: string): Error {
     EACCES: 'no permission',
     EPERM: 'no permission',
     EROFS: 'the file system is read-only',
+    ENOSPC: 'the file system is full',
     EADDRINUSE: 'another program listens there',
     ENOTDIR: 'a part of the path is no folder',
-    EEXIST: 'a part of the path is no folder',
+    // What is around it is there by then.
+    ENOENT: 'the file system takes nothing new there, or a link leads nowhere',
+    ELOOP: 'a link leads to itself',
+    ENAMETOOLONG: 'a name in the path is too long',
   };
-  const reason = reasons[error.code ?? ''] ?? error.message;
+  const reason = ownValue(reasons, error.code ?? '') ?? error.message;
   return new Error(`${path} cannot be made: ${reason}`, { cause: error });
 }
 

@@ -1,4 +1,4 @@
-import { createDecisionStats, type DecisionStats } from '../router/decision-stats';
+import { createDecisionStats, type DecisionStats } from '../router';
 
 /** The plain counters of the HTTP bridge, read when metrics are scraped. */
 export interface HttpStats {
@@ -9,14 +9,20 @@ export interface HttpStats {
   waitingRequests: number;
   connectionsOpen: number;
   connectionsTotal: number;
-  /** Connections dropped because `maxConnections` were open. */
+  /** Connections closed at once, because `maxConnections` were open and all waited for answers. */
   connectionsRefused: number;
+  /** Connections without an answer to come, closed for a new one while as many as allowed were open. */
+  connectionsDisplaced: number;
+  /** Connections closed because they sent too many requests ahead. */
+  connectionsCut: number;
   /** Changes that operators asked for: carried out, not carried out (an error in the order), refused (not allowed to). */
   readonly changes: { done: number; failed: number; refused: number };
   /** Reports of MediaMTX's hooks and authentication: passed on to be confirmed, of no interest, dropped because too many waited. */
   readonly reports: { passedOn: number; ignored: number; dropped: number };
   /** Event streams: open now, cut because the client did not keep up. */
   readonly eventStreams: { open: number; cut: number };
+  /** Lists and other heavy answers: in hand now, refused because too many were, cut because their client did not read them. */
+  readonly heavyAnswers: { inHand: number; refused: number; cut: number };
 }
 
 /** Makes the counters of one HTTP server. */
@@ -28,9 +34,12 @@ export function createHttpStats(): HttpStats {
     connectionsOpen: 0,
     connectionsTotal: 0,
     connectionsRefused: 0,
+    connectionsDisplaced: 0,
+    connectionsCut: 0,
     changes: { done: 0, failed: 0, refused: 0 },
     reports: { passedOn: 0, ignored: 0, dropped: 0 },
     eventStreams: { open: 0, cut: 0 },
+    heavyAnswers: { inHand: 0, refused: 0, cut: 0 },
   };
 }
 

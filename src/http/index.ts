@@ -1,3 +1,29 @@
-export { adminSocketPaths } from './admin-socket';
-export { createHttpServer, type HttpServer, type HttpServerOptions } from './http-server';
+export { type Access, type Caller, createAccess } from './access';
+export { listenOnAdminSocket } from './admin-socket';
+export { createConnections } from './connections';
+export { createDrain, type Drain } from './drain';
+export { createFeedPlaces } from './feed-places';
+export { createHeavyWork, type HeavyWork, type Steps } from './heavy-work';
+export { createHosts, type Hosts } from './hosts';
+export { countAnswer, createHttpStats, type HttpStats } from './http-stats';
+export { jsonSteps } from './json-steps';
+export { httpMetrics } from './metrics';
 export { openAdminSocket } from './open-admin-socket';
+export {
+  type BadParameter,
+  type ProblemDetails,
+  type ProblemName,
+  problemBody,
+  problemTitles,
+  respondBadParameter,
+  respondBadStreamName,
+  respondProblem,
+  streamNameRule,
+} from './problem';
+export {
+  bodyLimitBytes,
+  onlyJson,
+  readBody,
+  readJson,
+} from './request-body';
+export { beginFeed, respond, respondJson, toJson } from './respond';

@@ -1,6 +1,6 @@
 import type { Logger } from '../log';
-import { type AdminSocketSetting, AdminSocketTaken, adminSocketPaths } from './admin-socket';
-import type { HttpServer } from './http-server';
+import { adminSocketPaths } from '../wire';
+import { type AdminSocketSetting, AdminSocketTaken } from './admin-socket';
 
 /**
  * Opens the admin socket where the setting says. With `auto`, none is no failure: a line in the log tells why, and changes need the token
@@ -9,7 +9,7 @@ import type { HttpServer } from './http-server';
  * @throws (rejects) Error that names the setting, when the socket of a given path cannot be opened.
  */
 export async function openAdminSocket(
-  http: Pick<HttpServer, 'listenForAdmin'>,
+  http: { listenForAdmin(path: string): Promise<void> },
   setting: AdminSocketSetting,
   env: NodeJS.ProcessEnv,
   log: Logger,

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { maxStreamNameLength } from '../directory';
-import type { BadParameter } from './parameters';
+import { maxStreamNameLength } from '../mediamtx';
 import { type RawHeaders, respond } from './respond';
 
 /** Everything that can go wrong for a caller; each name is a response in the OpenAPI document, where `type` points. */
@@ -23,6 +22,7 @@ export const problemTitles = {
   BodyTooLarge: [413, 'The body is too large'],
   UrlTooLong: [414, 'The URL is too long'],
   NotJson: [415, 'Only JSON is understood'],
+  UnknownHost: [421, 'The agent does not answer under this name'],
   HeadersTooLarge: [431, 'The header fields are too large'],
   InternalError: [500, 'Something went wrong here'],
   NotAvailable: [501, 'This agent does not do that'],
@@ -31,6 +31,7 @@ export const problemTitles = {
   NoHaproxy: [503, 'HAProxy does not answer'],
   NotKept: [503, 'The change could not be kept'],
   NotDelivering: [503, 'Events are not delivered by this agent now'],
+  Busy: [503, 'Too much is being asked at this moment'],
   TooManyStreams: [503, 'Too many event streams are open'],
 } as const;
 export type ProblemName = keyof typeof problemTitles;
@@ -77,6 +78,13 @@ export function respondProblem(
 export function respondBadStreamName(res: ServerResponse, given: string, headers: RawHeaders = []): void {
   const detail = 'MediaMTX would refuse this name, so no server can have the stream.';
   respondProblem(res, 'BadStreamName', { detail, given, allowed: streamNameRule }, headers);
+}
+
+/** A query parameter that is wrong: what it is called, what was given, what is allowed. */
+export interface BadParameter {
+  readonly parameter: string;
+  readonly given: string;
+  readonly allowed: string;
 }
 
 /** Answers that a query parameter (or a header) is wrong. */

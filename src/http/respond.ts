@@ -38,3 +38,19 @@ export function respondJson(res: ServerResponse, status: number, value: unknown)
 export function toJson(value: unknown): string {
   return JSON.stringify(value, (_key, field: unknown) => (field === undefined ? null : field));
 }
+
+/** Begins an answer of Server-Sent Events. `retryMs` is how soon a client that loses it is to come again. */
+export function beginFeed(res: ServerResponse, retryMs: number): void {
+  res.writeHead(200, [
+    'content-type',
+    'text/event-stream',
+    'cache-control',
+    'no-store',
+    'x-content-type-options',
+    'nosniff',
+    // Proxies in between must not collect what they should pass on.
+    'x-accel-buffering',
+    'no',
+  ]);
+  res.write(`retry: ${retryMs}\n\n`);
+}

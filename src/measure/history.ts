@@ -1,3 +1,4 @@
+import { increase } from './increase';
 import type { TimeHistogram } from './time-histogram';
 
 /** What is read at one instant: levels, and counters that only grow. */
@@ -71,10 +72,10 @@ export function createHistory(maxSamples: number): History {
 }
 
 function sampleOf(from: Reading, to: Reading, before: readonly number[], after: readonly number[]): Sample {
-  const counts = after.map((count, bucket) => grown(before[bucket] ?? 0, count));
+  const counts = after.map((count, bucket) => increase(before[bucket] ?? 0, count));
   const bounds = to.decisionTimes[0]?.upperBoundsSeconds ?? [];
   const requests =
-    from.requests === undefined || to.requests === undefined ? undefined : grown(from.requests, to.requests);
+    from.requests === undefined || to.requests === undefined ? undefined : increase(from.requests, to.requests);
   return {
     atMs: to.atMs,
     seconds: (to.atMs - from.atMs) / 1000,
@@ -85,14 +86,9 @@ function sampleOf(from: Reading, to: Reading, before: readonly number[], after: 
     p99Ms: quantileMs(bounds, counts, 0.99),
     requests,
     // Counters of servers that left the fleet go with them.
-    apiCalls: grown(from.apiCalls, to.apiCalls),
+    apiCalls: increase(from.apiCalls, to.apiCalls),
     naiveCalls: requests === undefined ? undefined : requests * to.servers,
   };
-}
-
-/** A counter that is smaller than before began anew. */
-function grown(before: number, after: number): number {
-  return after < before ? after : after - before;
 }
 
 function sumOf(histograms: readonly TimeHistogram[]): number[] {

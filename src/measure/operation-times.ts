@@ -1,4 +1,4 @@
-import type { RecordTime } from '../record-time';
+import type { RecordTime } from './record-time';
 import { createTimeWindow, type TimeSummary, type TimeWindow } from './time-window';
 
 /** Everything whose duration is kept, and what counts as an error of it. To have one more: name it here, and give its recorder to who does it. */

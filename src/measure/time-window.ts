@@ -1,5 +1,5 @@
-import type { RecordTime } from '../record-time';
 import { bucketCount, bucketOf, middleMs } from './buckets';
+import type { RecordTime } from './record-time';
 
 /** What is known of the operations of some stretch of time. */
 export interface TimeSummary {

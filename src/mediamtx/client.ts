@@ -1,6 +1,9 @@
 import { type Dispatcher, Pool } from 'undici';
+import { createTurns, processorMs } from '../measure';
+
 import type { ApiFailure, ApiOutcome, ApiResult } from './api-result';
 import { createListReader } from './list-reader';
+import { type PathConfig, readPathConfig } from './path-config';
 import { isRecord, type PathReport, readPathReport } from './path-report';
 
 export interface MediamtxClientOptions {
@@ -16,7 +19,7 @@ export interface MediamtxClientOptions {
   readonly onCall?: (call: ApiCall, outcome: ApiOutcome, tookMs: number) => void;
 }
 
-export type ApiCall = 'paths/list' | 'paths/get' | 'info';
+export type ApiCall = 'paths/list' | 'paths/get' | 'config/paths/list' | 'info';
 
 export interface ServerInfo {
   /** e.g. `v1.20.1`; undefined before v1.15.2, which has no `/v3/info`. */
@@ -39,6 +42,11 @@ export interface MediamtxClient {
    * @param onReport gets each path as it arrives; only when the result is `ok` were they all.
    */
   listPaths(onReport: (report: PathReport) => void): Promise<ApiResult<PathList>>;
+  /**
+   * Every entry of `paths:`, as it arrives. An entry is some 2 KB long, so the call has several times the usual deadline; more than 64 MB in
+   * a page, or more than 20 pages, are a failure.
+   */
+  listPathConfigs(onConfig: (config: PathConfig) => void): Promise<ApiResult<undefined>>;
   /** One path; undefined when the server does not have it. */
   getPath(name: string): Promise<ApiResult<PathReport | undefined>>;
   info(): Promise<ApiResult<ServerInfo>>;
@@ -48,14 +56,33 @@ export interface MediamtxClient {
 // MediaMTX walks all paths for every page, so one page should hold them all.
 const itemsPerPage = 1_000_000;
 const maxPages = 20;
-const maxItemBytes = 4 * 1024 * 1024;
+/** Of an answer that is no list and no path: `info` has some hundred bytes, and so has what says that something is wrong. */
+const maxTextBytes = 64 * 1024;
 const maxConnections = 8;
+const maxConfigBytes = 64 * 1024 * 1024;
+// Nobody waits for it to the end.
+const configTimeoutFactor = 5;
+/** Of an answer that waits to be read. Small, since one in chunks of a byte is taken apart in one go up to here; larger chunks pass whole. */
+const bodyBufferBytes = 64;
+/** The bytes that are read between two looks at the clock: a millisecond or two, if they are more than a thousand items. */
+const sliceBytes = 2 * 1024;
+const itemsOpen = Buffer.from('{"items":[');
+const itemsClose = Buffer.from(']}');
+
+/** All servers share them. */
+const turns = createTurns();
 
 type Reply = { readonly status: number; readonly body: unknown };
 interface ListPage {
   readonly pageCount: number;
   /** Processor time that this process spent on reading, in ms: on a busy machine the clock would count the others' work too. */
   readonly ownMs: number;
+}
+interface ReadOptions {
+  /** Read before what comes, and after it. */
+  readonly before?: Buffer;
+  readonly after?: Buffer;
+  readonly maxBytes?: number;
 }
 class BadBody extends Error {}
 
@@ -79,9 +106,13 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     headers['authorization'] = `Basic ${credentials}`;
   }
 
-  async function fetchJson(path: string, maxBytes: number, signal: AbortSignal): Promise<Reply> {
-    const response = await pool.request({ method: 'GET', path: prefix + path, headers, signal });
-    const text = await readText(response.body, maxBytes);
+  function request(path: string, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    return pool.request({ method: 'GET', path: prefix + path, headers, signal, highWaterMark: bodyBufferBytes });
+  }
+
+  async function readJson(response: Dispatcher.ResponseData): Promise<Reply> {
+    const text = await readText(response.body, maxTextBytes);
+    await turns.wait();
     try {
       return { status: response.statusCode, body: JSON.parse(text) as unknown };
     } catch {
@@ -96,10 +127,11 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     name: ApiCall,
     run: (signal: AbortSignal) => Promise<T>,
     notFound: (value: T) => boolean,
+    limitMs = timeoutMs,
   ): Promise<ApiResult<T>> {
     const started = performance.now();
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), timeoutMs);
+    const timer = setTimeout(() => deadline.abort(), limitMs);
     try {
       const value = await run(deadline.signal);
       const tookMs = performance.now() - started;
@@ -108,7 +140,7 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     } catch (error) {
       const tookMs = performance.now() - started;
       const [failure, reason] = deadline.signal.aborted
-        ? (['timeout', `no complete answer within ${timeoutMs} ms`] as const)
+        ? (['timeout', `no complete answer within ${limitMs} ms`] as const)
         : describe(error);
       options.onCall?.(name, failure, tookMs);
       return { ok: false, failure, detail: `server ${server}: ${name}: ${reason}`, tookMs };
@@ -117,35 +149,74 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     }
   }
 
-  /** One page of the list, read as it arrives. */
-  async function listPage(page: number, onItem: (item: unknown) => void, signal: AbortSignal): Promise<ListPage> {
-    const path = `${prefix}/v3/paths/list?itemsPerPage=${itemsPerPage}&page=${page}`;
-    const response = await pool.request({ method: 'GET', path, headers, signal });
+  /** Reads a list as it arrives, a slice a time. @returns its pageCount, and the processor time that it took. */
+  async function readItems(
+    body: AsyncIterable<Buffer>,
+    onItem: (item: unknown) => void,
+    { before, after, maxBytes = Number.POSITIVE_INFINITY }: ReadOptions = {},
+  ): Promise<ListPage> {
+    const reader = createListReader(onItem);
+    let ownMs = 0;
+    let bytes = 0;
+    try {
+      if (before !== undefined) reader.push(before);
+      for await (const chunk of body) {
+        bytes += chunk.length;
+        if (bytes > maxBytes) throw new BadBody(`more than ${maxBytes} bytes`);
+        let sinceMs = processorMs();
+        for (let from = 0; from < chunk.length; from += sliceBytes) {
+          const waiting = turns.wait();
+          if (waiting !== undefined) {
+            ownMs += processorMs() - sinceMs;
+            await waiting;
+            sinceMs = processorMs();
+          }
+          reader.push(chunk.subarray(from, from + sliceBytes));
+        }
+        ownMs += processorMs() - sinceMs;
+      }
+      if (after !== undefined) reader.push(after);
+      return { pageCount: reader.end(), ownMs };
+    } catch (error) {
+      throw error instanceof SyntaxError || error instanceof RangeError ? new BadBody(error.message) : error;
+    }
+  }
+
+  /** One page of a list. */
+  async function listPage(
+    list: 'paths/list' | 'config/paths/list',
+    page: number,
+    onItem: (item: unknown) => void,
+    signal: AbortSignal,
+  ): Promise<ListPage> {
+    const response = await request(`/v3/${list}?itemsPerPage=${itemsPerPage}&page=${page}`, signal);
     if (response.statusCode !== 200) {
-      await readText(response.body, maxItemBytes);
+      await readText(response.body, maxTextBytes);
       throw new BadStatus(response.statusCode);
     }
-    const reader = createListReader(onItem, maxItemBytes);
-    let ownMs = 0;
-    try {
-      for await (const chunk of response.body as AsyncIterable<Buffer>) {
-        const before = process.cpuUsage();
-        reader.push(chunk);
-        const { user, system } = process.cpuUsage(before);
-        ownMs += (user + system) / 1000;
-      }
-      const pageCount = reader.end();
-      // Read in part it would look as if the rest had gone.
-      if (pageCount > maxPages)
-        throw new BadBody(
-          `the list has ${pageCount} pages of up to ${itemsPerPage} paths, at most ${maxPages} are read`,
-        );
-      return { pageCount, ownMs };
-    } catch (error) {
-      throw error instanceof SyntaxError || error instanceof RangeError
-        ? new BadBody(`no list of paths: ${error.message}`)
-        : error;
-    }
+    const limit = list === 'config/paths/list' ? { maxBytes: maxConfigBytes } : {};
+    const answer = await readItems(response.body, onItem, limit).catch((error: unknown) => {
+      throw error instanceof BadBody ? new BadBody(`no list of paths: ${error.message}`) : error;
+    });
+    // Read in part it would look as if the rest had gone.
+    if (answer.pageCount > maxPages)
+      throw new BadBody(
+        `the list has ${answer.pageCount} pages of up to ${itemsPerPage} paths, at most ${maxPages} are read`,
+      );
+    return answer;
+  }
+
+  /** One path, read as an item of a list is: one with 10,000 readers is a megabyte, of which little is kept. */
+  async function readPath(response: Dispatcher.ResponseData): Promise<unknown> {
+    const items: unknown[] = [];
+    const onItem = (item: unknown): void => {
+      // Whatever comes after a path is not worth reading.
+      if (items.push(item) > 1) throw new BadBody('more than one value');
+    };
+    await readItems(response.body, onItem, { before: itemsOpen, after: itemsClose }).catch((error: unknown) => {
+      throw error instanceof BadBody ? new BadBody(`no JSON of a path: ${error.message}`) : error;
+    });
+    return items[0];
   }
 
   return {
@@ -161,7 +232,7 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
             else onReport(report);
           };
           for (let page = 0, pageCount = 1; page < pageCount; page++) {
-            const answer = await listPage(page, onItem, signal);
+            const answer = await listPage('paths/list', page, onItem, signal);
             ({ pageCount } = answer);
             ownMs += answer.ownMs;
           }
@@ -170,14 +241,35 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
         () => false,
       ),
 
+    listPathConfigs: (onConfig) =>
+      call(
+        'config/paths/list',
+        async (signal) => {
+          const onItem = (item: unknown): void => {
+            const config = readPathConfig(item);
+            if (config !== undefined) onConfig(config);
+          };
+          for (let page = 0, pageCount = 1; page < pageCount; page++) {
+            ({ pageCount } = await listPage('config/paths/list', page, onItem, signal));
+          }
+          return undefined;
+        },
+        () => false,
+        timeoutMs * configTimeoutFactor,
+      ),
+
     getPath: (name) =>
       call(
         'paths/get',
         async (signal) => {
           const path = `/v3/paths/get/${name.split('/').map(encodeURIComponent).join('/')}`;
-          const reply = await fetchJson(path, maxItemBytes, signal);
-          if (reply.status === 404 && isRecord(reply.body) && 'error' in reply.body) return undefined;
-          const report = readPathReport(expectOk(reply).body);
+          const response = await request(path, signal);
+          if (response.statusCode !== 200) {
+            const { status, body } = await readJson(response);
+            if (status === 404 && isRecord(body) && 'error' in body) return undefined;
+            throw new BadStatus(status);
+          }
+          const report = readPathReport(await readPath(response));
           if (report?.name !== name) throw new BadBody('the answer is not about the path that was asked for');
           return report;
         },
@@ -188,7 +280,7 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
       call<ServerInfo>(
         'info',
         async (signal) => {
-          const reply = await fetchJson('/v3/info', maxItemBytes, signal);
+          const reply = await readJson(await request('/v3/info', signal));
           if (reply.status === 404) return { version: undefined, era: 'pre-session' };
           const { body } = expectOk(reply);
           const version =
@@ -239,6 +331,7 @@ async function readText(body: Dispatcher.ResponseData['body'], maxBytes: number)
     length += chunk.length;
     if (length > maxBytes) throw new BadBody(`more than ${maxBytes} bytes`);
     chunks.push(chunk);
+    await turns.wait();
   }
   return (chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length)).toString('utf8');
 }

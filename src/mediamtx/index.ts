@@ -6,5 +6,15 @@ export {
   type MediamtxClientOptions,
   type ServerInfo,
 } from './client';
-export { noReaders, type PathReport, type ReaderCounts } from './path-report';
-export { isStreamName, maxStreamNameLength } from './stream-name';
+export { controlApiMetrics } from './metrics';
+export { idleStart, type PathConfig, type PathStart } from './path-config';
+export {
+  type Feed,
+  isPlayable,
+  noReaders,
+  type PathReport,
+  type PlayableReport,
+  type ReaderCounts,
+} from './path-report';
+export { isStreamName, maxStreamNameLength, streamNamePattern } from './stream-name';
+export { streamPattern } from './stream-pattern';

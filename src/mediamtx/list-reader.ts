@@ -1,5 +1,5 @@
 export interface ListReader {
-  /** @throws SyntaxError when an item is no JSON, RangeError when it is longer than allowed. */
+  /** @throws SyntaxError when an item is no JSON, RangeError when something is longer or deeper than allowed. */
   push(chunk: Buffer): void;
   /**
    * @returns the answer's `pageCount`; 1 where it has none.
@@ -8,6 +8,23 @@ export interface ListReader {
   end(): number;
 }
 
+export interface ListLimits {
+  /** Of what surrounds the items. */
+  readonly frameBytes: number;
+  /** Of an item without its objects inside others. */
+  readonly itemBytes: number;
+  /** Of all such objects of an item, as they are kept: the type of each. */
+  readonly membersBytes: number;
+}
+
+/**
+ * What surrounds the items is some 40 bytes in every version; an item some 600, and a reader of it a hundred, of which its type is kept (14 bytes).
+ * 18,000 readers of one stream keep their types, and 128,000 more are counted. Whatever fits in here is parsed in some milliseconds.
+ */
+const usualLimits: ListLimits = { frameBytes: 64 * 1024, itemBytes: 64 * 1024, membersBytes: 512 * 1024 };
+
+// Once, not for each item: where globals are looked up slowly, as in the tests' sandbox, that is most of a small item's cost.
+const { parse } = JSON;
 const quote = 0x22;
 const backslash = 0x5c;
 const openBrace = 0x7b;
@@ -19,23 +36,39 @@ const letterT = 0x74;
 const listDepth = 2;
 const itemDepth = 3;
 const cutDepth = 5;
+const deepest = 64;
+/** Most items fit in. */
+const firstItemBytes = 4096;
 /** Enough for a brace, a key `type` and its value, with white space between them. */
 const headBytes = 64;
+/** Enough for the key `items`, its colon and white space around it. */
+const tailBytes = 64;
+/** A comma and a space. */
+const separatorBytes = 2;
+/** A gap of at least this length between items is none of a list as servers write it, and is kept in the frame. */
+const longestGap = 1024;
 
 /**
  * Reads `{"pageCount":1,"items":[{…},{…}]}` as it arrives, item by item. A list of 1,000 paths is some 600 KB: parsed as one text it
  * costs several times that in memory, every second, for every server. Here an item is cut out by its braces, given to JSON.parse alone
- * and handed on at once; what is left, with a 0 for each item, is parsed at the end and shows whether the whole was sound.
+ * and handed on at once; what is left, with a 0 for the first of items side by side, is parsed at the end and shows whether the whole was sound.
  *
  * In an item, objects and lists inside others (each reader, each track's properties) are their `type` where they begin with one (a word of
  * letters), else 0: nobody asks for more, and a stream with ten thousand readers would cost more than the rest of the list.
+ *
+ * Its work is proportional to the bytes, whatever they are, and what it keeps is bounded: the answer may be anybody's.
  */
-export function createListReader(onItem: (item: unknown) => void, maxItemBytes: number): ListReader {
+export function createListReader(onItem: (item: unknown) => void, limits: ListLimits = usualLimits): ListReader {
   let frame = '';
-  /** The item so far: text that is complete, then bytes of earlier chunks, which may end within a character. */
-  let itemText = '';
-  let carried: Buffer[] = [];
-  let carriedBytes = 0;
+  /** The end of the frame, by which a list called `items` is known. */
+  let frameTail = '';
+  /** What came after the last item, while its list goes on; undefined before the first item of a list. */
+  let gap: string | undefined;
+  /** The item so far. As bytes: as a text it would be a rope of as many pieces as it has readers. */
+  let item = Buffer.allocUnsafe(firstItemBytes);
+  let itemEnd = 0;
+  /** Of the item, what stands for objects inside others, with their commas. */
+  let membersBytes = 0;
   /** The beginning of what is being left out, if an earlier chunk had it. */
   let cutHead = '';
   /** The last type that was found, and the bytes up to its end. */
@@ -47,40 +80,79 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
   let isInItems = false;
   let isInItem = false;
 
-  function addToFrame(chunk: Buffer, from: number, to: number): void {
-    if (frame.length + to - from > maxItemBytes)
-      throw new RangeError(`more than ${maxItemBytes} bytes around the items`);
-    if (to > from) frame += chunk.toString('latin1', from, to);
+  function addToFrame(text: string): void {
+    if (frame.length + text.length > limits.frameBytes)
+      throw new RangeError(`more than ${limits.frameBytes} bytes around the items`);
+    frame += text;
+    frameTail = text.length >= tailBytes ? text.slice(-tailBytes) : (frameTail + text).slice(-tailBytes);
   }
 
-  function carry(chunk: Buffer, from: number, to: number): void {
-    carriedBytes += to - from;
-    checkItemLength(carriedBytes);
-    carried.push(chunk.subarray(from, to));
+  /** Takes what stands around the items, of which commas between them are not kept. */
+  function addAround(chunk: Buffer, from: number, to: number): void {
+    if (to <= from) return;
+    if (to - from > limits.frameBytes) throw new RangeError(`more than ${limits.frameBytes} bytes around the items`);
+    const text = chunk.toString('latin1', from, to);
+    if (gap === undefined) addToFrame(text);
+    else if (gap.length + text.length < longestGap) gap += text;
+    else endItems(text);
   }
 
-  function checkItemLength(bytes: number): void {
-    if (itemText.length + bytes > maxItemBytes) throw new RangeError(`an item of more than ${maxItemBytes} bytes`);
+  /** What comes next does not follow an item with a comma. */
+  function endItems(text = ''): void {
+    if (gap === undefined) return;
+    const all = gap + text;
+    gap = undefined;
+    addToFrame(all);
+  }
+
+  function beginItem(): void {
+    if (gap === ',' || (gap !== undefined && /^[ \t\r\n]*,[ \t\r\n]*$/.test(gap))) return;
+    endItems();
+    addToFrame('0');
   }
 
   function addToItem(chunk: Buffer, from: number, to: number): void {
-    if (carried.length === 0) {
-      checkItemLength(to - from);
+    const bytes = to - from;
+    if (bytes <= separatorBytes) {
       // Between two readers.
-      itemText += to - from === 1 ? String.fromCharCode(chunk[from] ?? 0) : chunk.toString('utf8', from, to);
+      countMember(bytes);
+      reserve(bytes);
+      for (let i = from; i < to; i++) item[itemEnd++] = chunk[i] ?? 0;
       return;
     }
-    carry(chunk, from, to);
-    itemText += Buffer.concat(carried, carriedBytes).toString('utf8');
-    carried = [];
-    carriedBytes = 0;
+    if (itemEnd - membersBytes + bytes > limits.itemBytes)
+      throw new RangeError(`an item of more than ${limits.itemBytes} bytes`);
+    reserve(bytes);
+    itemEnd += chunk.copy(item, itemEnd, from, to);
+  }
+
+  function reserve(bytes: number): void {
+    if (itemEnd + bytes <= item.length) return;
+    const before = item;
+    item = Buffer.allocUnsafe(Math.max(2 * before.length, itemEnd + bytes));
+    before.copy(item, 0, 0, itemEnd);
+  }
+
+  function countMember(bytes: number): void {
+    membersBytes += bytes;
+    if (membersBytes > limits.membersBytes)
+      throw new RangeError(`an item with more than ${limits.membersBytes} bytes of readers`);
+  }
+
+  function addMember(type: string): void {
+    // When they are this many, that they are there is enough.
+    const kept = membersBytes > limits.membersBytes / 2 ? '0' : type;
+    countMember(kept.length);
+    reserve(kept.length);
+    itemEnd += item.write(kept, itemEnd, 'latin1');
   }
 
   function finishItem(): void {
-    const text = itemText;
-    itemText = '';
-    frame += '0';
-    onItem(JSON.parse(text));
+    const text = item.toString('utf8', 0, itemEnd);
+    itemEnd = 0;
+    membersBytes = 0;
+    gap = '';
+    onItem(parse(text));
   }
 
   function headOf(chunk: Buffer, cutFrom: number, to: number): string {
@@ -130,12 +202,15 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
         if (byte === quote) inString = true;
         else if (byte === openBrace || byte === openBracket) {
           level++;
+          if (level > deepest) throw new RangeError(`more than ${deepest} levels`);
           if (level === listDepth) {
-            addToFrame(chunk, from, i);
+            addAround(chunk, from, i);
+            endItems();
             from = i;
-            isInItems = byte === openBracket && /"items"\s*:\s*$/.test(frame);
+            isInItems = byte === openBracket && /"items"\s*:\s*$/.test(frameTail);
           } else if (level === itemDepth && isInItems && byte === openBrace) {
-            addToFrame(chunk, from, i);
+            addAround(chunk, from, i);
+            beginItem();
             from = i;
             isInItem = true;
           } else if (level === cutDepth && isInItem) {
@@ -149,7 +224,7 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
             from = i + 1;
             isInItem = false;
           } else if (level === cutDepth && isInItem) {
-            itemText += typeOfCut(chunk, cutFrom, i);
+            addMember(typeOfCut(chunk, cutFrom, i));
             cutHead = '';
             from = i + 1;
           }
@@ -159,12 +234,13 @@ export function createListReader(onItem: (item: unknown) => void, maxItemBytes: 
       }
       depth = level;
       isInString = inString;
-      if (!isInItem) addToFrame(chunk, from, length);
-      else if (level < cutDepth) carry(chunk, from, length);
+      if (!isInItem) addAround(chunk, from, length);
+      else if (level < cutDepth) addToItem(chunk, from, length);
       else cutHead = headOf(chunk, cutFrom, length);
     },
     end() {
-      const answer: unknown = JSON.parse(frame);
+      endItems();
+      const answer: unknown = parse(frame);
       if (typeof answer !== 'object' || answer === null || !('items' in answer) || !Array.isArray(answer.items)) {
         throw new SyntaxError('no "items" list in the answer');
       }

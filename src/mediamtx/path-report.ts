@@ -1,13 +1,22 @@
+import { isPulledSource } from './source-type';
 import { isStreamName } from './stream-name';
 
 /** Readers of a path by protocol. `hls` are viewers, of which most come through HAProxy; MediaMTX counts them since v1.18. */
 export type ReaderCounts = Readonly<Record<'rtsp' | 'rtmp' | 'srt' | 'webrtc' | 'other' | 'hls', number>>;
+
+/**
+ * How a server comes by what it plays: somebody publishes there; the server pulls a copy from elsewhere; or, on an always-available path
+ * whose publisher is away, it plays its own filler.
+ */
+export type Feed = 'publisher' | 'pulled' | 'filler';
 
 /** What one server says of one of its paths, the same for every MediaMTX era. */
 export interface PathReport {
   readonly name: string;
   /** A viewer would get video: `ready && online !== false`. */
   readonly live: boolean;
+  /** What a viewer would get; undefined when that is nothing. A path with a filler is not live. */
+  readonly feed: Feed | undefined;
   /** When the publisher appeared, in ms since 1970; 0 when the server did not say. */
   readonly publisherSinceMs: number;
   /** MediaMTX's word, e.g. `rtspSession`; undefined without a source. */
@@ -19,28 +28,48 @@ export interface PathReport {
   readonly bytesSent: number;
 }
 
+/** A report of a path on which a viewer would get something. */
+export type PlayableReport = PathReport & { readonly feed: Feed };
+
+export function isPlayable(report: PathReport): report is PlayableReport {
+  return report.feed !== undefined;
+}
+
 /**
  * Reads one item of `paths/list` or `paths/get`. Unknown fields are ignored and missing ones tolerated:
  * - `available`, `online` and their times exist since v1.16, `inboundBytes`, `outboundBytes` since v1.17;
  * - an on-demand source that has not started shows `ready:false, online:true`;
- * - an always-available path without a publisher shows `ready:true, online:false`.
+ * - an always-available path without a publisher shows `ready:true, online:false`;
+ * - before v1.18 one with a static source shows `online:true` all the time, and before that source came for the first time Go's zero time.
  *
  * @returns undefined when the value is no path item or its name breaks MediaMTX's own rule.
  */
 export function readPathReport(item: unknown): PathReport | undefined {
   if (!isRecord(item) || typeof item['name'] !== 'string' || !isStreamName(item['name'])) return undefined;
   const source = item['source'];
+  const sourceType = isRecord(source) && typeof source['type'] === 'string' ? interned(source['type']) : undefined;
+  const feed = feedOf(item, sourceType);
   return {
     name: item['name'],
-    live: item['ready'] === true && item['online'] !== false,
+    live: feed !== undefined && feed !== 'filler',
+    feed,
     publisherSinceMs: timeMs(item['onlineTime']) || timeMs(item['readyTime']),
-    sourceType: isRecord(source) && typeof source['type'] === 'string' ? interned(source['type']) : undefined,
+    sourceType,
     readers: countReaders(item['readers']),
     tracks: trackNames(item['tracks']),
     bytesReceived: count(item['inboundBytes'] ?? item['bytesReceived']),
     bytesSent: count(item['outboundBytes'] ?? item['bytesSent']),
   };
 }
+
+function feedOf(item: Record<string, unknown>, sourceType: string | undefined): Feed | undefined {
+  if (item['ready'] !== true) return undefined;
+  const isPulled = isPulledSource(sourceType);
+  if (item['online'] === false || (isPulled && item['onlineTime'] === goZeroTime)) return 'filler';
+  return isPulled ? 'pulled' : 'publisher';
+}
+
+const goZeroTime = '0001-01-01T00:00:00Z';
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

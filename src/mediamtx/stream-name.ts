@@ -21,6 +21,15 @@ export function isStreamName(name: string): boolean {
   return true;
 }
 
+/**
+ * The names that `isStreamName` takes, but for their length, as a regular expression in the syntax that ECMAScript, Python and Rust share: for schemas,
+ * not for checking.
+ */
+export const streamNamePattern = (() => {
+  const component = '(\\.*[A-Za-z0-9_~-][A-Za-z0-9_.~-]*|\\.{3,})';
+  return `^${component}(/+${component})*$`;
+})();
+
 const slash = 0x2f;
 const dot = 0x2e;
 

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../log';
-import type { Cursor } from './cursor';
+import type { Cursor } from '../wire';
 import { createHelloReader, type Hello, helloAccepted } from './hello';
 import { ackMessage, controlMessage, controlType, messageClass } from './message';
 import { createMessageReader } from './message-reader';

@@ -1,6 +1,6 @@
-import type { Cursor } from './cursor';
+import { type Cursor, readVarint } from '../wire';
+
 import { type DataKind, dataKinds } from './data-type';
-import { readVarint } from './varint';
 
 /*
  * The body of a table definition.

@@ -1,5 +1,4 @@
-import type { Cursor } from './cursor';
-import { readVarint } from './varint';
+import { type Cursor, readVarint } from '../wire';
 
 /** HAProxy's PEER_STKT_CACHE_MAX_ENTRIES: it gives texts the ids 1 to 128 and takes them again for others. */
 const maxId = 128;

@@ -1,6 +1,6 @@
-import type { Cursor } from './cursor';
+import { type Cursor, maxVarintBytes, readVarint } from '../wire';
+
 import { firstTypeWithBody } from './message';
-import { maxVarintBytes, readVarint } from './varint';
 
 /** Receives one message; the cursor stands at its body, valid during the call only. Returns false to end reading. */
 export type MessageHandler = (messageClass: number, type: number, body: Cursor) => boolean;

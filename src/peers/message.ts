@@ -1,4 +1,4 @@
-import { encodeVarint } from './varint';
+import { encodeVarint } from '../wire';
 
 /*
  * A message of HAProxy's peers protocol 2.1.

@@ -1,9 +1,9 @@
-import type { Cursor } from './cursor';
+import { type Cursor, readVarint } from '../wire';
+
 import { readDefinition, type TableDefinition } from './definition';
 import type { Dictionary } from './dictionary';
 import { tableType } from './message';
 import { createUpdate, readUpdate, type Update } from './update';
-import { readVarint } from './varint';
 
 const maxTables = 64;
 

@@ -1,5 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import type { Logger } from '../log';
+import { boundedLog, type Logger } from '../log';
+
+import { addressKey, type PlaceHolder, whoGoes } from '../wire';
 import { type ConnectionContext, createConnection, type PeerConnection } from './connection';
 import { createPeersStats, type PeersStats } from './stats';
 import type { PeersListener } from './touch';
@@ -13,9 +15,12 @@ export interface PeersServerOptions {
   readonly hasSiblings?: boolean;
   /** Longest body of a message. Default 65,536; HAProxy's own fit its `tune.bufsize`, 16,384 unless set. */
   readonly maxBodyBytes?: number;
-  /** More connections are closed at once and counted as refused. Default 256. */
+  /**
+   * When so many are open, a new one takes the place of the longest silent that never told anything of a table; without one it is closed at once
+   * and counted as refused. Default 256.
+   */
   readonly maxConnections?: number;
-  /** HAProxys of different names at a time; more are refused. Default 64. */
+  /** HAProxys of different names at a time; the same holds for them. Default 64. */
   readonly maxNodes?: number;
   /** Default 5,000. */
   readonly helloTimeoutMs?: number;
@@ -49,6 +54,15 @@ interface Node {
   readonly retired: Set<PeerConnection>;
 }
 
+/** A connection and what is known of who is at its other end; what it is for is to tell of tables. */
+interface Link extends PlaceHolder {
+  hasAsked: boolean;
+  lastMs: number;
+  /** Undefined before the greeting. */
+  node: string | undefined;
+  readonly connection: PeerConnection;
+}
+
 const maxRetiredLinks = 3;
 /** A host that vanished without a word is noticed by the silence. */
 const keepAliveAfterMs = 30_000;
@@ -59,7 +73,9 @@ const keepAliveAfterMs = 30_000;
  * There are no passwords in this protocol: listen on loopback, or where only HAProxy can connect.
  */
 export function createPeersServer(options: PeersServerOptions): PeersServer {
-  const { listener, log, nowMs = () => performance.now(), maxNodes = 64 } = options;
+  const { listener, nowMs = () => performance.now(), maxNodes = 64, maxConnections = 256 } = options;
+  // Each connection can cause a line.
+  const log = boundedLog(options.log, { nowMs });
   const stats = createPeersStats();
   const context: ConnectionContext = {
     stats,
@@ -76,7 +92,7 @@ export function createPeersServer(options: PeersServerOptions): PeersServer {
     dumpRetryMs: options.dumpRetryMs ?? 1000,
     maxDumpRetryMs: 30_000,
   };
-  const connections = new Set<PeerConnection>();
+  const links = new Set<Link>();
   const nodes = new Map<string, Node>();
   let stopping: Promise<void> | undefined;
   let onAllClosed: () => void = () => undefined;
@@ -85,34 +101,71 @@ export function createPeersServer(options: PeersServerOptions): PeersServer {
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs },
     (socket: Socket) => onConnection(socket),
   );
-  server.maxConnections = options.maxConnections ?? 256;
-  server.on('drop', () => stats.connectionsRefused++);
 
   function onConnection(socket: Socket): void {
+    if (links.size >= maxConnections && !makePlace(() => true)) {
+      stats.connectionsRefused++;
+      socket.destroy();
+      return;
+    }
     stats.connectionsOpen++;
     stats.connectionsTotal++;
-    let name: string | undefined;
     const connection = createConnection(socket, context, {
       onHello({ node, pid }) {
-        if (!nodes.has(node) && nodes.size >= maxNodes) {
+        if (!nodes.has(node) && nodes.size >= maxNodes && !makePlace(isNode)) {
           stats.connectionsRefused++;
           log.warn({ node, maxNodes }, 'peers: refusing a HAProxy, there are too many names');
           return false;
         }
-        name = node;
+        link.node = node;
         takeOver(node, pid, connection);
         return true;
       },
-      onTouch: (touch) => listener.onTouch(touch),
-      onSynced: () => nodeUp(name, connection),
+      onTouch(touch) {
+        hasTold(link);
+        listener.onTouch(touch);
+      },
+      onSynced() {
+        hasTold(link);
+        nodeUp(link.node, connection);
+      },
       onClosed() {
-        connections.delete(connection);
+        links.delete(link);
         stats.connectionsOpen--;
-        if (name !== undefined) onLinkClosed(name, connection);
-        if (connections.size === 0) onAllClosed();
+        if (link.node !== undefined) onLinkClosed(link.node, connection);
+        if (stats.connectionsOpen === 0) onAllClosed();
       },
     });
-    connections.add(connection);
+    const link: Link = {
+      address: addressKey(socket.remoteAddress),
+      hasAsked: false,
+      lastMs: nowMs(),
+      node: undefined,
+      connection,
+    };
+    links.add(link);
+  }
+
+  function hasTold(link: Link): void {
+    link.hasAsked = true;
+    link.lastMs = nowMs();
+  }
+
+  /** Whether a link speaks for a node. */
+  function isNode({ node, connection }: Link): boolean {
+    return node !== undefined && nodes.get(node)?.current === connection;
+  }
+
+  /** HAProxy tells its tables within moments: a connection that holds a place and tells nothing is not one of its. */
+  function makePlace(isOfUse: (link: Link) => boolean): boolean {
+    const leaving = whoGoes(links, (link) => !link.hasAsked && isOfUse(link));
+    if (leaving === undefined) return false;
+    const { node, address, connection } = leaving;
+    log.warn({ node, address }, 'peers: closing a connection that told nothing for a new one');
+    links.delete(leaving);
+    connection.close('displaced');
+    if (node !== undefined) onLinkClosed(node, connection);
+    return true;
   }
 
   /** The newest link wins: the one before belongs to a process that a reload is about to end, or is dead without our knowing. */
@@ -169,8 +222,8 @@ export function createPeersServer(options: PeersServerOptions): PeersServer {
     });
     await new Promise<void>((resolve) => {
       onAllClosed = resolve;
-      if (connections.size === 0) resolve();
-      for (const connection of connections) connection.close();
+      if (stats.connectionsOpen === 0) resolve();
+      for (const { connection } of links) connection.close();
     });
     await closed;
   }

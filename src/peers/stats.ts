@@ -22,6 +22,8 @@ export interface PeersStats {
     silent: number;
     'dump-timeout': number;
     replaced: number;
+    /** It had told nothing, and a new one needed its place. */
+    displaced: number;
   };
   /** Connections that broke with a socket error other than a reset. */
   socketErrors: number;
@@ -39,7 +41,7 @@ export function createPeersStats(): PeersStats {
     resyncsAnswered: 0,
     dumps: { finished: 0, partial: 0 },
     acksSent: 0,
-    closed: { 'protocol-error': 0, 'error-received': 0, silent: 0, 'dump-timeout': 0, replaced: 0 },
+    closed: { 'protocol-error': 0, 'error-received': 0, silent: 0, 'dump-timeout': 0, replaced: 0, displaced: 0 },
     socketErrors: 0,
   };
 }

@@ -1,8 +1,8 @@
-import type { Cursor } from './cursor';
+import { type Cursor, readVarint } from '../wire';
+
 import { dataBit } from './data-type';
 import { keyType, type TableDefinition } from './definition';
 import { brokenText, type Dictionary, readDictionaryValue } from './dictionary';
-import { readVarint } from './varint';
 
 /*
  * The body of an update of the table that was defined or switched to last.

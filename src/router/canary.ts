@@ -1,4 +1,4 @@
-import { hashText, isPlaceable, pickByRendezvous, type ServerSlot } from '../directory';
+import { hashText, pickByRendezvous, placeable, type ServerSlot } from '../directory';
 import type { Decision } from './decision';
 import type { Router } from './router';
 
@@ -19,7 +19,7 @@ export function withCanaries(router: Router, directory: { slots(): readonly Serv
   const asked = new Map<string, { readonly decision: Decision; readonly atMs: number }>();
 
   function decideCanary(name: string): Decision {
-    const slot = pickByRendezvous(hashText(name), directory.slots().filter(isPlaceable));
+    const slot = pickByRendezvous(hashText(name), placeable(directory.slots()));
     const decision: Decision =
       slot === undefined ? { state: 'unknown', server: undefined } : { state: 'placed', server: slot.name };
     const [oldest] = asked.keys();

@@ -1,4 +1,4 @@
-import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../time-histogram';
+import { createTimeHistogram, observeSeconds, type TimeHistogram } from '../measure';
 import { type DecisionState, decisionStates } from './decision';
 
 /**
@@ -8,8 +8,6 @@ import { type DecisionState, decisionStates } from './decision';
 const decisionSecondsBounds = [
   0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.08, 0.1, 0.25, 1,
 ] as const;
-
-export { createTimeHistogram, observeSeconds, type TimeHistogram };
 
 /** What a bridge counts about the decisions that it passed on. */
 export interface DecisionStats {

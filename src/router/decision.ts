@@ -2,7 +2,7 @@
 export const decisionStates = ['located', 'placed', 'unknown'] as const;
 
 /**
- * - `located`: a server has the stream live.
+ * - `located`: a server has the stream live, or shows its filler because the publisher is away.
  * - `placed`: nobody has it; `server` is where it should start.
  * - `unknown`: not enough evidence; HAProxy uses its own memory.
  */
@@ -16,4 +16,9 @@ export interface Decision {
   readonly state: DecisionState;
   /** HAProxy's name of the server; undefined exactly when `state` is `unknown`. */
   readonly server: string | undefined;
+  /**
+   * Only of `placed`: nobody is known to be able to start the stream, and several servers have not said; if this one answers that it
+   * cannot, another may be tried. Bridges pass it on as the variable `elsewhere`.
+   */
+  readonly isElsewhereAllowed?: true;
 }

@@ -1,4 +1,4 @@
-import type { ServerEvidence } from '../directory/views';
+import type { ServerEvidence } from '../directory';
 import type { DecisionState } from './decision';
 
 /** The rules by which a decision can come about, in the order in which they are tried. */
@@ -7,6 +7,10 @@ export const ruleNames = [
   'only-holder',
   'newest-publisher',
   'spread-by-session',
+  'filler',
+  'placed-on-demand',
+  'placed-unsure',
+  'placed-as-configured',
   'placed-by-hash',
   'no-server',
   'no-evidence',

@@ -1,20 +1,23 @@
 import {
+  chooseHolder,
+  createLookupBudget,
   type Directory,
   hashText,
-  isPlaceable,
-  isStreamName,
+  isSpread,
   type LookupResult,
   pickByRendezvous,
   type ServerSlot,
   type StreamEntry,
 } from '../directory';
-import type { Decision, DecisionState } from './decision';
+import { isStreamName } from '../mediamtx';
+import type { Decision } from './decision';
 import type { Explanation, RuleName } from './explanation';
+import { createPlacing } from './placing';
 
 /** The part of the directory that decisions rest on. */
 export type RouterDirectory = Pick<
   Directory,
-  'quick' | 'entry' | 'known' | 'ask' | 'absence' | 'slots' | 'policyOf' | 'evidence' | 'countStaleAnswer'
+  'quick' | 'entry' | 'known' | 'ask' | 'absence' | 'slots' | 'policyOf' | 'evidence' | 'pathAt' | 'countStaleAnswer'
 >;
 
 /** Answers "which server has this stream?". */
@@ -33,20 +36,31 @@ interface Ruling {
   /** A canary never comes here. */
   readonly rule: Exclude<RuleName, 'canary'>;
   readonly slot: ServerSlot | undefined;
+  /** Of a stream that is placed: who has not said whether he could start it. */
+  readonly unread?: readonly string[];
 }
+
+/** Names that anybody makes up must not be looked for on every server. */
+const elsewherePerSecond = 5;
 
 const unknownDecision: Decision = Object.freeze({ state: 'unknown', server: undefined });
 
 /** The decision about a name that no MediaMTX can hold, or when nothing is known. */
 export const undecided = unknownDecision;
 
-export function createRouter(directory: RouterDirectory): Router {
-  const located = createInterned('located');
-  const placed = createInterned('placed');
+/** @param now monotonic milliseconds. */
+export function createRouter(directory: RouterDirectory, now: () => number = () => performance.now()): Router {
+  const located = createInterned((server) => ({ state: 'located', server }));
+  const placed = createInterned((server) => ({ state: 'placed', server }));
+  const tried = createInterned((server) => ({ state: 'placed', server, isElsewhereAllowed: true }));
+  const elsewhere = createLookupBudget(elsewherePerSecond, now);
+  const place = createPlacing((slot, stream) => directory.pathAt(slot, stream), now);
 
-  function toDecision({ rule, slot }: Ruling): Decision {
+  function toDecision(ruling: Ruling): Decision {
+    const { rule, slot } = ruling;
     if (slot === undefined) return unknownDecision;
-    return rule === 'placed-by-hash' ? placed(slot.name) : located(slot.name);
+    if (!isPlaced(rule)) return located(slot.name);
+    return isOpen(ruling) && elsewhere.take() ? tried(slot.name) : placed(slot.name);
   }
 
   /** Rules on what is known now; undefined when the servers must be asked. */
@@ -54,6 +68,8 @@ export function createRouter(directory: RouterDirectory): Router {
     const entry = directory.entry(stream);
     if (entry?.moved !== undefined) return { rule: 'moved-by-operator', slot: entry.moved };
     if (entry?.chosen !== undefined) {
+      // What one server said when it was asked is no word about the others.
+      if (entry.isFiller && entry.isLookedUp && directory.known(stream) === undefined) return undefined;
       if (entry.chosen.consecutiveFailures > 0) directory.countStaleAnswer();
       // Asks again, when it is time to, beside this answer.
       if (entry.isLookedUp) directory.known(stream);
@@ -64,24 +80,23 @@ export function createRouter(directory: RouterDirectory): Router {
     return known === undefined ? undefined : ruleOnLookup(stream, session, known);
   }
 
-  function ruleOnLookup(stream: string, session: string, { holders, complete }: LookupResult): Ruling {
-    if (holders.length > 0) {
-      const newest = holders.reduce((a, b) => (b.report.publisherSinceMs > a.report.publisherSinceMs ? b : a));
-      if (holders.length === 1) return { rule: 'only-holder', slot: newest.slot };
-      if (directory.policyOf(stream) === 'newest') return { rule: 'newest-publisher', slot: newest.slot };
-      return spread(
-        holders.map(({ slot }) => slot),
-        session,
-      );
+  function ruleOnLookup(stream: string, session: string, { holders, fillers, complete }: LookupResult): Ruling {
+    const policy = directory.policyOf(stream);
+    const chosen = chooseHolder(stream, policy, [...holders, ...fillers]);
+    if (chosen !== undefined) {
+      const usable = holders.filter(({ slot }) => slot.usable);
+      return ruleOnHolders(chosen, usable, isSpread(policy, holders), session);
     }
     if (!complete) return { rule: 'no-evidence', slot: undefined };
-    const slot = pickByRendezvous(hashText(stream), directory.slots().filter(isPlaceable));
-    return slot === undefined ? { rule: 'no-server', slot } : { rule: 'placed-by-hash', slot };
+    return place(stream, directory.slots());
   }
 
   async function askAndRule(stream: string, session: string): Promise<Ruling> {
     const asked = directory.ask(stream);
     const result = asked === undefined ? directory.absence() : await asked;
+    // Over the budget a filler that was found before is better than nothing.
+    const entry = asked === undefined ? directory.entry(stream) : undefined;
+    if (entry?.chosen !== undefined) return ruleOnEntry(entry, entry.chosen, session);
     // The inventory may have learned of the stream while the servers were asked, and it knows more.
     return (asked === undefined ? undefined : rule(stream, session)) ?? ruleOnLookup(stream, session, result);
   }
@@ -95,7 +110,8 @@ export function createRouter(directory: RouterDirectory): Router {
     },
     async explain(stream, session) {
       const ruling = rule(stream, session ?? '') ?? (await askAndRule(stream, session ?? ''));
-      const { state, server } = toDecision(ruling);
+      const server = ruling.slot?.name;
+      const state = server === undefined ? 'unknown' : isPlaced(ruling.rule) ? 'placed' : 'located';
       const lookup = isStreamName(stream) ? directory.known(stream) : undefined;
       const evidence = directory.evidence(stream, lookup);
       return { stream, session, state, server, rule: ruling.rule, because: sentence(ruling, stream), evidence };
@@ -103,11 +119,31 @@ export function createRouter(directory: RouterDirectory): Router {
   };
 }
 
+/** Nobody has the stream: the server is where it should start. */
+function isPlaced(rule: RuleName): boolean {
+  return rule.startsWith('placed-');
+}
+
+/** Nobody knows where the stream can start, and more than one server may be the one. */
+function isOpen({ rule, unread = [] }: Ruling): boolean {
+  return rule === 'placed-unsure' && unread.length > 1;
+}
+
 function ruleOnEntry(entry: StreamEntry, chosen: ServerSlot, session: string): Ruling {
-  if (entry.holdings.length === 1) return { rule: 'only-holder', slot: chosen };
   const usable = entry.holdings.filter(({ slot }) => slot.usable);
+  return ruleOnHolders(chosen, usable, entry.isSpread, session);
+}
+
+/** @param usable who has the stream live and can be chosen. */
+function ruleOnHolders(
+  chosen: ServerSlot,
+  usable: readonly { readonly slot: ServerSlot }[],
+  isSpread: boolean,
+  session: string,
+): Ruling {
+  if (usable.length === 0) return { rule: 'filler', slot: chosen };
   if (usable.length === 1) return { rule: 'only-holder', slot: chosen };
-  if (entry.policy === 'newest') return { rule: 'newest-publisher', slot: chosen };
+  if (!isSpread) return { rule: 'newest-publisher', slot: chosen };
   return spread(
     usable.map(({ slot }) => slot),
     session,
@@ -137,13 +173,13 @@ function spreadWeight(readers: number, total: number, servers: number): number {
 }
 
 /** One Decision object a server name, so that bridges can keep prepared answers by identity. Bounded by the fleet's size. */
-function createInterned(state: DecisionState): (server: string) => Decision {
+function createInterned(make: (server: string) => Decision): (server: string) => Decision {
   const byServer = new Map<string, Decision>();
   return (server) => {
     const known = byServer.get(server);
     if (known !== undefined) return known;
     if (byServer.size >= maxInterned) byServer.clear();
-    const decision: Decision = Object.freeze({ state, server });
+    const decision: Decision = Object.freeze(make(server));
     byServer.set(server, decision);
     return decision;
   };
@@ -151,18 +187,27 @@ function createInterned(state: DecisionState): (server: string) => Decision {
 
 const maxInterned = 10_000;
 
-function sentence({ rule, slot }: Ruling, stream: string): string {
+function sentence(ruling: Ruling, stream: string): string {
+  const { rule, slot, unread = [] } = ruling;
   const name = slot?.name ?? '';
   const sentences: Record<Ruling['rule'], string> = {
     'moved-by-operator': `an operator moved ${stream} to ${name}`,
     'only-holder': `${name} has ${stream} live, and nobody else has`,
     'newest-publisher': `several servers have ${stream}; the publisher on ${name} is the newest`,
     'spread-by-session': `${stream} is replicated; this session belongs to ${name}`,
-    'placed-by-hash': `nobody has ${stream}; if it starts on demand it belongs on ${name}`,
+    filler: `nobody has ${stream} live, its publisher is away; the path is always available on ${name}, which shows its filler`,
+    'placed-on-demand': `nobody has ${stream}, and ${name} can start it on demand`,
+    'placed-unsure': `nobody has ${stream}, nobody is known to be able to start it, and the configuration of ${listed(unread)} is not known; ${name} is asked${isOpen(ruling) ? ' first' : ''}`,
+    'placed-as-configured': `nobody has ${stream} or can start it on demand; ${name} is configured to have it`,
+    'placed-by-hash': `nobody has ${stream}, and nobody is known to be able to start it; it belongs on ${name}`,
     'no-server': `nobody has ${stream}, and no server may take it: all are down, draining, in maintenance or suspect`,
     'no-evidence': `nobody is known to have ${stream}, but not every server could be asked; HAProxy uses its own memory`,
     'invalid-name':
       'no MediaMTX path can have this name: letters, digits, _ - . / and no dot segments, at most 200 characters',
   };
   return sentences[rule];
+}
+
+function listed(names: readonly string[]): string {
+  return names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
 }

@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream';
-import { createReplyLines, type LineSink } from './reply-lines';
+import { StringDecoder } from 'node:string_decoder';
 import { failure, type RuntimeResult, success } from './result';
+
+/** Takes one line of a reply, without its newline. A failure stops the reading, and becomes the result of the command. */
+export type LineSink = (line: string) => RuntimeResult<never> | undefined;
 
 /** One command as it is sent. */
 export interface ExchangeRequest {
@@ -89,6 +92,7 @@ export function exchangeOnce(name: string, connect: () => Duplex): Exchange {
 }
 
 interface Collected {
+  /** Takes bytes as they come. Gives what a sink refused, or 'line-too-long'. */
   push(chunk: Buffer): RuntimeResult<never> | 'line-too-long' | undefined;
   /** The reply without its last, empty line; undefined when that is missing. */
   text(): string | undefined;
@@ -112,9 +116,41 @@ function collectText(): Collected {
   };
 }
 
-function collectLines(onLine: LineSink): Collected {
-  const lines = createReplyLines(onLine);
-  return { push: (chunk) => lines.push(chunk), text: () => (lines.isWhole() ? '' : undefined), beginning: () => '' };
+const longestLine = 64 * 1024;
+
+/**
+ * Splits a reply into lines while it arrives, so that a long one is never held as a whole. The empty line at the end is not passed on;
+ * empty lines before it are.
+ */
+function collectLines(sink: LineSink): Collected {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  let emptyLines = 0;
+
+  return {
+    push(chunk) {
+      const text = rest + decoder.write(chunk);
+      let start = 0;
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+        const line = text.slice(start, end);
+        start = end + 1;
+        if (line === '') {
+          emptyLines += 1;
+          continue;
+        }
+        for (; emptyLines > 0; emptyLines--) {
+          const refused = sink('');
+          if (refused !== undefined) return refused;
+        }
+        const refused = sink(line);
+        if (refused !== undefined) return refused;
+      }
+      rest = text.slice(start);
+      return rest.length > longestLine ? 'line-too-long' : undefined;
+    },
+    text: () => (rest === '' && emptyLines > 0 ? '' : undefined),
+    beginning: () => '',
+  };
 }
 
 function wholeReply(name: string, line: string, reply: Collected, bytes: number): RuntimeResult<string> {

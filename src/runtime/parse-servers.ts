@@ -16,6 +16,8 @@ export interface ServerState {
   readonly address: string | undefined;
   /** The host name that HAProxy resolves, if the server was given by name. */
   readonly fqdn: string | undefined;
+  /** The SRV record that fills it with address, port and host name, if it was given by one. */
+  readonly srvRecord: string | undefined;
   /** 0 for a Unix socket. */
   readonly port: number;
   readonly operational: (typeof operationalStates)[number];
@@ -42,7 +44,9 @@ const columns = [
   'srv_fqdn',
   'srv_port',
 ] as const;
-type Column = (typeof columns)[number];
+/** Nothing hangs on it where no server has one. */
+const srvRecord = 'srvrecord';
+type Column = (typeof columns)[number] | typeof srvRecord;
 
 /**
  * Reads the reply of `show servers state`, format 1: a line `1`, a line `# be_id be_name …`, a line a server.
@@ -77,8 +81,9 @@ type Positions = Readonly<Record<Column, number>>;
 function columnPositions(header: string): Positions | string {
   const names = header.slice(2).split(' ');
   const found = columns.map((column) => [column, names.indexOf(column)] as const);
+  const record = names.indexOf(srvRecord);
   const missing = found.find(([, position]) => position < 0);
-  return missing === undefined ? (Object.fromEntries(found) as Positions) : missing[0];
+  return missing === undefined ? (Object.fromEntries([...found, [srvRecord, record]]) as Positions) : missing[0];
 }
 
 /** One server, or what is wrong with the line. */
@@ -96,7 +101,7 @@ function parseLine(line: string, positions: Positions): ServerState | string {
     return value;
   };
   const optional = (column: Column): string | undefined => {
-    const value = text(column);
+    const value = positions[column] < 0 ? '-' : text(column);
     if (!/^[\w.:%-]{1,255}$/.test(value)) wrong ??= column;
     return value === '-' ? undefined : value;
   };
@@ -107,6 +112,7 @@ function parseLine(line: string, positions: Positions): ServerState | string {
     serverName: name('srv_name'),
     address: optional('srv_addr'),
     fqdn: optional('srv_fqdn'),
+    srvRecord: optional('srvrecord'),
     port: number('srv_port', 65535),
     operational: operationalStates[number('srv_op_state', operationalStates.length - 1)] ?? 'stopped',
     adminBits: number('srv_admin_state', 0xffff),
@@ -119,4 +125,41 @@ function parseLine(line: string, positions: Positions): ServerState | string {
 
 function unexpected(lineNumber: number, line: string | undefined, why: string): RuntimeResult<never> {
   return failure('unexpected', `line ${lineNumber} of "show servers state" is ${quote(line ?? '')}: ${why}`);
+}
+
+/**
+ * Bits of `srv_admin_state` (management guide, "show servers state"; SRV_ADMF_* in HAProxy's source).
+ * `configuredMaint` (0x04) is no state: it remembers that the configuration says `disabled`, and stays set after `set server … state ready`.
+ * 0x40 is no state either: the host name was set over the Runtime API.
+ */
+const forcedMaint = 0x01;
+const inheritedMaint = 0x02;
+const forcedDrain = 0x08;
+const inheritedDrain = 0x10;
+const resolutionMaint = 0x20;
+
+/**
+ * HAProxy's own reading of the mask, as `show stat` has it: maint beats drain, `inherited` comes from a tracked server,
+ * `resolution` means that the server's name has no address (yet).
+ */
+export function administrativeState(adminBits: number): 'ready' | 'drain' | 'maint' {
+  if ((adminBits & (forcedMaint | inheritedMaint | resolutionMaint)) !== 0) return 'maint';
+  if ((adminBits & (forcedDrain | inheritedDrain)) !== 0) return 'drain';
+  return 'ready';
+}
+
+/** Also what `init-addr` may give to a server whose name has no address. */
+const unspecified: ReadonlySet<string | undefined> = new Set([undefined, '0.0.0.0', '::']);
+
+/**
+ * The name that HAProxy resolves in vain for this server, or the SRV record; undefined for a server that it can reach. HAProxy keeps such a server in maintenance
+ * (`srv_admin_state` 0x20): it may be an unused one of a `server-template`, or one whose name has lost its address.
+ */
+export function emptySlotName({ address, fqdn, srvRecord }: ServerState): string | undefined {
+  return unspecified.has(address) ? (fqdn ?? srvRecord) : undefined;
+}
+
+/** Whether HAProxy looks again and again for the server's address, so that it can come, change and go. */
+export function isResolved({ fqdn, srvRecord }: ServerState): boolean {
+  return fqdn !== undefined || srvRecord !== undefined;
 }

@@ -11,6 +11,8 @@ export interface StatLine {
   readonly type: (typeof lineTypes)[number];
   /** HAProxy's words, e.g. `UP`, `UP 1/3`, `DOWN`, `NOLB`, `MAINT (via mtx/a)`, `DRAIN`, `no check`, `OPEN`. */
   readonly status: string;
+  /** A server that is used only when no other is left (`backup`). */
+  readonly isBackup: boolean;
   /** The weight in force; undefined for a frontend. */
   readonly weight: number | undefined;
   readonly currentSessions: number;
@@ -29,6 +31,7 @@ const columns = [
   'type',
   'status',
   'weight',
+  'bck',
   'scur',
   'stot',
   'qcur',
@@ -82,6 +85,7 @@ function parseLine(field: (column: Column) => string): StatLine | string {
     server: text('svname', /^[\w.:/@-]{1,255}$/),
     type,
     status: text('status', /^[ -~]{1,255}$/),
+    isBackup: type === 'server' && optional('bck') === 1,
     weight: optional('weight'),
     currentSessions: Number(text('scur', /^\d{1,15}$/)),
     totalSessions: Number(text('stot', /^\d{1,15}$/)),

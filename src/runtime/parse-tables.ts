@@ -1,3 +1,4 @@
+import { ownValue } from '../wire';
 import { failure, quote, type RuntimeResult, success } from './result';
 
 /** One entry of a stick table. */
@@ -51,11 +52,29 @@ function unescaped(text: string): string {
     }
     at += 1;
     const hex = /^x([0-9A-Fa-f]{2})/.exec(text.slice(at, at + 3))?.[1];
-    if (hex === undefined) bytes.push(named[text[at] ?? ''] ?? text.charCodeAt(at));
+    if (hex === undefined) bytes.push(ownValue(named, text[at] ?? '') ?? text.charCodeAt(at));
     else {
       bytes.push(Number.parseInt(hex, 16));
       at += 2;
     }
   }
   return Buffer.from(bytes).toString('utf8');
+}
+
+/** 0 without a server, undefined for what is no number. */
+export function serverIdOf(line: string): number | undefined {
+  return line.includes(' server_id=') ? numberAfter(line, ' server_id=') : 0;
+}
+
+/** The number after the last ` name=`. A key cannot hold it: HAProxy escapes its `=`. */
+export function numberAfter(line: string, field: string): number | undefined {
+  const value = textAfter(line, field);
+  return value !== undefined && /^\d{1,10}$/.test(value) ? Number(value) : undefined;
+}
+
+export function textAfter(line: string, field: string): string | undefined {
+  const at = line.lastIndexOf(field);
+  if (at < 0) return undefined;
+  const end = line.indexOf(' ', at + field.length);
+  return line.slice(at + field.length, end < 0 ? undefined : end);
 }

@@ -5,6 +5,7 @@ import { CHALLENGE, checkCredentials, type SimCredentials } from './credentials'
 import { type GlobalConfigOptions, globalConfig } from './global-config';
 import { mediaLibrary } from './media-library';
 import { allSessions, attachedMs, closeSession, type Muxer, type Session } from './muxer';
+import { pathConfigItem } from './path-config-item';
 import type { PathTable, SimPath, SimReader } from './path-table';
 import { decodePath, parseQuery, queryValue, requestTarget } from './query';
 import { type Exchange, goJson, type ReplyStyle, reply, replyError, replyJson, replyNotFound } from './reply';
@@ -18,6 +19,7 @@ export interface ApiContext {
   readonly paths: PathTable;
   readonly config: GlobalConfigOptions;
   readonly credentials: SimCredentials | undefined;
+  readonly refused: readonly SimEndpoint[];
   readonly traffic: Traffic;
   /** Calls back after the wait that wrong credentials earn, unless the server goes away before. */
   afterWrongCredentials(callback: () => void): void;
@@ -47,8 +49,9 @@ function itemHead(context: ApiContext, path: SimPath): string {
   const { features } = context.style;
   const isAvailable = path.availableSinceMs !== undefined;
   const availableTime = path.availableSinceMs === undefined ? null : goTime(path.availableSinceMs);
-  // An on-demand path counts as online as soon as it exists, with a time that was never set (v1.16.0 and newer).
-  const isIdleSource = path.config.onDemand !== undefined && path.onlineSinceMs === undefined;
+  // A path with a source of its own counts as online as soon as it exists, with a time that was never set (v1.16.0 and newer).
+  const hasSource = path.config.onDemand !== undefined || path.config.pulls !== undefined;
+  const isIdleSource = hasSource && path.onlineSinceMs === undefined;
   const onlineTime = path.onlineSinceMs === undefined ? null : goTime(path.onlineSinceMs);
   return goJson({
     name: path.name,
@@ -207,6 +210,15 @@ export function createApiHandler(context: ApiContext): (request: IncomingMessage
       route: (exchange) => replyJson(exchange, goJson(globalConfig(context.config, features))),
     },
     {
+      endpoint: 'config/paths/list',
+      method: 'GET',
+      path: '/v3/config/paths/list',
+      takesName: false,
+      isKnown: true,
+      route: (exchange, _, rawQuery) =>
+        sendList(exchange, rawQuery, paths.configs, (config) => goJson(pathConfigItem(config))),
+    },
+    {
       endpoint: 'paths/list',
       method: 'GET',
       path: '/v3/paths/list',
@@ -307,6 +319,10 @@ export function createApiHandler(context: ApiContext): (request: IncomingMessage
         (candidate.takesName ? path?.startsWith(candidate.path) : path === candidate.path),
     );
     traffic.count(entry?.endpoint ?? 'api/other');
+    if (entry && context.refused.includes(entry.endpoint)) {
+      reply(exchange, 403, []);
+      return;
+    }
     if (path === undefined) {
       reply(exchange, 400, []);
       return;

@@ -37,7 +37,7 @@ export function makeClientIp(trustedProxies: readonly string[]): ClientIp {
   return (request) => {
     const peer = request.socket.remoteAddress ?? '';
     if (!isTrusted(peer)) return peer;
-    for (const name of ['x-forwarded-for', 'x-real-ip']) {
+    for (const name of ['x-forwarded-for', 'x-real-ip'] as const) {
       const value = request.headers[name];
       const address = firstUntrusted(typeof value === 'string' ? value : '');
       if (address !== undefined) return address;

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { ownValue } from '../wire';
 import { createSimServer, type SimServer, type SimServerOptions } from './server';
 
 /** A fleet's configuration: that of its servers, and how many there are. */
@@ -43,7 +44,7 @@ export async function createSimFleet(options: SimFleetOptions = {}): Promise<Sim
     for (let index = 0; index < count; index++) {
       const name = `mtx${index + 1}`;
       const address = addressAfter(firstAddress, index);
-      servers.push(await createSimServer({ ...shared, address, name, ...overrides[name] }));
+      servers.push(await createSimServer({ ...shared, address, name, ...ownValue(overrides, name) }));
     }
   } catch (error) {
     await stop();

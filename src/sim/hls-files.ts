@@ -2,6 +2,7 @@ import { PART_MS, PARTS_A_SEGMENT } from './clip';
 import type { Clock } from './clock';
 import { mediaLibrary } from './media-library';
 import type { Muxer, Session } from './muxer';
+import type { PathTable } from './path-table';
 import { masterPlaylist, mediaPlaylist, type Rendition } from './playlist';
 import { parseQuery, queryValue } from './query';
 import { type Exchange, type HeaderList, reply, replyNotFound } from './reply';
@@ -22,6 +23,9 @@ export interface FileRequest extends Exchange {
   readonly cookies: HeaderList;
 }
 
+/** Which muxers have been idle too long. */
+type IdleMuxers = Pick<PathTable, 'idleLeftMs' | 'closeIdleMuxer'>;
+
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 const CONTENT_TYPES: Readonly<Record<Rendition, string>> = {
   main: 'video/mp2t',
@@ -38,6 +42,9 @@ const RENDITIONS: Readonly<Record<SimVariant, readonly Rendition[]>> = {
 
 const MAX_SEGMENT_SECONDS = 3600;
 const MAX_MASTER_SECONDS = 30;
+
+/** After so long a waiting request looks again. */
+const MAX_WAIT_MS = 3_600_000;
 
 /** Session-era servers forbid caching, except to a CDN. */
 function cacheControl({ style, isCdn }: FileRequest, maxAgeSeconds: number | undefined): HeaderList {
@@ -88,10 +95,13 @@ function parseMediaFile(file: string) {
 }
 
 /** Serves the files of running muxers: playlists, initialization segments, segments, parts (gohlslib's muxer_stream.go). */
-export function createFileSender(clock: Clock): (request: FileRequest, muxer: Muxer) => void {
+export function createFileSender(clock: Clock, paths: IdleMuxers): (request: FileRequest, muxer: Muxer) => void {
   const elapsed = (muxer: Muxer) => clock() - muxer.originMs;
 
-  /** Goes on when the content is `readyMs` old: at once, or later; never if the client leaves. A muxer that closes answers 500. */
+  /**
+   * Goes on when the content is `readyMs` old: at once, or later; never if the client leaves. A muxer that closes answers 500, also when it
+   * does so because nobody has asked for it since: waiting is no asking.
+   */
   function whenReady(request: FileRequest, muxer: Muxer, readyMs: number, goOn: () => void): void {
     const leftMs = readyMs - elapsed(muxer);
     if (muxer.isClosed) {
@@ -112,10 +122,15 @@ export function createFileSender(clock: Clock): (request: FileRequest, muxer: Mu
       forget();
       sendEmpty(request, 500);
     };
-    const timer = setTimeout(() => {
-      forget();
-      whenReady(request, muxer, readyMs, goOn);
-    }, Math.ceil(leftMs));
+    const timer = setTimeout(
+      () => {
+        paths.closeIdleMuxer(muxer);
+        if (muxer.isClosed) return;
+        forget();
+        whenReady(request, muxer, readyMs, goOn);
+      },
+      Math.ceil(Math.min(leftMs, Math.max(paths.idleLeftMs(muxer), 0), MAX_WAIT_MS)),
+    );
     muxer.onClose.add(closed);
     response.once('close', forget);
   }

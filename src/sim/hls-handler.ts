@@ -88,7 +88,7 @@ function cookieValue(request: IncomingMessage, name: string): string | undefined
 export function createHlsHandler(context: HlsContext): (request: IncomingMessage, response: ServerResponse) => void {
   const { style, clock, paths, traffic } = context;
   const { features } = style;
-  const sendFile = createFileSender(clock);
+  const sendFile = createFileSender(clock, paths);
 
   function cookie(name: string, value: string): HeaderList {
     const full = ['Set-Cookie', `${name}=${value}; ${COOKIE_ATTRIBUTES}`];

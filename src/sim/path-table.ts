@@ -4,7 +4,7 @@ import { closeIdleSessions, closeMuxer, createMuxer, type Muxer } from './muxer'
 import { streamNameError } from './stream-name';
 import { contentReadyMs, type SimVariant } from './timeline';
 
-/** Where an on-demand path takes its stream from. */
+/** Where a path that starts on demand takes its stream from. */
 export interface SimOnDemand {
   /** How long the source takes to start, in milliseconds; 'never' for one that cannot be reached. */
   readonly startDelayMs: number | 'never';
@@ -20,6 +20,13 @@ export interface SimPathConfig {
   readonly name: string;
   /** The path has an on-demand RTSP source; nobody can publish there. */
   readonly onDemand?: SimOnDemand;
+  /**
+   * The path has a source of its own that runs all the time (`source: rtsp://…`): MediaMTX's source type, e.g. `rtspSource`. Nobody can
+   * publish there; see `pull`.
+   */
+  readonly pulls?: string;
+  /** `runOnDemand`: a command that publishes there when somebody wants to read; others may publish there as well. */
+  readonly runOnDemand?: SimOnDemand;
   /** `alwaysAvailable`: the stream is there, and plays, even when nobody publishes. */
   readonly alwaysAvailable?: boolean;
   /** `overridePublisher`: a second publisher replaces the first one. Default true, as in MediaMTX. */
@@ -40,6 +47,8 @@ export interface SimPath {
   readonly name: string;
   readonly config: SimPathConfig;
   source: SimSource | undefined;
+  /** Whether the publisher sends key frames; without them no segment is ever complete. */
+  hasKeyFrames: boolean;
   /** Set while there is something to read. */
   availableSinceMs: number | undefined;
   /** Set while the publisher, or the on-demand source, is connected. */
@@ -52,6 +61,8 @@ export interface SimPath {
   startTimer: NodeJS.Timeout | undefined;
   /** When the last reader of the on-demand source left. */
   idleSinceMs: number;
+  /** The command on demand publishes, and not somebody else. */
+  isRun: boolean;
   /** Counts what changes the path's item in the Control API. */
   revision: number;
 }
@@ -67,6 +78,8 @@ export interface PathTableOptions {
   readonly alwaysRemux: boolean;
   readonly sessionIdleMs: number;
   readonly muxerCloseAfterMs: number;
+  /** Told of each start of a source or a command on demand. */
+  readonly onStart?: (stream: string) => void;
 }
 
 /** Why a stream cannot be read. */
@@ -78,6 +91,8 @@ export type PathError =
 
 /** The paths of one server. */
 export interface PathTable {
+  /** Every entry, by name. */
+  readonly configs: readonly SimPathConfig[];
   /** The configuration that a name falls under. */
   configOf(stream: string): SimPathConfig | PathError;
   /** A path that exists, with everything that has expired removed; undefined otherwise. */
@@ -91,9 +106,15 @@ export interface PathTable {
   read(stream: string, callback: (path: SimPath | PathError) => void): (() => void) | undefined;
   /** The muxer of a path that is available; started if need be. */
   muxerOf(path: SimPath): Muxer;
+  /** Milliseconds until a muxer that nobody asks for again is given up. */
+  idleLeftMs(muxer: Muxer): number;
+  /** Gives up a muxer that has been idle for so long; requests that still wait for it are told. */
+  closeIdleMuxer(muxer: Muxer): void;
   /** A publisher comes. Throws an Error with MediaMTX's words when it may not. */
-  publish(stream: string, source: SimSource): SimPath;
-  /** The publisher leaves (with an id: only if it is still that one). Tells whether anything changed. */
+  publish(stream: string, source: SimSource, hasKeyFrames?: boolean): SimPath;
+  /** The source of a path with `pulls` connects. Throws an Error when the path has none. */
+  pull(stream: string): void;
+  /** The publisher leaves (with an id: only if it is still that one), or the source of a path with `pulls` is lost. Tells whether anything changed. */
   unpublish(stream: string, sourceId?: string): boolean;
   /** Everything goes: sessions, waiting requests, timers. */
   close(): void;
@@ -110,6 +131,10 @@ export function isPathError(value: object): value is PathError {
 interface CompiledConfig {
   readonly config: SimPathConfig;
   readonly pattern: RegExp | undefined;
+}
+
+function hasOwnSource({ onDemand, pulls }: SimPathConfig): boolean {
+  return onDemand !== undefined || pulls !== undefined;
 }
 
 /** MediaMTX's name for what no other entry covers. */
@@ -135,6 +160,7 @@ export function createPathTable(options: PathTableOptions): PathTable {
       name,
       config,
       source: undefined,
+      hasKeyFrames: true,
       availableSinceMs: undefined,
       onlineSinceMs: undefined,
       muxer: undefined,
@@ -142,9 +168,11 @@ export function createPathTable(options: PathTableOptions): PathTable {
       waiting: new Set(),
       startTimer: undefined,
       idleSinceMs: 0,
+      isRun: false,
       revision: 0,
     };
     if (config.onDemand) path.source = { type: 'rtspSource', id: '' };
+    if (config.pulls !== undefined) path.source = { type: config.pulls, id: '' };
     if (config.alwaysAvailable) path.availableSinceMs = clock();
     paths.set(name, path);
     sortedPaths = undefined;
@@ -173,6 +201,13 @@ export function createPathTable(options: PathTableOptions): PathTable {
     path.revision++;
   }
 
+  /** A path of its own name in the configuration stays; one that fell under a pattern goes. */
+  function dropIfUnnamed(path: SimPath): void {
+    if (path.config.name === path.name) return;
+    paths.delete(path.name);
+    sortedPaths = undefined;
+  }
+
   function setUnavailable(path: SimPath): void {
     path.onlineSinceMs = undefined;
     path.revision++;
@@ -189,19 +224,31 @@ export function createPathTable(options: PathTableOptions): PathTable {
     path.revision++;
   }
 
+  function idleLeftMs({ lastRequestMs }: Muxer): number {
+    return options.alwaysRemux ? Infinity : lastRequestMs + options.muxerCloseAfterMs - clock();
+  }
+
   /** Does late what MediaMTX does with timers. */
   function expire(path: SimPath): void {
     const { muxer } = path;
     const now = clock();
     if (muxer) {
       if (closeIdleSessions(muxer, now, options.sessionIdleMs) > 0) path.revision++;
-      const isIdle = now - muxer.lastRequestMs >= options.muxerCloseAfterMs;
-      if (isIdle && muxer.onClose.size === 0 && !options.alwaysRemux) dropMuxer(path);
+      if (idleLeftMs(muxer) <= 0) dropMuxer(path);
     }
-    const { onDemand } = path.config;
+    const onDemand = path.config.onDemand ?? (path.isRun ? path.config.runOnDemand : undefined);
     if (onDemand && path.availableSinceMs !== undefined && !path.muxer) {
-      if (now - path.idleSinceMs >= (onDemand.closeAfterMs ?? DEFAULT_CLOSE_AFTER_MS)) setUnavailable(path);
+      if (now - path.idleSinceMs < (onDemand.closeAfterMs ?? DEFAULT_CLOSE_AFTER_MS)) return;
+      setUnavailable(path);
+      if (path.isRun) endRun(path);
     }
+  }
+
+  function endRun(path: SimPath): void {
+    path.isRun = false;
+    path.source = undefined;
+    path.revision++;
+    dropIfUnnamed(path);
   }
 
   function tellWaiting(path: SimPath, isRunning: boolean): void {
@@ -216,13 +263,16 @@ export function createPathTable(options: PathTableOptions): PathTable {
     { startDelayMs, startTimeoutMs = DEFAULT_START_TIMEOUT_MS }: SimOnDemand,
   ): void {
     if (path.startTimer) return;
+    options.onStart?.(path.name);
     const comesUp = startDelayMs !== 'never' && startDelayMs <= startTimeoutMs;
     path.startTimer = setTimeout(
       () => {
         if (comesUp) {
           path.idleSinceMs = clock();
+          path.isRun = path.config.onDemand === undefined;
+          if (path.isRun) path.source = makeSource('rtspSession');
           setAvailable(path);
-        }
+        } else if (path.config.onDemand === undefined) dropIfUnnamed(path);
         tellWaiting(path, comesUp);
       },
       comesUp ? startDelayMs : startTimeoutMs,
@@ -232,7 +282,7 @@ export function createPathTable(options: PathTableOptions): PathTable {
   function muxerOf(path: SimPath): Muxer {
     if (!path.muxer) {
       const now = clock();
-      const originMs = now + options.firstSegmentDelayMs - contentReadyMs(variant);
+      const originMs = path.hasKeyFrames ? now + options.firstSegmentDelayMs - contentReadyMs(variant) : Infinity;
       path.muxer = createMuxer(path.name, variant, now, originMs);
       path.revision++;
     }
@@ -242,36 +292,50 @@ export function createPathTable(options: PathTableOptions): PathTable {
   function get(stream: string): SimPath | undefined {
     const path = paths.get(stream);
     if (path) expire(path);
-    return path;
+    return paths.get(stream);
   }
 
   return {
+    configs: options.configs.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     configOf,
     get,
     muxerOf,
     sorted() {
-      sortedPaths ??= [...paths.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-      for (const path of sortedPaths) if (path.muxer || path.config.onDemand) expire(path);
+      const before = (sortedPaths ??= [...paths.values()].sort((a, b) => (a.name < b.name ? -1 : 1)));
+      for (const path of before) if (path.muxer || path.config.onDemand || path.isRun) expire(path);
+      // Some may have gone.
+      sortedPaths ??= before.filter(({ name }) => paths.has(name));
       return sortedPaths;
     },
     read(stream, callback) {
       const config = configOf(stream);
-      const path = isPathError(config) ? undefined : get(stream);
-      if (isPathError(config)) callback(config);
-      else if (path?.availableSinceMs !== undefined) callback(path);
-      else if (path && config.onDemand) {
+      let path = isPathError(config) ? undefined : get(stream);
+      if (isPathError(config)) {
+        callback(config);
+        return undefined;
+      }
+      const onDemand = config.onDemand ?? config.runOnDemand;
+      if (path?.availableSinceMs !== undefined) callback(path);
+      else if (onDemand) {
+        // One that falls under a pattern begins to exist when somebody wants to read it.
+        const wanted = (path ??= add(stream, config));
         const tell = (isRunning: boolean) =>
-          callback(isRunning ? path : { kind: 'timed out', message: `source of path '${stream}' has timed out` });
-        path.waiting.add(tell);
-        startOnDemand(path, config.onDemand);
-        return () => void path.waiting.delete(tell);
+          callback(isRunning ? wanted : { kind: 'timed out', message: `source of path '${stream}' has timed out` });
+        wanted.waiting.add(tell);
+        startOnDemand(wanted, onDemand);
+        return () => void wanted.waiting.delete(tell);
       } else callback({ kind: 'no stream', message: `no stream is available on path '${stream}'` });
       return undefined;
     },
-    publish(stream, source) {
+    idleLeftMs,
+    closeIdleMuxer(muxer) {
+      const path = paths.get(muxer.stream);
+      if (path?.muxer === muxer && idleLeftMs(muxer) <= 0) dropMuxer(path);
+    },
+    publish(stream, source, hasKeyFrames = true) {
       const config = configOf(stream);
       if (isPathError(config)) throw new Error(config.message);
-      if (config.onDemand) throw new Error(`can't publish to path '${stream}' since 'source' is not 'publisher'`);
+      if (hasOwnSource(config)) throw new Error(`can't publish to path '${stream}' since 'source' is not 'publisher'`);
       const path = paths.get(stream) ?? add(stream, config);
       if (path.source) {
         if (config.overridePublisher === false) {
@@ -280,21 +344,36 @@ export function createPathTable(options: PathTableOptions): PathTable {
         setUnavailable(path);
       }
       path.source = source;
+      path.hasKeyFrames = hasKeyFrames;
+      path.isRun = false;
       setAvailable(path);
+      if (path.startTimer) {
+        clearTimeout(path.startTimer);
+        path.idleSinceMs = clock();
+        tellWaiting(path, true);
+      }
       if (options.alwaysRemux) muxerOf(path);
       return path;
     },
+    pull(stream) {
+      const path = paths.get(stream);
+      if (path?.config.pulls === undefined) throw new Error(`path '${stream}' has no source of its own`);
+      setAvailable(path);
+      if (options.alwaysRemux) muxerOf(path);
+    },
     unpublish(stream, sourceId) {
       const path = paths.get(stream);
-      if (!path?.source || path.config.onDemand) return false;
+      if (path?.config.pulls !== undefined && path.onlineSinceMs !== undefined) {
+        setUnavailable(path);
+        return true;
+      }
+      if (!path?.source || hasOwnSource(path.config)) return false;
       if (sourceId !== undefined && path.source.id !== sourceId) return false;
       path.source = undefined;
+      path.hasKeyFrames = true;
+      path.isRun = false;
       setUnavailable(path);
-      // A path of its own name in the configuration stays; one that fell under a pattern goes.
-      if (path.config.name !== stream) {
-        paths.delete(stream);
-        sortedPaths = undefined;
-      }
+      dropIfUnnamed(path);
       return true;
     },
     close() {

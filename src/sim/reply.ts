@@ -9,6 +9,8 @@ export interface ReplyStyle {
   readonly features: VersionFeatures;
   /** The server's name, if responses are to tell it in `X-Sim-Server`. */
   readonly identifyAs: string | undefined;
+  /** The one site whose pages may read responses; undefined for all. */
+  readonly allowOrigin: string | undefined;
 }
 
 /** One request that is to be answered. */
@@ -44,11 +46,13 @@ function headerValue(text: string): string {
 }
 
 function commonHeaders({ style, request }: Exchange): string[] {
-  const { features, identifyAs } = style;
+  const { features, identifyAs, allowOrigin } = style;
   const { origin } = request.headers;
   const headers: string[] = [];
-  if (features.allowCredentials) headers.push('Access-Control-Allow-Credentials', 'true');
-  headers.push('Access-Control-Allow-Origin', features.echoOrigin && origin !== undefined ? headerValue(origin) : '*');
+  const isAllowed = allowOrigin === undefined || origin === allowOrigin;
+  const isNamed = origin !== undefined && (features.echoOrigin || allowOrigin !== undefined);
+  if (isAllowed && features.allowCredentials) headers.push('Access-Control-Allow-Credentials', 'true');
+  if (isAllowed) headers.push('Access-Control-Allow-Origin', isNamed ? headerValue(origin) : '*');
   headers.push('Server', 'mediamtx');
   if (identifyAs !== undefined) headers.push('X-Sim-Server', identifyAs);
   return headers;

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { ownValue } from '../wire';
 import { SIM_FAULT_KINDS, SIM_SIDES, type SimFault, type SimSide } from './fault';
 import { createSimFleet, type SimFleet, type SimFleetOptions } from './fleet';
 import type { SimServer } from './server';
@@ -42,15 +43,15 @@ type Fields = Readonly<Record<string, unknown>>;
 const given = (value: unknown) => (value === undefined ? 'nothing' : JSON.stringify(value));
 
 function oneOf<T extends string>(fields: Fields, key: string, allowed: readonly T[]): T {
-  const found = allowed.find((each) => each === fields[key]);
+  const found = allowed.find((each) => each === ownValue(fields, key));
   if (found === undefined) {
-    throw new Error(`${key}: ${given(fields[key])} given; allowed are ${allowed.join(', ')}`);
+    throw new Error(`${key}: ${given(ownValue(fields, key))} given; allowed are ${allowed.join(', ')}`);
   }
   return found;
 }
 
 function text(fields: Fields, key: string): string {
-  const value = fields[key];
+  const value = ownValue(fields, key);
   if (typeof value !== 'string' || value === '') {
     throw new Error(`${key}: ${given(value)} given; allowed is a text that is not empty`);
   }
@@ -58,7 +59,7 @@ function text(fields: Fields, key: string): string {
 }
 
 function wholeNumber(fields: Fields, key: string, least: number, most: number, otherwise?: number): number {
-  const value = fields[key] ?? otherwise;
+  const value = ownValue(fields, key) ?? otherwise;
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
     throw new Error(`${key}: ${given(value)} given; allowed are whole numbers from ${least} to ${most}`);
   }

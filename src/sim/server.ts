@@ -10,7 +10,7 @@ import { allSessions, type Session } from './muxer';
 import { createPathTable, makeSource, type PathTable, type SimPathConfig } from './path-table';
 import type { ReplyStyle } from './reply';
 import { contentReadyMs, type SimVariant } from './timeline';
-import { createTraffic, type SimCounters, type SimRequest } from './traffic';
+import { createTraffic, type SimCounters, type SimEndpoint, type SimRequest } from './traffic';
 import { featuresOf, PROFILE_VERSIONS, type SimProfile } from './version';
 
 /** A stand-in's configuration. */
@@ -33,10 +33,14 @@ export interface SimServerOptions {
   readonly cdnSecret?: string;
   /** Who may use the Control API. Default: everybody. */
   readonly apiCredentials?: SimCredentials;
+  /** Control API calls that something in front of the server refuses with 403. Default none. */
+  readonly refusedCalls?: readonly SimEndpoint[];
   /** Who may read. Default: everybody. */
   readonly readCredentials?: SimCredentials;
   /** `paths`. Default: `all_others`: everybody may publish everywhere. */
   readonly paths?: readonly SimPathConfig[];
+  /** `hlsAllowOrigins` with one site, such as `https://a.example`. Default: all may read responses. */
+  readonly allowOrigin?: string;
   /** `hlsTrustedProxies`: addresses or networks whose X-Forwarded-For counts. Default none. */
   readonly trustedProxies?: readonly string[];
   /**
@@ -64,6 +68,8 @@ export interface SimServerOptions {
 export interface PublishOptions {
   /** MediaMTX's source type. Default `rtspSession`. */
   readonly sourceType?: string;
+  /** Whether the publisher sends key frames; without them the muxer never has a segment, and players wait. Default true. */
+  readonly hasKeyFrames?: boolean;
 }
 
 /** Somebody who publishes a stream. */
@@ -96,7 +102,9 @@ export interface SimServer {
    * configured, or has a source of its own, and when the server is not running.
    */
   publish(stream: string, options?: PublishOptions): SimPublisher;
-  /** The publisher leaves: sessions die, the next one starts anew. Tells whether there was one. */
+  /** The source of a path with `pulls` connects: a copy of a stream from elsewhere. Throws an Error when the path has none. */
+  pull(stream: string): void;
+  /** The publisher (or that source) leaves: sessions die, the next one starts anew. Tells whether there was one. */
   unpublish(stream: string): boolean;
   /**
    * Somebody reads a live stream by another way than HLS. Throws an Error when it is not live, or the server is not running.
@@ -118,6 +126,8 @@ export interface SimServer {
   restart(): Promise<void>;
   /** The same as `kill`: nothing is left open. */
   stop(): Promise<void>;
+  /** How many times a source or a command on demand was started, by stream; it outlives restarts. */
+  starts(): ReadonlyMap<string, number>;
   /** Requests by endpoint. */
   counters(): SimCounters;
   /** The newest requests to the HLS port, oldest first. */
@@ -146,10 +156,15 @@ export async function createSimServer(options: SimServerOptions): Promise<SimSer
   const features = featuresOf(options.version ?? PROFILE_VERSIONS[options.profile ?? 'session']);
   const clock = options.clock ?? systemClock();
   const traffic = createTraffic(options.requestLogLimit ?? 10_000);
-  const style: ReplyStyle = { features, identifyAs: options.identify ? name : undefined };
+  const style: ReplyStyle = {
+    features,
+    identifyAs: options.identify ? name : undefined,
+    allowOrigin: options.allowOrigin,
+  };
   const clientIp = makeClientIp(options.trustedProxies ?? []);
   mediaLibrary();
   let life: Life | undefined;
+  const starts = new Map<string, number>();
 
   function begin(): Life {
     const timers = new Set<NodeJS.Timeout>();
@@ -161,6 +176,7 @@ export async function createSimServer(options: SimServerOptions): Promise<SimSer
       alwaysRemux: options.alwaysRemux ?? false,
       sessionIdleMs: options.sessionIdleMs ?? 30_000,
       muxerCloseAfterMs: options.muxerCloseAfterMs ?? 60_000,
+      onStart: (stream) => starts.set(stream, (starts.get(stream) ?? 0) + 1),
     });
     const afterWrongCredentials = (callback: () => void) => {
       const [shortest, longest] = options.wrongCredentialsDelayMs ?? features.wrongCredentialsDelayMs;
@@ -188,6 +204,7 @@ export async function createSimServer(options: SimServerOptions): Promise<SimSer
         cdnSecret: options.cdnSecret ?? '',
       },
       credentials: options.apiCredentials,
+      refused: options.refusedCalls ?? [],
       traffic,
       afterWrongCredentials,
     });
@@ -248,10 +265,10 @@ export async function createSimServer(options: SimServerOptions): Promise<SimSer
     version: features.version,
     variant,
     isRunning: () => life !== undefined,
-    publish(stream, { sourceType = 'rtspSession' } = {}) {
+    publish(stream, { sourceType = 'rtspSession', hasKeyFrames = true } = {}) {
       const { paths } = running();
       const source = makeSource(sourceType);
-      paths.publish(stream, source);
+      paths.publish(stream, source, hasKeyFrames);
       return {
         stream,
         id: source.id,
@@ -260,6 +277,7 @@ export async function createSimServer(options: SimServerOptions): Promise<SimSer
         },
       };
     },
+    pull: (stream) => running().paths.pull(stream),
     unpublish: (stream) => running().paths.unpublish(stream),
     read(stream, type) {
       const path = running().paths.get(stream);
@@ -285,6 +303,7 @@ export async function createSimServer(options: SimServerOptions): Promise<SimSer
       await kill();
       await start();
     },
+    starts: () => starts,
     counters: () => traffic.counters(),
     requests: () => traffic.requests(),
     resetTraffic: () => traffic.reset(),

@@ -9,6 +9,7 @@ export const SIM_ENDPOINTS = [
   'hlssessions/get',
   'hlssessions/kick',
   'config/global/get',
+  'config/paths/list',
   'api/other',
   'master',
   'media',

@@ -1,3 +1,14 @@
+import {
+  buildAssociation,
+  buildMap,
+  packetLength,
+  syncByte,
+  ticksAfter,
+  ticksPerSecond,
+  writeClock,
+  writeCounter,
+  writeTime,
+} from '../mpegts';
 import { CLIP_SECONDS, CLIP_SEGMENTS, type Clip, SEGMENT_MS, sampleRange } from './clip';
 
 /** The clip as MPEG-TS segments, whose clocks and continuity counters are written in when a segment is served. */
@@ -9,9 +20,9 @@ export interface TransportStream {
 
 interface SegmentTemplate {
   readonly bytes: Buffer;
-  /** Where the presentation times stand (5 bytes each), and their value in the first turn. */
-  readonly times: readonly { readonly offset: number; readonly prefix: number; readonly ticks: number }[];
-  /** Where the program clock references stand (6 bytes each), and their value in the first turn. */
+  /** Where the presentation times stand, and their value in the first turn. */
+  readonly times: readonly { readonly offset: number; readonly ticks: number }[];
+  /** Where the packets with program clock references begin, and their value in the first turn. */
   readonly clocks: readonly { readonly offset: number; readonly ticks: number }[];
   /** Packets in order, with the continuity counter of the first turn. */
   readonly packets: readonly { readonly pid: number; readonly counter: number }[];
@@ -22,7 +33,6 @@ interface SegmentTemplate {
  *   0x47 | payload_unit_start (0x40) and PID, 16 bits | adaptation (0x20), payload (0x10), counter (4 bits)
  *   | adaptation field: length, flags (random access 0x40, PCR 0x10), PCR 48 bits, stuffing 0xff | payload
  */
-const PACKET_LENGTH = 188;
 const HEADER_LENGTH = 4;
 const PID_PAT = 0;
 const PID_PMT = 0x1000;
@@ -33,67 +43,37 @@ const STREAM_TYPE_AAC_ADTS = 0x0f;
 const STREAM_ID_VIDEO = 0xe0;
 const STREAM_ID_AUDIO = 0xc0;
 
-const CLOCK_RATE = 90_000;
-const CLOCK_MODULUS = 2 ** 33;
-const START_TICKS = 10 * CLOCK_RATE;
+const START_TICKS = 10 * ticksPerSecond;
 /** How far the clock runs behind the presentation times: what a decoder may buffer. */
-const CLOCK_DELAY_TICKS = CLOCK_RATE / 2;
+const CLOCK_DELAY_TICKS = ticksPerSecond / 2;
 const AUDIO_FRAMES_A_PES = 4;
 
 const START_CODE = Buffer.from([0, 0, 0, 1]);
 const ACCESS_UNIT_DELIMITER = Buffer.from([0, 0, 0, 1, 9, 0xf0]);
 
-function crc32(bytes: Buffer): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte << 24;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 0x80000000 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
-  }
-  return crc >>> 0;
-}
+const elementary = (type: number, pid: number) => ({ type, pid, descriptors: Buffer.alloc(0) });
 
-/** A program table section (2.4.4): its header, its body, its checksum, behind the pointer field. */
-function section(tableId: number, id: number, body: readonly number[]): Buffer {
-  const length = 5 + body.length + 4;
-  const head = Buffer.from([tableId, 0xb0 | (length >> 8), length & 0xff, id >> 8, id & 0xff, 0xc1, 0, 0, ...body]);
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt32BE(crc32(head), 0);
-  return Buffer.concat([Buffer.from([0]), head, checksum]);
-}
+/** A table as a payload: its section behind the pointer field. */
+const table = (section: Buffer): Buffer => Buffer.concat([Buffer.from([0]), section]);
 
-const elementary = (type: number, pid: number) => [type, 0xe0 | (pid >> 8), pid & 0xff, 0xf0, 0];
-
-const PROGRAM_ASSOCIATION = section(0, 1, [0, 1, 0xe0 | (PID_PMT >> 8), PID_PMT & 0xff]);
-const PROGRAM_MAP = section(2, 1, [
-  0xe0 | (PID_VIDEO >> 8),
-  PID_VIDEO & 0xff,
-  0xf0,
-  0,
-  ...elementary(STREAM_TYPE_H264, PID_VIDEO),
-  ...elementary(STREAM_TYPE_AAC_ADTS, PID_AUDIO),
-]);
-
-/** A presentation time in 5 bytes (2.4.3.7). */
-function writeTime(bytes: Buffer, offset: number, prefix: number, ticks: number): void {
-  const high = Math.floor(ticks / 2 ** 30) & 0x7;
-  bytes[offset] = (prefix << 4) | (high << 1) | 1;
-  bytes.writeUInt16BE((((ticks / 2 ** 15) & 0x7fff) << 1) | 1, offset + 1);
-  bytes.writeUInt16BE(((ticks & 0x7fff) << 1) | 1, offset + 3);
-}
-
-/** A program clock reference in 6 bytes, extension 0 (2.4.3.5). */
-function writeClock(bytes: Buffer, offset: number, ticks: number): void {
-  bytes.writeUInt32BE(Math.floor(ticks / 2), offset);
-  bytes.writeUInt16BE(((ticks % 2) << 15) | 0x7e00, offset + 4);
-}
+const PROGRAM_ASSOCIATION = table(buildAssociation(1, 0, 1, PID_PMT));
+const PROGRAM_MAP = table(
+  buildMap({
+    program: 1,
+    version: 0,
+    clockPid: PID_VIDEO,
+    descriptors: Buffer.alloc(0),
+    streams: [elementary(STREAM_TYPE_H264, PID_VIDEO), elementary(STREAM_TYPE_AAC_ADTS, PID_AUDIO)],
+  }),
+);
 
 const PES_HEADER_LENGTH = 14;
-const TIME_PREFIX_PTS_ONLY = 2;
 
 /** An elementary stream packet with a presentation time, which is filled in later. Video has no length (0), as 2.4.3.7 allows. */
 function pes(streamId: number, payload: Buffer): Buffer {
   const length = streamId === STREAM_ID_VIDEO ? 0 : payload.length + PES_HEADER_LENGTH - 6;
-  const header = Buffer.from([0, 0, 1, streamId, length >> 8, length & 0xff, 0x80, 0x80, 5, 0, 0, 0, 0, 0]);
+  // 0x20 stands before the bits of a time that stands alone.
+  const header = Buffer.from([0, 0, 1, streamId, length >> 8, length & 0xff, 0x80, 0x80, 5, 0x20, 0, 0, 0, 0]);
   return Buffer.concat([header, payload]);
 }
 
@@ -146,44 +126,44 @@ function unitsOfSegment(clip: Clip, segment: number): Unit[] {
   for (let index = 0; index < frames.count; index += AUDIO_FRAMES_A_PES) {
     const first = frames.first + index;
     const group = clip.audio.samples.slice(first, Math.min(first + AUDIO_FRAMES_A_PES, frames.first + frames.count));
-    const ticks = START_TICKS + (first * clip.audio.sampleDuration * CLOCK_RATE) / clip.audio.timescale;
+    const ticks = START_TICKS + (first * clip.audio.sampleDuration * ticksPerSecond) / clip.audio.timescale;
     const payload = pes(STREAM_ID_AUDIO, Buffer.concat(group.map(adts)));
     units.push({ pid: PID_AUDIO, payload, ticks, isKeyFrame: false, hasClock: false });
   }
   units.sort((a, b) => (a.ticks ?? 0) - (b.ticks ?? 0));
-  const table = (pid: number, payload: Buffer): Unit => ({ pid, payload, isKeyFrame: false, hasClock: false });
-  return [table(PID_PAT, PROGRAM_ASSOCIATION), table(PID_PMT, PROGRAM_MAP), ...units];
+  const unitOf = (pid: number, payload: Buffer): Unit => ({ pid, payload, isKeyFrame: false, hasClock: false });
+  return [unitOf(PID_PAT, PROGRAM_ASSOCIATION), unitOf(PID_PMT, PROGRAM_MAP), ...units];
 }
 
 function packetize(units: readonly Unit[], counters: Map<number, number>): SegmentTemplate {
   const packets: { pid: number; counter: number }[] = [];
   const buffers: Buffer[] = [];
-  const times: { offset: number; prefix: number; ticks: number }[] = [];
+  const times: { offset: number; ticks: number }[] = [];
   const clocks: { offset: number; ticks: number }[] = [];
   for (const unit of units) {
     for (let at = 0; at < unit.payload.length; ) {
       const isFirst = at === 0;
       const clock = isFirst && unit.hasClock;
-      const base = buffers.length * PACKET_LENGTH;
+      const base = buffers.length * packetLength;
       // Length byte, flags byte, clock; tables are padded behind the section instead (2.4.4.1).
       const isTable = unit.ticks === undefined;
       let adaptation = clock ? 8 : 0;
-      const room = PACKET_LENGTH - HEADER_LENGTH - adaptation;
+      const room = packetLength - HEADER_LENGTH - adaptation;
       const take = Math.min(room, unit.payload.length - at);
       if (!isTable) adaptation += room - take;
-      const packet = Buffer.alloc(PACKET_LENGTH, 0xff);
+      const packet = Buffer.alloc(packetLength, 0xff);
       const counter = counters.get(unit.pid) ?? 0;
       counters.set(unit.pid, counter + 1);
-      packet[0] = 0x47;
+      packet[0] = syncByte;
       packet.writeUInt16BE((isFirst ? 0x4000 : 0) | unit.pid, 1);
       packet[3] = adaptation > 0 ? 0x30 : 0x10;
       if (adaptation > 0) packet[4] = adaptation - 1;
       if (adaptation > 1) packet[5] = (unit.isKeyFrame && isFirst ? 0x40 : 0) | (clock ? 0x10 : 0);
       const payloadStart = HEADER_LENGTH + adaptation;
       unit.payload.copy(packet, payloadStart, at, at + take);
-      if (clock) clocks.push({ offset: base + 6, ticks: (unit.ticks ?? 0) - CLOCK_DELAY_TICKS });
+      if (clock) clocks.push({ offset: base, ticks: (unit.ticks ?? 0) - CLOCK_DELAY_TICKS });
       if (isFirst && unit.ticks !== undefined) {
-        times.push({ offset: base + payloadStart + 9, prefix: TIME_PREFIX_PTS_ONLY, ticks: unit.ticks });
+        times.push({ offset: base + payloadStart + 9, ticks: unit.ticks });
       }
       packets.push({ pid: unit.pid, counter });
       buffers.push(packet);
@@ -207,15 +187,12 @@ export function transportStreamSegment(stream: TransportStream, index: number): 
   const template = stream.segments[index % stream.segments.length];
   if (!template) throw new RangeError(`segment ${index} asked for; allowed are whole numbers from 0`);
   const loop = Math.floor(index / stream.segments.length);
-  const shift = loop * CLIP_SECONDS * CLOCK_RATE;
+  const shift = loop * CLIP_SECONDS * ticksPerSecond;
   const bytes = Buffer.from(template.bytes);
   template.packets.forEach(({ pid, counter }, packet) => {
-    const at = packet * PACKET_LENGTH + 3;
-    const value = counter + loop * (stream.packetsALoop.get(pid) ?? 0);
-    bytes[at] = (bytes.readUInt8(at) & 0xf0) | (value % 16);
+    writeCounter(bytes, packet * packetLength, counter + loop * (stream.packetsALoop.get(pid) ?? 0));
   });
-  for (const { offset, prefix, ticks } of template.times)
-    writeTime(bytes, offset, prefix, (ticks + shift) % CLOCK_MODULUS);
-  for (const { offset, ticks } of template.clocks) writeClock(bytes, offset, (ticks + shift) % CLOCK_MODULUS);
+  for (const { offset, ticks } of template.times) writeTime(bytes, offset, ticksAfter(ticks, shift));
+  for (const { offset, ticks } of template.clocks) writeClock(bytes, offset, (ticks + shift) * 300);
   return bytes;
 }

@@ -1,5 +1,5 @@
 import type { Logger } from '../log';
-import type { Decision } from '../router/decision';
+import type { Decision } from '../router';
 import { maxFrameHeaderBytes, minMaxFrameSizeBytes } from './frame';
 import { encodeSetVars } from './payload';
 
@@ -8,7 +8,7 @@ const maxActionsBytes = minMaxFrameSizeBytes - maxFrameHeaderBytes;
 
 /** Encodes decisions once. */
 export interface Answers {
-  /** The actions of an ACK: set-var `state`, and `server` where there is one. Never empty: HAProxy 3.1 and 3.2 may stall on an empty ACK. */
+  /** The actions of an ACK: set-var `state`, and `server` and `elsewhere` where there are such. Never empty: HAProxy 3.1 and 3.2 may stall on an empty ACK. */
   actionsFor(decision: Decision): Uint8Array;
 }
 
@@ -17,8 +17,12 @@ export function createAnswers(log: Logger): Answers {
   const prepared = new WeakMap<Decision, Uint8Array>();
 
   function prepare(decision: Decision): Uint8Array {
-    const { state, server } = decision;
-    let actions = encodeSetVars(server === undefined ? { state } : { state, server });
+    const { state, server, isElsewhereAllowed } = decision;
+    let actions = encodeSetVars({
+      state,
+      ...(server !== undefined && { server }),
+      ...(isElsewhereAllowed === true && { elsewhere: '1' }),
+    });
     if (actions.length > maxActionsBytes) {
       log.error(
         { server, maxActionsBytes },

@@ -1,12 +1,11 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../log';
-import type { RecordTime } from '../record-time';
-import { undecided } from '../router';
-import type { Decision } from '../router/decision';
-import { observeSeconds } from '../router/decision-stats';
+import { observeSeconds, type RecordTime } from '../measure';
+import { type Decision, undecided } from '../router';
+import type { Cursor, PlaceHolder } from '../wire';
 import type { AckBatch } from './ack-batch';
 import type { Answers } from './answers';
-import type { Cursor } from './cursor';
+
 import { abortFlag, type FrameHeader, finFlag, frameType, readFrameHeader } from './frame';
 import { createFrameReader } from './frame-reader';
 import { agentDisconnect, negotiate, readDisconnect } from './handshake';
@@ -40,11 +39,13 @@ export interface ConnectionContext {
 }
 
 /** One connection of HAProxy. */
-export interface SpoeConnection {
+export interface SpoeConnection extends PlaceHolder {
   /** Takes what HAProxy sent; the bytes are its own again when this returns. */
   read(bytes: Buffer): void;
-  /** Whether nothing came since `sinceMs` and nothing waits. */
-  isQuiet(sinceMs: number): boolean;
+  /** Whether it never asked, or not since `sinceMs` and nothing waits. */
+  canGo(sinceMs: number): boolean;
+  /** Closes without a word. */
+  destroy(): void;
   /**
    * Answers what still waits with `unknown`, sends DISCONNECT and closes. HAProxy gives up what it asks in the same moment, so the moment should be
    * one when it asks nothing.
@@ -67,9 +68,15 @@ interface Waiting {
  * Exactly one ACK answers each NOTIFY, in any order. All ACKs of one read leave in one write, so do those that are decided later within one turn
  * of the event loop; no frame is ever split over two writes (HAProxy 3.2 before 3.2.17 resets the connection on a HELLO in two segments).
  *
+ * @param address of the other end, as `addressKey` gives it.
  * @param onClosed is called once, when the stream has closed.
  */
-export function createConnection(duplex: Duplex, context: ConnectionContext, onClosed: () => void): SpoeConnection {
+export function createConnection(
+  duplex: Duplex,
+  context: ConnectionContext,
+  address: string,
+  onClosed: () => void,
+): SpoeConnection {
   const { answers, batch, decide, log, nowMs, recordDecision, stats } = context;
   const cursor: Cursor = { bytes: Buffer.alloc(0), offset: 0, end: 0 };
   const header: FrameHeader = { type: 0, flags: 0, idsStart: 0, idsEnd: 0 };
@@ -84,6 +91,9 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, onC
   /** The peer does not read: the last write went over the stream's high-water mark. */
   let blocked = false;
   let lastReadMs = nowMs();
+  /** When a question that can be answered came; before the first, when the connection did. */
+  let askedAtMs = lastReadMs;
+  let hasAsked = false;
   let timer = setTimeout(() => fail('timeout', 'no HELLO in time'), context.helloTimeoutMs);
   const reader = createFrameReader(context.maxFrameSizeBytes, onFrame);
 
@@ -92,8 +102,16 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, onC
   duplex.on('error', onError);
   duplex.on('close', onClose);
   return {
+    address,
+    get hasAsked() {
+      return hasAsked;
+    },
+    get lastMs() {
+      return askedAtMs;
+    },
     read,
-    isQuiet: (sinceMs) => state === 'closing' || (waiting.size === 0 && lastReadMs < sinceMs),
+    canGo: (sinceMs) => !hasAsked || (waiting.size === 0 && askedAtMs < sinceMs),
+    destroy: () => duplex.destroy(),
     stop() {
       for (const entry of waiting) settle(entry, undecided);
       if (state !== 'closing') disconnect('normal');
@@ -172,6 +190,8 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, onC
       answer(undecided);
       return true;
     }
+    hasAsked = true;
+    askedAtMs = lastReadMs;
     const decision = decideSafely(stream, session);
     if ('then' in decision) wait(decision);
     else answer(decision);

@@ -1,5 +1,4 @@
-import type { Cursor } from './cursor';
-import { readVarint } from './varint';
+import { type Cursor, readVarint } from '../wire';
 
 /*
  * A frame (doc/SPOE.txt 3.2).

@@ -1,4 +1,4 @@
-import type { Cursor } from './cursor';
+import type { Cursor } from '../wire';
 import { encodeFrame, frameType, minMaxFrameSizeBytes } from './frame';
 import { encodeKeyValues, readKeyValues } from './payload';
 import { type StatusName, statusCodes, statusNameOf } from './status';

@@ -1,1 +1,2 @@
+export { spoeMetrics } from './metrics';
 export { createSpoeServer, type SpoeServer, type SpoeServerOptions } from './server';

@@ -1,4 +1,4 @@
-import type { Cursor } from './cursor';
+import type { Cursor } from '../wire';
 import {
   brokenString,
   encodeString,

@@ -1,4 +1,4 @@
-import { createDecisionStats, type DecisionStats } from '../router/decision-stats';
+import { createDecisionStats, type DecisionStats } from '../router';
 import { type StatusName, statusNames } from './status';
 
 /** What the SPOE server counts; read at scrape time. */
@@ -8,6 +8,8 @@ export interface SpoeStats {
   connectionsTotal: number;
   /** Closed at once, because as many as allowed were open. */
   connectionsRefused: number;
+  /** Closed for a new one while as many as allowed were open: silent, or never asked anything. */
+  connectionsDisplaced: number;
   /** Frames received; `other` are skipped ones. */
   readonly framesIn: { haproxyHello: number; haproxyDisconnect: number; notify: number; other: number };
   /** Frames sent. */
@@ -35,6 +37,7 @@ export function createSpoeStats(): SpoeStats {
     connectionsOpen: 0,
     connectionsTotal: 0,
     connectionsRefused: 0,
+    connectionsDisplaced: 0,
     framesIn: { haproxyHello: 0, haproxyDisconnect: 0, notify: 0, other: 0 },
     framesOut: { agentHello: 0, agentDisconnect: 0, ack: 0 },
     healthchecks: 0,

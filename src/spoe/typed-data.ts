@@ -1,5 +1,4 @@
-import type { Cursor } from './cursor';
-import { encodeVarint, readVarint } from './varint';
+import { type Cursor, encodeVarint, readVarint } from '../wire';
 
 /*
  * Typed data (doc/SPOE.txt 3.1): one byte, the type in its low four bits and flags in its high four, then the value.

@@ -4,12 +4,13 @@ import { storeOver } from './store-over';
 
 /** What stands in for a shared store that has not answered yet: nothing is in it, and nothing can be kept or led. */
 export function createAwayStore(log: Logger): Store {
-  const refuse = (): Promise<never> => Promise.reject(new Error('the store has not answered yet'));
+  const failure = 'it has not answered yet';
+  const refuse = (): Promise<never> => Promise.reject(new Error(`the store: ${failure}`));
   return storeOver(
     {
       isDurable: true,
       isShared: true,
-      isUp: false,
+      failure,
       get: () => Promise.resolve(undefined),
       write: refuse,
       range: () => Promise.resolve([]),

@@ -16,8 +16,10 @@ export interface Backing {
   readonly isDurable: boolean;
   /** Whether other processes use it at the same time. */
   readonly isShared: boolean;
-  /** Whether it answered when it was last asked. One in this process always does. */
-  readonly isUp: boolean;
+  /** Why nothing is kept, when that was last tried; undefined while all is well. Shown to everybody: no path, no address. */
+  readonly failure: string | undefined;
+  /** What was lost of it when it was opened, in the same words. */
+  readonly damage?: string | undefined;
   get(space: string, key: string): Promise<string | undefined>;
   /** All or nothing, durable when the promise resolves. @returns the newest key, where nothing was written because of `isAbove`; else undefined. */
   write(space: string, changes: readonly Change[], condition?: WriteCondition): Promise<string | undefined>;

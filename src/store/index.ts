@@ -1,5 +1,6 @@
 export { createAwayStore } from './away-store';
 export { isLeaseLost } from './lease-lost';
 export { createMemoryStore } from './memory-store';
+export { storeMetrics } from './metrics';
 export { openStore } from './open-store';
 export type { Collection, Lease, Store } from './store';

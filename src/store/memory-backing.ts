@@ -20,7 +20,7 @@ export function createMemoryBacking(): Backing {
   return {
     isDurable: false,
     isShared: false,
-    isUp: true,
+    failure: undefined,
     get: (name, key) => Promise.resolve(spaceOf(name).get(key)),
     write(name, changes, { isAbove: mustBeAbove = false } = {}) {
       const space = spaceOf(name);

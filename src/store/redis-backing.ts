@@ -16,7 +16,10 @@ export interface RedisAddress {
 const commandTimeoutMs = 2000;
 const openWithinMs = 10_000;
 const longestReconnectMs = 1000;
+const seekPrimaryEveryMs = 2000;
 const pageSize = 1000;
+/** A page ends with the text that reaches this. */
+const pageBytes = 4 * 1024 * 1024;
 
 /**
  * Each space is a hash of the texts and a sorted set of the keys (all scores 0, so in the order of bytes); every change of both is one script.
@@ -35,44 +38,47 @@ export async function openRedisBacking(
     lazyConnect: true,
     connectTimeout: commandTimeoutMs,
     commandTimeout: commandTimeoutMs,
+    // Its timer outlives a connection that is closed already, and with it the process.
+    disconnectTimeout: 250,
     // Who asks hears at once that it is away; nothing is sent twice behind his back.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(attempt * 50, longestReconnectMs),
-    // After a failover the old primary is read-only.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
   });
   const { host } = new URL(url);
   const health = watch(redis, host, log);
-  await connect(redis, host, signal);
+  await connect(redis, health, host, signal);
   await checkDurability(redis, host, log);
 
   // One slot of a cluster: the scripts touch several keys.
   const keyOf = (kind: string, name: string): string => `${prefix}{mtxpilot}:${kind}:${name}`;
   const keysOf = (space: string): [string, string] => [keyOf('texts', space), keyOf('keys', space)];
-  const asking = async <T>(command: Promise<T>): Promise<T> => {
+  const asking = async <T>(command: () => Promise<T>, isWrite = false): Promise<T> => {
     try {
-      const answer = await command;
-      health.answered();
+      if (!health.isKnown()) throw new Error('not connected');
+      const answer = await command();
+      if (isWrite) health.kept();
+      else health.answered();
       return answer;
     } catch (error) {
       // An error that Redis itself tells is an answer too.
       if (!(error instanceof Error && error.name === 'ReplyError')) health.failed(error);
+      else if (refusalIn(error) !== undefined) health.refused(error);
       throw explained(error, host);
     }
   };
   const run = (script: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> =>
-    asking(redis.eval(script, keys.length, ...keys, ...args));
+    asking(() => redis.eval(script, keys.length, ...keys, ...args), writingScripts.has(script));
   const fenceKey = (lease: string | undefined): string => keyOf('lease', lease ?? '');
 
   return {
     isDurable: true,
     isShared: true,
-    get isUp() {
-      return health.isUp();
+    get failure() {
+      return health.failure();
     },
-    get: async (space, key) => (await asking(redis.hget(keysOf(space)[0], key))) ?? undefined,
+    get: async (space, key) => (await asking(() => redis.hget(keysOf(space)[0], key))) ?? undefined,
     async write(space, changes, { isAbove = false, fence } = {}) {
       const triples = changes.flatMap(([key, text]) => (text === undefined ? ['-', key, ''] : ['+', key, text]));
       const args = [fence?.token ?? '', isAbove ? 1 : 0, ...triples];
@@ -88,9 +94,10 @@ export async function openRedisBacking(
       while (found.length < limit) {
         const count = Math.min(pageSize, limit - found.length);
         const ends = [low === undefined ? '-' : `(${low}`, high === undefined ? '+' : `(${high}`];
-        const flat = (await run(rangeScript, keysOf(space), [...ends, count, newestFirst ? 1 : 0])) as string[];
+        const args = [...ends, count, newestFirst ? 1 : 0, pageBytes];
+        const [hasMore, ...flat] = (await run(rangeScript, keysOf(space), args)) as string[];
         for (let at = 0; at + 1 < flat.length; at += 2) found.push([flat[at] ?? '', flat[at + 1] ?? '']);
-        if (flat.length < 2 * count) break;
+        if (hasMore !== 'more') break;
         const last = found.at(-1)?.[0];
         if (newestFirst) high = last;
         else low = last;
@@ -105,10 +112,12 @@ export async function openRedisBacking(
         if (answer !== pageSize) return;
       }
     },
-    count: (space) => asking(redis.zcard(keysOf(space)[1])),
-    revision: async (space) => (await asking(redis.get(keyOf('revision', space)))) ?? '0',
+    count: (space) => asking(() => redis.zcard(keysOf(space)[1])),
+    revision: async (space) => (await asking(() => redis.get(keyOf('revision', space)))) ?? '0',
     leases: {
-      acquire: async ({ lease, token }, forMs) => (await run(acquireScript, [fenceKey(lease)], [token, forMs])) === 1,
+      async acquire({ lease, token }, forMs) {
+        return (await run(acquireScript, [fenceKey(lease), keyOf('probe', lease)], [token, forMs])) === 1;
+      },
       async release({ lease, token }) {
         await run(releaseScript, [fenceKey(lease)], [token]);
       },
@@ -126,7 +135,7 @@ export async function openRedisBacking(
 }
 
 /** Connects, with as many tries as fit. */
-async function connect(redis: Redis, host: string, signal: AbortSignal | undefined): Promise<void> {
+async function connect(redis: Redis, health: Health, host: string, signal: AbortSignal | undefined): Promise<void> {
   const giveUpAtMs = performance.now() + openWithinMs;
   let last: unknown;
   // It says why; what waits for it hears only that it is not there.
@@ -139,7 +148,7 @@ async function connect(redis: Redis, host: string, signal: AbortSignal | undefin
     try {
       // Afterwards it connects again by itself.
       if (redis.status === 'wait' || redis.status === 'end') await redis.connect();
-      await redis.ping();
+      await health.identified();
       redis.off('error', note);
       return;
     } catch (error) {
@@ -153,17 +162,38 @@ async function connect(redis: Redis, host: string, signal: AbortSignal | undefin
 
 /** Whether Redis answers; the log tells when it goes and when it is back, once each. */
 interface Health {
-  isUp(): boolean;
+  /** Why it keeps nothing; undefined while it does. */
+  failure(): string | undefined;
+  /** Whether what is connected now has shown that it is a Redis: nobody else is told or asked anything. */
+  isKnown(): boolean;
+  /** Resolves when it has; rejects when it has not, or is away. */
+  identified(): Promise<void>;
   answered(): void;
   /** No answer came. */
   failed(error: unknown): void;
+  /** A write was kept. */
+  kept(): void;
+  /** It answers, but keeps nothing. */
+  refused(error: Error): void;
   end(): void;
 }
 
 function watch(redis: Redis, host: string, log: Logger): Health {
   let isAway = false;
+  let refusal: string | undefined;
   let isEnded = false;
+  let isSeeking = false;
+  let soughtAtMs = Number.NEGATIVE_INFINITY;
+  /** After a failover the old primary is a replica, and the new one may be behind the address. */
+  const seekPrimary = (): void => {
+    if (isSeeking || isEnded || performance.now() - soughtAtMs < seekPrimaryEveryMs) return;
+    isSeeking = true;
+    soughtAtMs = performance.now();
+    redis.disconnect(true);
+  };
   const failed = (error?: unknown): void => {
+    // It was hung up here.
+    if (isSeeking) return;
     if (!isAway && !isEnded) {
       const reason = error === undefined ? undefined : reasonOf(error);
       log.warn({ redis: host, error: reason }, 'Redis is away; it is tried again');
@@ -174,16 +204,132 @@ function watch(redis: Redis, host: string, log: Logger): Health {
     if (isAway && !isEnded) log.info({ redis: host }, 'Redis answers again');
     isAway = false;
   };
+  const guard = guardAnswers(redis, host, log);
+  let identity: Promise<void> | undefined;
+  const identify = async (): Promise<void> => {
+    await guard.identify();
+    answered();
+  };
   // To the end: an error that nobody wants to hear ends the process.
-  redis.on('error', failed);
+  redis.on('error', (error) => {
+    isSeeking = false;
+    failed(error);
+  });
   redis.on('close', failed);
-  redis.on('ready', answered);
+  redis.on('ready', () => {
+    isSeeking = false;
+    identity = identify();
+    identity.catch(failed);
+  });
   return {
-    isUp: () => !isAway && !isEnded,
-    answered,
+    failure: () => refusal ?? (isAway ? 'Redis does not answer' : isEnded ? 'it is closed' : undefined),
+    isKnown: () => guard.isKnown(),
+    identified: () => identity ?? Promise.reject(new Error('not connected')),
+    answered() {
+      guard.answered();
+      answered();
+    },
+    kept() {
+      guard.answered();
+      answered();
+      if (refusal !== undefined && !isEnded) log.info({ redis: host }, 'Redis takes writes again');
+      refusal = undefined;
+    },
+    refused(error) {
+      if (refusal === undefined && !isEnded)
+        log.error({ redis: host, error: error.message }, 'Redis keeps nothing that is written');
+      refusal = refusalIn(error);
+      if (refusal === refusals.READONLY) seekPrimary();
+    },
     failed,
     end() {
       isEnded = true;
+    },
+  };
+}
+
+/** Far more than Redis says before it is known to be one. */
+const longestGreetingBytes = 256 * 1024;
+/** Far more than the largest answer that is asked for, a page. */
+const longestAnswerBytes = 32 * 1024 * 1024;
+/** The start of a list, set, map or push with so many items that only making room for them takes the memory: the client makes it before they come. */
+const hugeList = /\r[^][*%~>|][^\r]{6}/;
+/** Lists in lists, which take the client's stack. */
+const deepList = /(?:\r[^][*%~>|][^\r]{0,5}){32}/;
+const hugeListStartBytes = 9;
+
+interface Guard {
+  isKnown(): boolean;
+  /** Asks what is connected now what it is. @throws Error when it is no Redis. */
+  identify(): Promise<void>;
+  /** A question was answered: what comes now belongs to others. */
+  answered(): void;
+}
+
+/**
+ * The client reads whoever listens at the address without end or bound. Here he is cut off when he talks unasked or too long, and nothing is asked of him before he has named a version
+ * of Redis or Valkey.
+ */
+function guardAnswers(redis: Redis, host: string, log: Logger): Guard {
+  let isTold = false;
+  let isKnown = false;
+  let bytes = 0;
+  let chunk: Buffer | undefined;
+  const cutOff = (reason: string): void => {
+    if (!isTold) log.error({ redis: host, reason }, 'what answers there is no Redis');
+    isTold = true;
+    isKnown = false;
+    // The client would go on through the rest of it; an unknown sign ends that.
+    chunk?.fill(0);
+    redis.stream.destroy();
+  };
+  redis.on('connect', () => {
+    const { stream } = redis;
+    isKnown = false;
+    bytes = 0;
+    let tail = '\r\n';
+    // Before the client's own.
+    stream.prependListener('data', (data: Buffer) => {
+      chunk = data;
+      bytes += data.length;
+      if (bytes > (isKnown ? longestAnswerBytes : longestGreetingBytes)) {
+        cutOff('it talks without end');
+        return;
+      }
+      if (isKnown) return;
+      const text = tail + data.toString('latin1');
+      tail = text.slice(-hugeListStartBytes);
+      if (hugeList.test(text) || deepList.test(text)) cutOff('it announces a list without end');
+    });
+    stream.once('close', () => {
+      isKnown = false;
+      chunk = undefined;
+    });
+  });
+  redis.on('error', (error: Error) => {
+    // So the client tells of an answer to nothing.
+    if (error.message.startsWith('Command queue state error')) cutOff('it answers what nobody asked');
+  });
+  return {
+    isKnown: () => isKnown,
+    async identify() {
+      const { stream } = redis;
+      const told = await redis.info('server').catch((error: unknown) => {
+        // Who may not ask was told so by a Redis.
+        if (/^NOPERM/.test(reasonOf(error))) return 'redis_version:';
+        throw error;
+      });
+      if (stream.destroyed || stream !== redis.stream) throw new Error('the connection was closed');
+      if (!/^(redis|valkey)_version:/m.test(told)) {
+        cutOff('it does not name its version');
+        throw new Error('what answers there is no Redis');
+      }
+      isKnown = true;
+      isTold = false;
+      bytes = 0;
+    },
+    answered() {
+      bytes = 0;
     },
   };
 }
@@ -237,10 +383,17 @@ if ARGV[4] == '1' then
 else
   keys = redis.call('ZRANGEBYLEX', KEYS[2], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
 end
-local flat = {}
+local bytes = 0
+local flat = {#keys == tonumber(ARGV[3]) and 'more' or 'end'}
 for i, key in ipairs(keys) do
-  flat[2 * i - 1] = key
-  flat[2 * i] = redis.call('HGET', KEYS[1], key) or ''
+  local text = redis.call('HGET', KEYS[1], key) or ''
+  flat[2 * i] = key
+  flat[2 * i + 1] = text
+  bytes = bytes + #text
+  if bytes >= tonumber(ARGV[5]) and i < #keys then
+    flat[1] = 'more'
+    break
+  end
 end
 return flat`;
 
@@ -253,7 +406,9 @@ for i, key in ipairs(keys) do
 end
 return #keys`;
 
+// The first command writes nothing, because its key is never there, and is refused where nothing can be written.
 const acquireScript = `
+redis.call('SET', KEYS[2], '', 'XX')
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -262,3 +417,18 @@ return 1`;
 const releaseScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`;
+
+const writingScripts: ReadonlySet<string> = new Set([writeScript, acquireScript]);
+/** It answers, and nothing can be kept. */
+const refusals = {
+  OOM: 'Redis is full (OOM)',
+  READONLY: 'this Redis is a replica, which takes no writes (READONLY)',
+  MISCONF: 'Redis cannot save to its disk (MISCONF)',
+  NOREPLICAS: 'Redis has too few replicas (NOREPLICAS)',
+} as const;
+
+/** A script's error names the one of its command. */
+function refusalIn({ message }: Error): string | undefined {
+  const [word] = /\b(OOM|READONLY|MISCONF|NOREPLICAS)\b/.exec(message) ?? [];
+  return word === undefined ? undefined : refusals[word as keyof typeof refusals];
+}

@@ -54,8 +54,12 @@ export function storeOver(backing: Backing, log: Logger): Store {
       isDurable: backing.isDurable,
       isShared: backing.isShared,
       get isUp() {
-        return backing.isUp;
+        return backing.failure === undefined;
       },
+      get failure() {
+        return backing.failure;
+      },
+      damage: backing.damage,
       collection(name, read) {
         const space = spaceOf('collection', name);
         return {

@@ -48,8 +48,12 @@ export interface Store {
   readonly isDurable: boolean;
   /** Whether other processes use it at the same time. */
   readonly isShared: boolean;
-  /** False while it cannot be reached. */
+  /** False while it cannot be reached, or keeps nothing that is written. */
   readonly isUp: boolean;
+  /** Why it is not up, in words for whoever may see the API: no path, no address. */
+  readonly failure: string | undefined;
+  /** What of it was damaged and is lost since it was opened, in such words too. It works nevertheless. */
+  readonly damage: string | undefined;
   /**
    * @param name letters, digits and `-`, at most 64; e.g. `intents`.
    * @param read checks a kept document; undefined where it cannot be understood (it is then left out, with a line in the log).

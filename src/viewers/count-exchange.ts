@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Logger } from './log';
-import type { Store } from './store';
-import type { OtherNode, ViewersWithOthers } from './viewers';
+import type { Logger } from '../log';
+import type { Store } from '../store';
+import type { OtherNode, ViewersWithOthers } from './with-others';
 
 /** What one agent counted over one HAProxy: one piece of it. */
 interface Piece {

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { isStreamName } from '../directory';
+import { isStreamName } from '../mediamtx';
 
 /** Between stream and session in the keys of haproxy.cfg's table `sessions`; neither may contain it. */
 const separator = '|';

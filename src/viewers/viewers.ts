@@ -1,3 +1,4 @@
+import { increase } from '../measure';
 import type { NodeCounts } from './node-counts';
 import { createNodeList, type ViewerNode } from './node-list';
 import { type Count, createTally, type Tally } from './tally';
@@ -180,7 +181,7 @@ export function createViewers(options: ViewersOptions): Viewers {
   function countBytes(slot: number, counter: number): void {
     const before = columns.counter[slot] ?? Number.NaN;
     const bytes = columns.bytes[slot] ?? Number.NaN;
-    const more = Number.isNaN(before) ? 0 : counter < before ? counter : counter - before;
+    const more = Number.isNaN(before) ? 0 : increase(before, counter);
     columns.bytes[slot] = (Number.isNaN(bytes) ? 0 : bytes) + more;
     columns.counter[slot] = counter;
   }

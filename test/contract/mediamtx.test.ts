@@ -512,6 +512,22 @@ describe.each(kinds)('$name', (kind) => {
     });
   });
 
+  describe('with a publisher that sends no key frames', () => {
+    beforeAll(() => start({ muxerCloseAfterMs: 2000 }));
+    afterAll(stop);
+
+    it('makes players wait until the muxer has been idle for too long: 500, without a word', async () => {
+      const stream = freshStream();
+      await subject.publish(stream, { hasKeyFrames: false });
+      const answers = await Promise.all([master(stream), master(stream)]);
+      expect(answers.map(({ status, text }) => [status, text])).toEqual([
+        [500, ''],
+        [500, ''],
+      ]);
+      await subject.unpublish(stream);
+    });
+  });
+
   describe('behind a proxy, with a source on demand', () => {
     beforeAll(() =>
       start({
@@ -541,6 +557,58 @@ describe.each(kinds)('$name', (kind) => {
         onlineTime: '0001-01-01T00:00:00Z',
         source: { type: 'rtspSource', id: '' },
       });
+    });
+
+    it('tells its configuration by name, and in pages', async () => {
+      const { items, ...counts } = JSON.parse((await api('/v3/config/paths/list')).text) as {
+        items: Record<string, unknown>[];
+      };
+      expect(counts).toEqual({ itemCount: 6, pageCount: 1 });
+      const facts = ['name', 'sourceOnDemand', 'alwaysAvailable', 'source', 'runOnDemand'] as const;
+      const source = expect.stringMatching(/^rtsp:\/\//) as string;
+      const command = expect.stringMatching(/./) as string;
+      expect(items.map((one) => facts.map((fact) => one[fact]))).toEqual([
+        ['always/x', false, true, 'publisher', ''],
+        ['ondemand/run', false, false, 'publisher', command],
+        ['ondemand/x', true, false, source, ''],
+        ['~^live/', false, false, 'publisher', ''],
+        ['~^ondemand/run/', false, false, 'publisher', command],
+        ['~^ondemand/source/', true, false, source, ''],
+      ]);
+      const second = JSON.parse((await api('/v3/config/paths/list?itemsPerPage=2&page=1')).text) as {
+        pageCount: number;
+        items: { name: string }[];
+      };
+      expect([second.pageCount, ...second.items.map(({ name }) => name)]).toEqual([3, 'ondemand/x', '~^live/']);
+    });
+
+    const idle = async (): Promise<[string, boolean, boolean, string | undefined][]> => {
+      const { items } = JSON.parse((await api('/v3/paths/list')).text) as { items: PathItem[] };
+      return items
+        .filter(({ name }) => name.startsWith('ondemand/'))
+        .map(({ name, ready, online, source }) => [name, ready, online, source?.type]);
+    };
+
+    it('lists paths that wait for a reader, and those under a pattern from the first reader on', async () => {
+      const named = [
+        ['ondemand/run', false, false, undefined],
+        ['ondemand/x', false, true, 'rtspSource'],
+      ];
+      expect(await idle()).toEqual(named);
+      expect((await api('/v3/paths/get/ondemand/source/a')).status).toBe(404);
+      const waiting = [master('ondemand/source/a'), master('ondemand/run/a')];
+      const pattern = [
+        ['ondemand/run', false, false, undefined],
+        ['ondemand/run/a', false, false, undefined],
+        ['ondemand/source/a', false, true, 'rtspSource'],
+        ['ondemand/x', false, true, 'rtspSource'],
+      ];
+      await until('both to be listed', async () => JSON.stringify(await idle()) === JSON.stringify(pattern));
+      const status = subject.hasSessions ? 500 : 404;
+      expect((await Promise.all(waiting)).map((answer) => answer.status)).toEqual([status, status]);
+      // What has a source of its own stays.
+      await until('the one without a source to go', async () => (await idle()).length === 3);
+      expect((await idle()).map(([name]) => name)).toEqual(['ondemand/run', 'ondemand/source/a', 'ondemand/x']);
     });
 
     it('makes a player wait for a source on demand that does not come', async () => {

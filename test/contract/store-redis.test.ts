@@ -1,6 +1,14 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { isLeaseLost, openStore, type Store } from '../../src/store';
+import { takeLoopbackBlock } from '../support/loopback-block';
 import { type RedisServer, startRedis } from '../support/redis-server';
 import { until } from '../support/until';
+import { within } from '../support/within';
 import { createRecordingLog } from '../unit/spoe/recording-log';
 
 const readNumber = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
@@ -28,6 +36,213 @@ describe('a store in Redis that several processes share', () => {
     await one.collection('n', readNumber).set('a', 1);
     expect(await two.collection('n', readNumber).get('a')).toBe(1);
     expect(await other.collection('n', readNumber).get('a')).toBeUndefined();
+  });
+
+  it('a Redis that is full answers and keeps nothing: it is not up until it keeps again', async () => {
+    const store = await open();
+    const numbers = store.collection('n', readNumber);
+    await numbers.set('a', 1);
+    const redis = admin();
+    await redis.config('SET', 'maxmemory', '1');
+    await expect(numbers.set('a', 2)).rejects.toThrow('OOM');
+    expect(store.isUp).toBe(false);
+    expect(store.failure).toBe('Redis is full (OOM)');
+    expect(await numbers.get('a')).toBe(1);
+    expect(store.isUp).toBe(false);
+    await redis.config('SET', 'maxmemory', '0');
+    await numbers.set('a', 3);
+    expect(store.isUp).toBe(true);
+    expect(lines).toEqual(['error Redis keeps nothing that is written', 'info Redis takes writes again']);
+  });
+
+  /** A client of the test's own. */
+  function admin(url = server.url): Redis {
+    const redis = new Redis(url);
+    closers.push(() => redis.quit());
+    return redis;
+  }
+
+  it('a replica takes no orders and says why, also while another agent leads on its primary; it is up when it is made the primary', async () => {
+    const replica = await startRedis({ replicaOf: server });
+    closers.push(() => replica.stop());
+    const link = admin(replica.url);
+    await until('it follows', async () => (await link.info('replication')).includes('master_link_status:up'));
+    const leader = (await open()).lease('leader');
+    closers.push(() => leader.release());
+    await until('another agent leads', () => leader.isHeld);
+    lines.length = 0;
+    const store = await openStore({ redis: { url: replica.url, prefix: 'test:' }, log });
+    closers.push(() => store.close());
+    const numbers = store.collection('n', readNumber);
+    await expect(numbers.set('a', 1)).rejects.toThrow('READONLY');
+    const lease = store.lease('leader');
+    closers.push(() => lease.release());
+    let tries = 0;
+    await until('it was tried many times', async () => {
+      expect(store.isUp).toBe(false);
+      expect(store.failure).toBe('this Redis is a replica, which takes no writes (READONLY)');
+      await numbers.set('a', 1).catch(() => tries++);
+      return tries > 50;
+    });
+    // It looks for the new primary behind the address again and again; between that it can be read.
+    await until('it can be read', async () => (await numbers.get('a').catch(() => 0)) === undefined);
+    // On a busy machine finding it again may take so long that it counts as away.
+    const told = () => lines.filter((line) => !/Redis (is away|answers again)/.test(line));
+    expect(told()).toEqual(['error Redis keeps nothing that is written']);
+    await link.replicaof('NO', 'ONE');
+    await until('it is up without an order', () => store.isUp);
+    await numbers.set('a', 1);
+    expect(store.failure).toBeUndefined();
+    expect(told()).toEqual(['error Redis keeps nothing that is written', 'info Redis takes writes again']);
+  });
+
+  it('a Redis that cannot save takes no orders and says why; it is up when it can save again', async () => {
+    const store = await open();
+    const numbers = store.collection('n', readNumber);
+    await numbers.set('a', 1);
+    const lease = store.lease('leader');
+    closers.push(() => lease.release());
+    const around = mkdtempSync(join(tmpdir(), 'mtxpilot-redis-dir-'));
+    closers.push(() => rm(around, { recursive: true, force: true }));
+    const gone = join(around, 'gone');
+    const redis = admin();
+    const saved = (status: string) =>
+      until(`a save that is ${status}`, async () => {
+        await redis.bgsave().catch(() => undefined);
+        return (await redis.info('persistence')).includes(`rdb_last_bgsave_status:${status}`);
+      });
+    await redis.config('SET', 'stop-writes-on-bgsave-error', 'yes', 'save', '3600 1');
+    mkdirSync(gone);
+    await redis.config('SET', 'dir', gone);
+    rmSync(gone, { recursive: true });
+    await saved('err');
+    await expect(numbers.set('a', 2)).rejects.toThrow('MISCONF');
+    expect(store.isUp).toBe(false);
+    expect(store.failure).toBe('Redis cannot save to its disk (MISCONF)');
+    expect(await numbers.get('a')).toBe(1);
+    expect(store.isUp).toBe(false);
+    await redis.config('SET', 'dir', around);
+    await saved('ok');
+    await until('it is up without an order', () => store.isUp);
+    await numbers.set('a', 3);
+    expect(lines).toEqual(['error Redis keeps nothing that is written', 'info Redis takes writes again']);
+  });
+
+  /** Listens at Redis's port and sends this for as long as anybody takes it. */
+  async function startStranger(flood: string): Promise<{ readonly address: string; readonly mostSent: () => number }> {
+    const block = await takeLoopbackBlock();
+    const sockets = new Set<Socket>();
+    let mostSent = 0;
+    const stranger = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => sockets.delete(socket));
+      const send = (): void => {
+        while (!socket.destroyed && socket.write(flood)) mostSent = Math.max(mostSent, socket.bytesWritten);
+        mostSent = Math.max(mostSent, socket.bytesWritten);
+        if (!socket.destroyed) socket.once('drain', send);
+      };
+      send();
+    });
+    await new Promise<void>((resolve) => stranger.listen(6379, block.address(1), resolve));
+    closers.push(async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => stranger.close(resolve));
+      await block.release();
+    });
+    return { address: block.address(1), mostSent: () => mostSent };
+  }
+
+  it.each([
+    ['one value without end', '$500000000\r\n'.padEnd(60_000, 'x')],
+    ['good news without end', '+OK\r\n'.repeat(12_000)],
+    ['news that nobody asked for', '>1\r\n+OK\r\n'.repeat(6000)],
+    ['lists of lists', '*1\r\n'.repeat(15_000)],
+    ['long lists of long lists', '*30000000\r\n'.repeat(5000)],
+  ])('a stranger at the address that sends %s is cut off and named', async (_, flood) => {
+    const { address, mostSent } = await startStranger(flood);
+    const giveUp = new AbortController();
+    const url = `redis://${address}:6379/0`;
+    const memory = process.memoryUsage.rss();
+    const failed = expect(openStore({ redis: { url, prefix: '' }, log, signal: giveUp.signal })).rejects.toThrow(
+      address,
+    );
+    const isNamed = () => lines.some((line) => line.includes('is no Redis'));
+    await until('it to be named', () => isNamed() || mostSent() > 200_000_000);
+    giveUp.abort();
+    await failed;
+    expect(lines.filter((line) => line.includes('is no Redis'))).toHaveLength(1);
+    // What fits into the buffers of the system on top of what was read.
+    expect(mostSent()).toBeLessThan(64_000_000);
+    expect(process.memoryUsage.rss() - memory).toBeLessThan(200_000_000);
+  });
+
+  it('a stranger that answers every question with OK is told nothing and is not taken for a store', async () => {
+    const block = await takeLoopbackBlock();
+    const asked: string[] = [];
+    const sockets = new Set<Socket>();
+    const stranger = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('data', (data) => {
+        asked.push(data.toString('latin1'));
+        const questions = data.toString('latin1').match(/(?:^|\r\n)\*\d+\r\n/g)?.length ?? 0;
+        socket.write('+OK\r\n'.repeat(questions));
+      });
+    });
+    await new Promise<void>((resolve) => stranger.listen(6379, block.address(1), resolve));
+    closers.push(async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => stranger.close(resolve));
+      await block.release();
+    });
+    const giveUp = new AbortController();
+    const url = `redis://${block.address(1)}:6379/0`;
+    const failed = expect(openStore({ redis: { url, prefix: '' }, log, signal: giveUp.signal })).rejects.toThrow(
+      'is no Redis',
+    );
+    await until('it to be named', () => lines.some((line) => line.includes('is no Redis')));
+    giveUp.abort();
+    await failed;
+    expect(lines.filter((line) => line.includes('is no Redis'))).toHaveLength(1);
+    expect(asked.join('')).not.toMatch(/eval|hget/i);
+  });
+
+  it('a stranger in place of a Redis that ended is told nothing: nothing is taken for kept', async () => {
+    const store = await open();
+    const numbers = store.collection('n', readNumber);
+    await numbers.set('a', 1);
+    await server.halt();
+    const sockets = new Set<Socket>();
+    const { hostname } = new URL(server.url);
+    const stranger = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('data', (data) => {
+        const questions = data.toString('latin1').match(/(?:^|\r\n)\*\d+\r\n/g)?.length ?? 0;
+        socket.write('+ok\r\n'.repeat(questions));
+      });
+    });
+    await new Promise<void>((resolve) => stranger.listen(6379, hostname, resolve));
+    const end = async (): Promise<void> => {
+      for (const socket of sockets) socket.destroy();
+      if (stranger.listening) await new Promise((resolve) => stranger.close(resolve));
+    };
+    closers.push(end);
+    await until('it to be named', () => lines.some((line) => line.includes('is no Redis')));
+    await expect(numbers.set('a', 2)).rejects.toThrow(hostname);
+    expect(store.isUp).toBe(false);
+    await end();
+    await server.restart();
+    await until('Redis to be back', () => store.isUp);
+    expect(await numbers.get('a')).toBe(1);
+  });
+
+  it('gives texts that are more than one page of an answer', async () => {
+    const texts = (await open()).collection('t', (value) => value);
+    const keys = Array.from({ length: 12 }, (_, i) => `k${String(i).padStart(2, '0')}`);
+    for (const key of keys) await texts.set(key, 'x'.repeat(900_000));
+    expect((await texts.entries()).map(([key]) => key)).toEqual(keys);
   });
 
   it('mixes the records of two writers into one ascending journal, none lost', async () => {
@@ -69,27 +284,52 @@ describe('a store in Redis that several processes share', () => {
       expect(first.isHeld).toBe(false);
       const released = performance.now();
       await until('the second has it', () => second.isHeld);
-      expect(performance.now() - released).toBeLessThan(2000);
       expect(seen).toEqual([true]);
       // It was refused while the first one had it.
       expect(second.elsewhereAtMs).toBeLessThanOrEqual(released);
       expect([first.changes, second.changes]).toEqual([2, 1]);
     });
 
-    it('goes to another within five seconds when its holder vanishes, and comes back to nobody', async () => {
+    it('goes to another within two seconds when it is given up', async () => {
       const [one, two] = [await open(), await open()];
-      const first = one.lease('l');
-      await until('the first has it', () => first.isHeld);
-      const second = two.lease('l');
-      closers.push(() => second.release());
-      // What is closed cannot renew.
-      await one.close();
-      const vanished = performance.now();
-      await until('the second has it', () => second.isHeld);
-      expect(performance.now() - vanished).toBeLessThan(5000);
-      expect(first.isHeld).toBe(false);
-      await first.release();
-      expect(second.isHeld).toBe(true);
+      await within(
+        2000,
+        'the other to have it',
+        async (number) => {
+          const first = one.lease(`given-up-${number}`);
+          await until('the first has it', () => first.isHeld);
+          const second = two.lease(`given-up-${number}`);
+          closers.push(() => second.release());
+          await first.release();
+          return () => second.isHeld;
+        },
+        1,
+      );
+    });
+
+    it('goes to another within five seconds when its holder vanishes, and comes back to nobody', async () => {
+      const two = await open();
+      await within(
+        5000,
+        'the other to have it',
+        async (number) => {
+          const one = await open();
+          const first = one.lease(`vanished-${number}`);
+          await until('the first has it', () => first.isHeld);
+          const second = two.lease(`vanished-${number}`);
+          closers.push(() => second.release());
+          // What is closed cannot renew.
+          await one.close();
+          return async () => {
+            if (!second.isHeld) return false;
+            expect(first.isHeld).toBe(false);
+            await first.release();
+            expect(second.isHeld).toBe(true);
+            return true;
+          };
+        },
+        1,
+      );
     });
 
     it('lets a holder that does not know it lost it write nothing', async () => {
@@ -148,10 +388,23 @@ describe('a store in Redis that several processes share', () => {
 
   it('does not wait longer than two seconds for a Redis that hangs', async () => {
     const store = await open();
-    server.freeze();
-    const asked = performance.now();
-    await expect(store.collection('n', readNumber).get('a')).rejects.toThrow(/^Redis at 127\..*: Command timed out/);
-    expect(performance.now() - asked).toBeLessThan(4000);
+    let answer: string | undefined;
+    await within(
+      4000,
+      'an answer',
+      () => {
+        server.freeze();
+        answer = undefined;
+        void store
+          .collection('n', readNumber)
+          .get('a')
+          .then(String, (error: unknown) => (error as Error).message)
+          .then((text) => (answer = text));
+        return () => answer !== undefined;
+      },
+      1,
+    );
+    expect(answer).toMatch(/^Redis at 127\..*: Command timed out/);
     server.thaw();
     await until('it answers', () =>
       store

@@ -50,12 +50,16 @@ async function check(lab: Lab, args: readonly string[] = []) {
     errors: number;
     warnings: number;
   };
-  const wrongs = findings.filter(({ severity }) => severity !== 'ok');
-  expect([errors, warnings]).toEqual([
-    wrongs.filter(({ severity }) => severity === 'error').length,
-    wrongs.filter(({ severity }) => severity === 'warning').length,
-  ]);
-  return { exitCode, findings, wrongs, ids: wrongs.map(({ id }) => id) };
+  const all = findings.filter(({ severity }) => severity !== 'ok');
+  const count = (wanted: string) => all.filter(({ severity }) => severity === wanted).length;
+  expect([errors, warnings, exitCode]).toEqual([count('error'), count('warning'), exitCodeOf(all)]);
+  // That the shipped file has no chroot is one thing; each of these tests is about another.
+  const wrongs = all.filter(({ id }) => id !== 'config.chroot');
+  return { exitCode: exitCodeOf(wrongs), findings, wrongs, ids: wrongs.map(({ id }) => id) };
+}
+
+function exitCodeOf(wrongs: readonly Found[]): number {
+  return wrongs.some(({ severity }) => severity === 'error') ? 2 : wrongs.length > 0 ? 1 : 0;
 }
 
 const find = (findings: readonly Found[], id: string) => findings.find((finding) => finding.id === id);
@@ -69,7 +73,6 @@ async function lab(options: LabOptions = {}, change?: Misconfiguration): Promise
   const started = await startLab({
     ...options,
     push: true,
-    haproxyEnv: { MTX_DEADLINE: '100ms' },
     ...(config === undefined ? {} : { haproxyConfig: config.file }),
   });
   closers.push(() => started.stop());
@@ -206,6 +209,33 @@ describe(`HAProxy ${haproxyVersion}: the running process`, () => {
   });
 });
 
+describe(`HAProxy ${haproxyVersion}: what its program tells`, () => {
+  it('a missing chroot is found exactly where HAProxy itself warns of it when it starts', async () => {
+    const running = await lab();
+    const { findings } = await check(running);
+    const isWarned = running.haproxy.child.lines.some((line) => line.includes("without any 'chroot' directive"));
+    expect(find(findings, 'config.chroot')?.severity).toBe(isWarned ? 'warning' : undefined);
+    if (haproxyVersion === '3.4' && process.getuid?.() === 0) expect(isWarned).toBe(true);
+  });
+
+  it('conditions that only it can tell are asked of it', async () => {
+    const start = '    localpeer "';
+    const change = (lines: string): Misconfiguration => ({
+      name: 'conditions',
+      line: start,
+      instead: `${lines}\n${start}`,
+      finds: [],
+    });
+    const running = await lab(
+      {},
+      change('.if feature(NO_SUCH_THING)\n    no-such-keyword\n.elif openssl_version_atleast(1.0.0)\n.endif'),
+    );
+    const { wrongs, exitCode } = await check(running);
+    expect(wrongs).toEqual([]);
+    expect(exitCode).toBe(0);
+  });
+});
+
 describe(`HAProxy ${haproxyVersion}: the file`, () => {
   it.each(misconfigurations.map((row) => [row.name, row] as const))('haproxy -c with %s', async (_, row) => {
     const config = shippedConfig(row);
@@ -324,9 +354,9 @@ describe('at the start of the agent', () => {
       const said = agent.child.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
       return said.some(({ check: id }) => id === 'peers.local') && said;
     });
-    const found = lines.filter(({ check: id }) => id === 'peers.local' || id === 'config.valid');
+    const found = lines.filter(({ check: id }) => id === 'peers.local' || id === 'config.warnings');
     expect(found.map(({ check: id, level }) => [id, level])).toEqual([
-      ['config.valid', 40],
+      ['config.warnings', 40],
       ['peers.local', 50],
     ]);
     expect(found[1]).toMatchObject({ file: config.file, line: expect.any(Number) as number });

@@ -34,6 +34,28 @@ describe(`HAProxy ${haproxyVersion}: control of one HAProxy`, () => {
     for (let i = 0; i < count; i++) await (await fetch(`${node().haproxy.url}/live/${i}/index.m3u8`)).arrayBuffer();
   };
 
+  it('viewers are those of the server by name, also after a reload that numbers the servers anew', async () => {
+    await watch(4);
+    const viewers = async () => {
+      await lab.control.refresh();
+      return lab.control.servers().map(({ name, nodes }) => `${name} ${nodes[0]?.viewers}`);
+    };
+    const kept = async () => {
+      const table = await node().haproxy.runtime('show table sessions');
+      return [...table.matchAll(/server_key=(\S+)/g)].map(([, name]) => name).sort();
+    };
+    expect((await viewers()).sort()).toEqual(['mtx1 2', 'mtx2 1', 'mtx3 1']);
+    lab.reverseServers();
+    await node().haproxy.reload();
+    await until(
+      'the servers in their new order',
+      async () => (await viewers()).join(', ') === 'mtx3 1, mtx2 1, mtx1 2',
+    );
+    await lab.control.setIntent('mtx3', { kind: 'maint', ...by });
+    await until('its viewer to be forgotten', async () => (await kept()).join(' ') === 'mtx1 mtx1 mtx2');
+    expect(lab.changes()).toEqual(['set server mtx/mtx3 state maint']);
+  });
+
   it('drain, maint, ready: the state in HAProxy when the order is answered, one command each', async () => {
     await node().settled();
     const drained = await lab.control.setIntent('mtx1', { kind: 'drain', ...by });

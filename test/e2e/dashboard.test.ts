@@ -1,5 +1,5 @@
 import { mkdirSync, statSync } from 'node:fs';
-import { get } from 'node:http';
+import { get, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { Browser, Page } from 'playwright-core';
 import { type DashboardPage, type DashboardPageOptions, launchBrowser, openDashboard } from '../support/dashboard-page';
 import { type Lab, startLab } from '../support/lab';
@@ -16,7 +16,8 @@ let stopViewers: () => Promise<void>;
 beforeAll(async () => {
   lab = await startLab({
     haproxyEnv: { MTX_SHOW_SERVER: '1' },
-    agentConfig: { http: { token }, directory: { interval: '100ms' } },
+    // Whoever watches is a viewer on a busy machine too.
+    agentConfig: { http: { token }, directory: { interval: '100ms' }, viewers: { goneAfter: '50s' } },
   });
   browser = await launchBrowser();
   for (const [i, stream] of streams.entries()) lab.fleet.servers[i % 3]?.publish(stream);
@@ -86,16 +87,24 @@ describe('the files of the page', () => {
     expect((await fetch(`${lab.agent.url}/`, { method: 'POST' })).status).toBe(405);
   });
 
-  it('do not repeat a Host that is none', async () => {
-    const page = await new Promise<string>((resolve, reject) => {
-      const { hostname, port } = new URL(lab.agent.url);
-      const asked = get({ hostname, port, path: '/', headers: { host: 'x"><script>;' }, agent: false }, (response) => {
-        resolve(String(response.headers['content-security-policy']));
-        response.resume();
+  it('repeat no Host that is not checked, also where any is answered', async () => {
+    const { hostname, port } = new URL(lab.agent.url);
+    const ask = (host: string, to: RequestOptions): Promise<IncomingMessage> =>
+      new Promise((resolve, reject) => {
+        const asked = get({ ...to, path: '/', headers: { host }, agent: false }, (response) => {
+          response.resume();
+          resolve(response);
+        });
+        asked.once('error', reject);
       });
-      asked.once('error', reject);
-    });
-    expect(page).toMatch("connect-src 'self' http://127.0.0.1:8080;");
+    for (const host of ['x"><script>;', 'evil.example']) {
+      const refused = await ask(host, { hostname, port });
+      expect([refused.statusCode, refused.headers['content-security-policy']]).toEqual([421, undefined]);
+      const { headers } = await ask(host, { socketPath: lab.agent.adminSocket });
+      expect(headers['content-security-policy']).toMatch("connect-src 'self' http://127.0.0.1:8080;");
+    }
+    const { headers } = await ask('LocalHost.:1', { hostname, port });
+    expect(headers['content-security-policy']).toMatch("connect-src 'self' http://localhost:8080;");
   });
 });
 
@@ -279,6 +288,30 @@ describe('changes', () => {
     }
   });
 
+  it('the keyboard stays on a button of the panel when the panel shows more', async () => {
+    const { page } = await open('streams');
+    let answer = (): void => undefined;
+    const mayAnswer = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route('**/why', async (route) => {
+      await mayAnswer;
+      await route.continue();
+    });
+    const holder = () => page.evaluate<string>('document.activeElement.textContent.trim()');
+    await page.evaluate('location.hash = "#/streams/weather"');
+    await page.getByRole('button', { name: 'Move…' }).focus();
+    await page.getByText('Asking…').waitFor();
+    expect(await holder()).toBe('Move…');
+    answer();
+    await page.locator('.why').waitFor();
+    expect(await holder()).toBe('Move…');
+    await page.unroute('**/why');
+    await page.route('**/why', (route) => route.abort());
+    await page.locator('.panel-body').getByRole('alert').waitFor();
+    expect(await holder()).toBe('Move…');
+  });
+
   it('a stream is moved, and the move is cleared', async () => {
     lab.fleet.server('mtx1').publish('weather');
     const { page } = await open('streams/weather');
@@ -395,7 +428,7 @@ describe('screenshots, and what axe says', () => {
   });
 });
 
-it('the picture of the README', async () => {
+it('the picture of docs/dashboard.md', async () => {
   const { page } = await open('', { height: 800 });
   await until(
     'a minute of graphs',
@@ -406,7 +439,7 @@ it('the picture of the README', async () => {
     250,
   );
   const path =
-    process.env['UPDATE_PICTURES'] === undefined ? 'test-results/dashboard/readme.png' : 'docs/dashboard.png';
+    process.env['UPDATE_PICTURES'] === undefined ? 'test-results/dashboard/overview.png' : 'docs/dashboard.png';
   await page.screenshot({ path });
   expect(statSync(path).size).toBeLessThan(300_000);
 });

@@ -163,6 +163,15 @@ describe('mtxpilot demo that cannot start', () => {
     await expectNothingLeft();
   });
 
+  it('names a temporary folder that cannot be used', async () => {
+    const { code, stderr } = await runToEnd(['--once'], { TMPDIR: '/proc' });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'mtxpilot: no temporary folder can be made in /proc (ENOENT); TMPDIR sets another place\n',
+    });
+    await expectNothingLeft();
+  });
+
   it('names an HAProxy that is not there', async () => {
     const { code, stderr } = await runToEnd(['--haproxy', '/nowhere/haproxy']);
     expect(code).toBe(1);

@@ -1,4 +1,4 @@
-import { operationNames } from '../../src/performance';
+import { operationNames } from '../../src/measure';
 import { type Lab, startLab } from '../support/lab';
 import { until } from '../support/until';
 import { type Receiver, startReceiver } from '../unit/events/receiver';

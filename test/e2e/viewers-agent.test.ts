@@ -1,17 +1,28 @@
 import { haproxyVersion } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
+import type { Player } from '../support/player';
 import { until } from '../support/until';
 
 describe(`HAProxy ${haproxyVersion}: the agent counts viewers`, () => {
   let lab: Lab;
   afterEach(() => lab.stop());
 
-  async function watch(count: number): Promise<void> {
-    for (let i = 0; i < count; i++) {
-      const player = lab.player('live/a');
+  async function watch(count: number): Promise<readonly Player[]> {
+    const players = Array.from({ length: count }, () => lab.player('live/a'));
+    for (const player of players) {
       expect(await player.load()).toBe(200);
       expect(await player.round()).toBe(200);
     }
+    return players;
+  }
+
+  /** Until all are counted at once, they play: on a busy machine the first is gone before the last has come. */
+  async function countedWhilePlaying(players: readonly Player[]): Promise<void> {
+    await until(`${players.length} viewers`, async () => {
+      if ((await lab.agent.metric('mtxpilot_viewers')) === players.length) return true;
+      for (const player of players) expect(await player.round()).toBe(200);
+      return false;
+    });
   }
 
   async function publish(): Promise<void> {
@@ -23,28 +34,29 @@ describe(`HAProxy ${haproxyVersion}: the agent counts viewers`, () => {
     lab = await startLab();
     await publish();
     await until('the link', async () => (await lab.agent.metric('mtxpilot_peers_nodes')) === 1);
-    await watch(12);
-    await until('12 viewers', async () => (await lab.agent.metric('mtxpilot_viewers')) === 12);
+    await countedWhilePlaying(await watch(12));
     expect(await lab.agent.metric('mtxpilot_server_viewers', { server: 'mtx2' })).toBe(12);
     expect(await lab.agent.metric('mtxpilot_server_viewers')).toBe(12);
-    await until('all to be gone', async () => (await lab.agent.metric('mtxpilot_viewer_leaves_total')) === 12, 100);
-    expect(await lab.agent.metric('mtxpilot_viewers')).toBe(0);
+    await until('all to be gone', async () => (await lab.agent.metric('mtxpilot_viewer_leaves_total')) >= 12, 100);
+    await until('nobody to be left', async () => (await lab.agent.metric('mtxpilot_viewers')) === 0);
   });
 
   it('by reading the table, where it is no peer', async () => {
     lab = await startLab({ agentConfig: { peers: { listen: 'off' } } });
     await publish();
-    await watch(12);
-    await until('12 viewers', async () => (await lab.agent.metric('mtxpilot_viewers')) === 12, 100);
+    await countedWhilePlaying(await watch(12));
     expect(await lab.agent.metric('mtxpilot_server_viewers', { server: 'mtx2' })).toBe(12);
     expect(await lab.agent.metric('mtxpilot_table_polls_total', { result: 'failed' })).toBe(0);
-    await until('all to be gone', async () => (await lab.agent.metric('mtxpilot_viewer_leaves_total')) === 12, 100);
+    await until('all to be gone', async () => (await lab.agent.metric('mtxpilot_viewer_leaves_total')) >= 12, 100);
   });
 
   it.each(['pre-session', 'session'] as const)(
     'with readers by other ways told apart, and HLS counted once (%s servers)',
     async (profile) => {
-      lab = await startLab({ sim: { profile }, agentConfig: { directory: { interval: '100ms' } } });
+      lab = await startLab({
+        sim: { profile },
+        agentConfig: { directory: { interval: '100ms' }, viewers: { goneAfter: '10m' } },
+      });
       await publish();
       const stops = ['rtspSession', 'rtspSession', 'rtmpConn', 'srtConn', 'webRTCSession'].map((type) =>
         lab.fleet.server('mtx2').read('live/a', type),

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** A program under test with its output collected line by line. */
@@ -15,6 +17,8 @@ export interface Child {
 }
 
 const maxLines = 200_000;
+/** Where KEEP_LOGS leaves what programs under test wrote, for whoever looks for the cause of a failure. */
+const logs = resolve('test-results/logs');
 
 export function startChild(
   command: string,
@@ -25,10 +29,12 @@ export function startChild(
   const child = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio: ['pipe', 'pipe', 'pipe'] });
   const lines: string[] = [];
   const listeners: ((line: string) => void)[] = [];
+  const note = process.env['KEEP_LOGS'] ? startLog(command, args, env, child.pid) : undefined;
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       lines.push(line);
       if (lines.length > maxLines) lines.shift();
+      note?.(line);
       for (const listener of listeners) listener(line);
     });
   }
@@ -51,5 +57,20 @@ export function startChild(
       }
       await exited;
     },
+  };
+}
+
+/** A file that begins with what was started; what is given to the result is added to it, below the name of the test that goes on. */
+function startLog(command: string, args: readonly string[], env: Record<string, string>, pid: number | undefined) {
+  mkdirSync(logs, { recursive: true });
+  const file = join(logs, `${basename(command)}-${pid ?? 'not-started'}.log`);
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  let test = expect.getState().currentTestName;
+  writeFileSync(file, `# ${expect.getState().testPath ?? ''}\n# ${[...settings, command, ...args].join(' ')}\n`);
+  return (line: string): void => {
+    const { currentTestName } = expect.getState();
+    if (currentTestName !== test) appendFileSync(file, `# ${currentTestName ?? ''}\n`);
+    test = currentTestName;
+    appendFileSync(file, `${line}\n`);
   };
 }

@@ -39,6 +39,8 @@ export interface ControlLab {
   directory: Directory;
   /** Ends control and directory, and starts them again with what the store holds; resolves when so many HAProxys (default: all) are known. */
   restartControl(answering?: number): Promise<void>;
+  /** Writes the servers into haproxy.cfg the other way round; a reload then numbers them anew. */
+  reverseServers(): void;
   /** Commands that changed a server or cleared its entries, of every node since the last call. */
   changes(): string[];
   /** What was done with the map, without its name, of every node since the last call: `show` reads the whole of it. */
@@ -73,13 +75,8 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
     const config = join(folder, 'haproxy.cfg');
     const routes = join(folder, 'routes.map');
     writeFileSync(routes, '');
-    writeFileSync(
-      config,
-      configuration(
-        fleet.servers.map(({ address }) => address),
-        routes,
-      ),
-    );
+    const lines = fleet.servers.map(({ address }, i) => `    server mtx${i + 1} ${address}:8888`);
+    writeFileSync(config, configuration(lines, routes));
     const nodes: LabNode[] = [];
     for (let number = 0; number < nodeCount; number++) {
       const node = await startNode(`lb${number + 1}`, join(folder, `lb${number + 1}.sock`), () =>
@@ -127,6 +124,8 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
         emit: (event) => void events.push(event),
         onApiFailure,
         weights,
+        // Who watched, counts until HAProxy forgets it: how long a test takes is no matter.
+        goneAfterMs: 3_600_000,
         log,
       });
       await control.start();
@@ -151,6 +150,7 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
         await end();
         Object.assign(lab, await make(answering));
       },
+      reverseServers: () => writeFileSync(config, configuration(lines.reverse(), routes)),
       changes: () =>
         since(marks.changes, (command) => (/^(set server|clear table \S+ data)/.test(command) ? [command] : [])),
       mapCommands: () =>
@@ -169,7 +169,7 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
 }
 
 /** What of the shipped haproxy.cfg control has to do with, for any number of servers. */
-function configuration(addresses: readonly string[], routes: string): string {
+function configuration(lines: readonly string[], routes: string): string {
   return `global
     localpeer haproxy
     stats socket "\${MTX_ADMIN_SOCKET}" mode 600 level admin expose-fd listeners
@@ -189,7 +189,7 @@ backend mtx
     stick on path table sessions
     stick store-request path table streams
     default-server check inter 100ms fall 2 rise 1
-${addresses.map((address, i) => `    server mtx${i + 1} ${address}:8888`).join('\n')}
+${lines.join('\n')}
 backend sessions
     stick-table type string len 280 size 1k expire 60s peers mtx
 backend streams

@@ -19,8 +19,9 @@ export interface DashboardPageOptions {
   readonly scheme?: 'light' | 'dark';
 }
 
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+/** @param args further arguments for Chromium. */
+export function launchBrowser(args: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...args] });
 }
 
 /** Opens the dashboard of the agent at `url` in a browser profile of its own. */

@@ -1,6 +1,6 @@
 import type { RuntimeClient, RuntimeError, RuntimeResult } from '../../src/runtime';
-import { createRuntimeClientStats } from '../../src/runtime/client-stats';
-import { commandLine } from '../../src/runtime/command-line';
+import { createRuntimeClientStats } from '../../src/runtime/client';
+import { commandLine } from '../../src/runtime/command';
 
 /** A client whose replies a test makes up, command by command: the text without its last empty line (`''` for nothing to say), or an error. */
 export function fakeRuntimeClient(answer: (command: string, payload: readonly string[]) => string | RuntimeError): {

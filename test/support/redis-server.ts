@@ -19,8 +19,14 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** @param options.password what clients must give. */
-export async function startRedis({ password }: { readonly password?: string } = {}): Promise<RedisServer> {
+interface RedisOptions {
+  /** What clients must give. */
+  readonly password?: string;
+  /** The primary of which it is a replica. */
+  readonly replicaOf?: Pick<RedisServer, 'url'>;
+}
+
+export async function startRedis({ password, replicaOf }: RedisOptions = {}): Promise<RedisServer> {
   const block = await takeLoopbackBlock();
   const folder = mkdtempSync(join(tmpdir(), 'mtxpilot-redis-'));
   const address = block.address(1);
@@ -30,6 +36,9 @@ export async function startRedis({ password }: { readonly password?: string } = 
     child = startChild('redis-server', [
       ...['--bind', address, '--port', '6379', '--dir', folder, '--save', ''],
       ...['--appendonly', 'yes', '--appendfsync', 'always'],
+      // Its folder can be changed while it runs.
+      ...['--enable-protected-configs', 'local'],
+      ...(replicaOf === undefined ? [] : ['--replicaof', `${new URL(replicaOf.url).hostname} 6379`]),
       ...(password === undefined ? [] : ['--requirepass', password]),
     ]);
     await until('redis-server', () => {

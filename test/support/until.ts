@@ -5,10 +5,10 @@ type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
 /** Thrown by a probe when there is nothing left to wait for. */
 export class GiveUp extends Error {}
 
-/**
- * Waits for a condition instead of for time: calls `probe` until it returns something truthy, and returns that.
- * It gives up only when the test runner does; `what` then stands in the last error.
- */
+/** Only what hangs takes so long, on a busy machine too; the test runner gives up later, so `what` stands in the error. */
+const hangsAfterMs = 600_000;
+
+/** Waits for a condition instead of for time: calls `probe` until it returns something truthy, and returns that. */
 export async function until<T>(what: string, probe: () => T | Promise<T>, everyMs = 10): Promise<Truthy<T>> {
   const started = Date.now();
   for (;;) {
@@ -21,7 +21,7 @@ export async function until<T>(what: string, probe: () => T | Promise<T>, everyM
       if (error instanceof GiveUp) throw error;
       seen = error;
     }
-    if (Date.now() - started > 90_000) throw new Error(`still waiting for ${what}; last seen: ${String(seen)}`);
+    if (Date.now() - started > hangsAfterMs) throw new Error(`still waiting for ${what}; last seen: ${String(seen)}`);
     await pause(everyMs);
   }
 }

@@ -32,6 +32,8 @@ export interface ViewerLab {
 export interface ViewerLabOptions {
   readonly nodes: number;
   readonly goneAfterMs: number;
+  /** The clock by which viewers are gone, ms since 1970. Default: time itself. */
+  readonly nowMs?: () => number;
   readonly sim?: SimFleetOptions;
 }
 
@@ -52,7 +54,7 @@ export async function startViewerLab(options: ViewerLabOptions): Promise<ViewerL
       ...options.sim,
     });
     closers.push(() => fleet.stop());
-    const nowMs = () => performance.timeOrigin + performance.now();
+    const { nowMs = () => performance.timeOrigin + performance.now() } = options;
     const streamEvidence: string[] = [];
     const makeViewers = () => createViewers({ goneAfterMs: options.goneAfterMs, showAddresses: true, nowMs: nowMs() });
     const makePeers = async (viewers: Viewers): Promise<PeersServer> => {

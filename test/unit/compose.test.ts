@@ -60,6 +60,8 @@ describe('docker-compose.yml', () => {
     });
     expect(spoe.listen).toEqual({ host: here, port: 9100 });
     expect(http.listen).toEqual({ host: '0.0.0.0', port: 9101 });
+    // The name that a container has for others: that of its service.
+    expect(Object.keys(services).filter((name) => http.hosts.includes(name))).toEqual(['agent']);
     expect(peers.listen).toEqual({ host: here, port: 9102 });
     expect(proxy.socket).toEqual({ host: there, port: 9999 });
     expect(networks['control']?.internal).toBe(true);

@@ -1,14 +1,24 @@
-import { countAnswer, createHttpStats } from '../../src/http/http-stats';
-import { createMetrics, type Metrics } from '../../src/metrics';
-import { createPeersStats } from '../../src/peers/stats';
-import { countDecision } from '../../src/router/decision-stats';
-import { createSpoeStats } from '../../src/spoe/stats';
-import { createTimeHistogram, observeSeconds } from '../../src/time-histogram';
-import { createViewers } from '../../src/viewers';
-import { until } from '../support/until';
-import { serverView } from './http/lab';
+import { loadMetrics } from '../../../src/agent/haproxy-load';
+import { createMetrics } from '../../../src/agent/metrics';
+import { controlMetrics, routeMetrics } from '../../../src/control';
+import { directoryMetrics, lookupMetrics } from '../../../src/directory';
+import { httpMetrics } from '../../../src/http';
+import { countAnswer, createHttpStats } from '../../../src/http/http-stats';
+import { type Collector, createTimeHistogram, type MetricsPage, observeSeconds } from '../../../src/measure';
+import { controlApiMetrics } from '../../../src/mediamtx';
+import { peersMetrics } from '../../../src/peers';
+import { createPeersStats } from '../../../src/peers/stats';
+import { decisionMetrics } from '../../../src/router';
+import { countDecision } from '../../../src/router/decision-stats';
+import { spoeMetrics } from '../../../src/spoe';
+import { createSpoeStats } from '../../../src/spoe/stats';
+import { createViewers, viewerMetrics } from '../../../src/viewers';
+import { longestTurnMs } from '../../support/longest-turn';
+import { until } from '../../support/until';
+import { serverView } from '../api/lab';
 
-type DirectorySource = Parameters<Metrics['addDirectory']>[0];
+type SourceOf<C> = C extends Collector<infer Source> ? Source : never;
+type DirectorySource = SourceOf<typeof directoryMetrics>;
 
 interface Family {
   readonly help: string;
@@ -50,12 +60,18 @@ function directory(): DirectorySource {
   observeSeconds(time, 0.0005, 2);
   observeSeconds(time, 0.01);
   observeSeconds(time, 5);
-  const outcomes = { 'paths/list': { ok: 7, timeout: 2 }, 'paths/get': { not_found: 1 }, info: {} };
+  const outcomes = {
+    'paths/list': { ok: 7, timeout: 2 },
+    'paths/get': { not_found: 1 },
+    'config/paths/list': {},
+    info: {},
+  };
   return {
     hasEvidence: () => true,
     streamCount: 12,
     conflictCount: 1,
     lookupsKept: 9,
+    pathsKept: 9,
     servers: () => [
       serverView('mtx1', { inventoryAgeMs: 1500 }),
       serverView('we"ird\\\nname', { health: 'suspect', inventoryAgeMs: undefined }),
@@ -64,7 +80,10 @@ function directory(): DirectorySource {
       lookups: { hit: 1, miss: 2, error: 3, deadline: 4, overBudget: 5, shared: 6, cached: 7, stale: 8, waiting: 9 },
       apiCalls: new Map([
         ['mtx1', { outcomes, time }],
-        ['we"ird\\\nname', { outcomes: { 'paths/list': { unreachable: 4 }, 'paths/get': {}, info: {} }, time }],
+        [
+          'we"ird\\\nname',
+          { outcomes: { 'paths/list': { unreachable: 4 }, 'paths/get': {}, 'config/paths/list': {}, info: {} }, time },
+        ],
       ]),
       conflicts: 3,
       staleAnswers: 4,
@@ -74,7 +93,13 @@ function directory(): DirectorySource {
   };
 }
 
-async function render(metrics: Metrics): Promise<(sample: string) => number | undefined> {
+function readDirectory(metrics: MetricsPage, source: DirectorySource): void {
+  metrics.read(lookupMetrics, source);
+  metrics.read(directoryMetrics, source);
+  metrics.read(controlApiMetrics, source.stats.apiCalls);
+}
+
+async function render(metrics: MetricsPage): Promise<(sample: string) => number | undefined> {
   const families = parse((await metrics.render()).body);
   const samples = new Map([...families.values()].flatMap((family) => [...family.samples]));
   return (sample) => samples.get(sample);
@@ -91,9 +116,9 @@ describe('the page', () => {
 
   it('has conventional names and units, and tells what each metric means', async () => {
     const metrics = createMetrics();
-    metrics.addDirectory(directory());
-    metrics.addSpoe({ stats: createSpoeStats() });
-    metrics.addHttp({ stats: createHttpStats() });
+    readDirectory(metrics, directory());
+    metrics.read(spoeMetrics, { stats: createSpoeStats() });
+    metrics.read(httpMetrics, { stats: createHttpStats() });
     const families = parse((await metrics.render()).body);
     const own = [...families].filter(([name]) => name.startsWith('mtxpilot_'));
     expect(own.length).toBeGreaterThan(35);
@@ -110,13 +135,33 @@ describe('the page', () => {
     expect([...families.keys()].filter((name) => name.includes('eventloop_lag'))).toEqual([]);
   });
 
+  it('of 500 servers is written in turns that are short enough for decisions to go between', async () => {
+    const metrics = createMetrics();
+    const one = directory();
+    const names = Array.from({ length: 500 }, (_, i) => `mtx${i}`);
+    const outcomes = { 'paths/list': { ok: 7 }, 'paths/get': {}, 'config/paths/list': {}, info: {} };
+    const time = createTimeHistogram([0.001, 0.01, 0.1, 0.5, 1, 5]);
+    readDirectory(metrics, {
+      ...one,
+      servers: () => names.map((name) => serverView(name, { inventoryAgeMs: 1500 })),
+      stats: { ...one.stats, apiCalls: new Map(names.map((name) => [name, { outcomes, time }])) },
+    });
+    let body = '';
+    const longest = await longestTurnMs(async () => {
+      ({ body } = await metrics.render());
+    }, 20);
+    expect(longest).toBeLessThan(20);
+    expect(parse(body).get('mtxpilot_api_calls_total')?.samples.size).toBe(2000);
+  });
+
   it('has labels of fixed sets and of servers only', async () => {
     const metrics = createMetrics();
-    metrics.addDirectory(directory());
-    metrics.addSpoe({ stats: createSpoeStats() });
+    readDirectory(metrics, directory());
+    metrics.read(spoeMetrics, { stats: createSpoeStats() });
     const http = createHttpStats();
     countAnswer(http, '/v1/route', 200);
-    metrics.addHttp({ stats: http });
+    metrics.read(httpMetrics, { stats: http });
+    metrics.read(decisionMetrics, [{ name: 'http', decisions: http.decisions, waiting: () => 0 }]);
     const { body } = await metrics.render();
     const labels = new Set(
       [...body.matchAll(/^mtxpilot_.*\{(.*)\}/gm)].flatMap(([, inner = '']) =>
@@ -148,8 +193,10 @@ describe('the sources', () => {
     const metrics = createMetrics();
     const spoe = createSpoeStats();
     const http = createHttpStats();
-    metrics.addSpoe({ stats: spoe });
-    metrics.addHttp({ stats: http });
+    metrics.read(decisionMetrics, [
+      { name: 'spoe', decisions: spoe.decisions, waiting: () => spoe.waiting },
+      { name: 'http', decisions: http.decisions, waiting: () => http.waitingRequests },
+    ]);
     countDecision(spoe.decisions, 'located', 0.00002);
     countDecision(spoe.decisions, 'placed', 0.03);
     countDecision(spoe.decisions, 'unknown', 7);
@@ -176,7 +223,7 @@ describe('the sources', () => {
   it('counters are read at each scrape, and never added up', async () => {
     const metrics = createMetrics();
     const spoe = createSpoeStats();
-    metrics.addSpoe({ stats: spoe });
+    metrics.read(decisionMetrics, [{ name: 'spoe', decisions: spoe.decisions, waiting: () => spoe.waiting }]);
     countDecision(spoe.decisions, 'located', 0.001);
     await metrics.render();
     countDecision(spoe.decisions, 'located', 0.001);
@@ -187,7 +234,7 @@ describe('the sources', () => {
 
   it('viewers by server of the fleet, and the link over which they are known', async () => {
     const metrics = createMetrics();
-    metrics.addDirectory(directory());
+    readDirectory(metrics, directory());
     const viewers = createViewers({ goneAfterMs: 10_000, showAddresses: false, nowMs: 0 });
     const see = (key: string, node: string, serverName: string) =>
       viewers.see({ key, node, serverName, idleMs: 0, live: true, bytesOut: undefined }, 0);
@@ -200,7 +247,9 @@ describe('the sources', () => {
     stats.updates.live = 5;
     stats.closed['dump-timeout'] = 2;
     stats.badHellos = 3;
-    metrics.addViewers({ viewers, peers: { stats }, polls: [] });
+    const fleet = () => directory().servers();
+    metrics.read(viewerMetrics, { viewers, polls: [], servers: fleet });
+    metrics.read(peersMetrics, { stats });
     const sample = await render(metrics);
     expect(sample('mtxpilot_viewers')).toBe(3);
     expect(sample('mtxpilot_server_viewers{server="mtx1"}')).toBe(3);
@@ -211,8 +260,9 @@ describe('the sources', () => {
     expect(sample('mtxpilot_peers_closed_total{reason="dump_timeout"}')).toBe(2);
     expect(sample('mtxpilot_peers_closed_total{reason="bad_hello"}')).toBe(3);
     expect((await metrics.render()).body).not.toMatch(/not-of-the-fleet|live\/a|mtxpilot_table_polls_total\{/);
-    metrics.addViewers({ viewers, peers: undefined, polls: [{ stats: { polls: 9, failures: 2 } }] });
-    const polled = await render(metrics);
+    const byPolls = createMetrics();
+    byPolls.read(viewerMetrics, { viewers, polls: [{ stats: { polls: 9, failures: 2 } }], servers: fleet });
+    const polled = await render(byPolls);
     expect(polled('mtxpilot_table_polls_total{result="ok"}')).toBe(7);
     expect(polled('mtxpilot_table_polls_total{result="failed"}')).toBe(2);
     expect(polled('mtxpilot_peers_nodes')).toBe(0);
@@ -220,7 +270,7 @@ describe('the sources', () => {
 
   it('lookups, streams and servers', async () => {
     const metrics = createMetrics();
-    metrics.addDirectory(directory());
+    readDirectory(metrics, directory());
     const sample = await render(metrics);
     const results = ['hit', 'miss', 'error', 'over_budget'].map((result) =>
       sample(`mtxpilot_lookups_total{result="${result}"}`),
@@ -247,7 +297,7 @@ describe('the sources', () => {
 
   it('calls by server, call and result, and their time', async () => {
     const metrics = createMetrics();
-    metrics.addDirectory(directory());
+    readDirectory(metrics, directory());
     const sample = await render(metrics);
     const calls = (labels: string) => sample(`mtxpilot_api_calls_total{server="mtx1",${labels}}`);
     expect(calls('call="paths/list",result="ok"')).toBe(7);
@@ -261,7 +311,7 @@ describe('the sources', () => {
 
   it("a server's name is escaped everywhere, and what is not known of it has no sample", async () => {
     const metrics = createMetrics();
-    metrics.addDirectory(directory());
+    readDirectory(metrics, directory());
     const sample = await render(metrics);
     const name = 'we\\"ird\\\\\\nname';
     expect(sample(`mtxpilot_api_up{server="${name}"}`)).toBe(0);
@@ -272,16 +322,16 @@ describe('the sources', () => {
 
   it('a server that has left has no samples', async () => {
     const metrics = createMetrics();
-    metrics.addDirectory(directory());
+    readDirectory(metrics, directory());
     await metrics.render();
-    metrics.addDirectory({ ...directory(), servers: () => [], stats: { ...directory().stats, apiCalls: new Map() } });
+    readDirectory(metrics, { ...directory(), servers: () => [], stats: { ...directory().stats, apiCalls: new Map() } });
     expect((await metrics.render()).body).not.toContain('mtx1');
   });
 
   it('SPOE connections, frames, disconnects and errors', async () => {
     const metrics = createMetrics();
     const stats = createSpoeStats();
-    metrics.addSpoe({ stats });
+    metrics.read(spoeMetrics, { stats });
     Object.assign(stats, { connectionsOpen: 2, connectionsTotal: 5, connectionsRefused: 1, healthchecks: 3 });
     Object.assign(stats, { socketErrors: 4, unanswerable: 6, decideFailures: 7 });
     stats.framesIn.notify = 100;
@@ -311,8 +361,19 @@ describe('the sources', () => {
     countAnswer(stats, '/v1/streams/{name}', 404);
     countAnswer(stats, '/v1/streams/{name}', 404);
     Object.assign(stats, { connectionsOpen: 1, connectionsTotal: 2, connectionsRefused: 3 });
-    metrics.addHttp({ stats });
-    metrics.addObserver({ stats: { polls: 10, failures: 2, reloads: 1, changes: 3, isUp: true } });
+    metrics.read(httpMetrics, { stats });
+    const observer = { polls: 10, failures: 2, reloads: 1, changes: 3, isUp: true };
+    const none = { intent: 0, deadline: 0, 'api-suspect': 0, 'api-recovered': 0, load: 0, undo: 0 };
+    const control = {
+      observer,
+      nodes: new Map(),
+      actions: none,
+      guardHolds: 0,
+      heldBack: 0,
+      external: 0,
+      emptySlots: 0,
+    };
+    metrics.read(controlMetrics, { stats: control });
     const sample = await render(metrics);
     expect(sample('mtxpilot_http_requests_total{path="/v1/streams/{name}",code="404"}')).toBe(2);
     expect(sample('mtxpilot_http_open_connections')).toBe(1);
@@ -330,7 +391,7 @@ describe('the sources', () => {
     expect(before('mtxpilot_ready')).toBe(0);
     expect(before('mtxpilot_haproxy_requests_total')).toBe(0);
     const server = serverView('mtx1');
-    metrics.addDirectory({
+    readDirectory(metrics, {
       ...directory(),
       hasEvidence: () => true,
       servers: () => [
@@ -342,7 +403,7 @@ describe('the sources', () => {
     const observer = { polls: 1, failures: 0, reloads: 0, changes: 1, isUp: true };
     const counted = { done: 2, failed: 1 };
     const commands = { 'set-state': counted, 'set-weight': counted, 'clear-entries': counted };
-    metrics.addControl({
+    metrics.read(controlMetrics, {
       stats: {
         observer,
         nodes: new Map([
@@ -353,9 +414,10 @@ describe('the sources', () => {
         guardHolds: 7,
         heldBack: 8,
         external: 9,
+        emptySlots: 0,
       },
     });
-    metrics.addLoad({ requests: () => 1234 });
+    metrics.read(loadMetrics, { requests: () => 1234 });
     const sample = await render(metrics);
     expect(sample('mtxpilot_ready')).toBe(1);
     expect(sample('mtxpilot_haproxy_requests_total')).toBe(1234);
@@ -379,7 +441,7 @@ describe('the sources', () => {
 
   it('lists what it serves, with the labels that samples have', async () => {
     const metrics = createMetrics();
-    metrics.addDirectory(directory());
+    readDirectory(metrics, directory());
     const families = parse((await metrics.render()).body);
     expect(
       metrics
@@ -413,7 +475,7 @@ describe('the sources', () => {
       cleared: 9,
     };
     const view = { map: 'routes.map', file: 'routes.map', entries: 12, waiting: 3, error: undefined };
-    metrics.addRoutePushes([
+    metrics.read(routeMetrics, [
       { stats, view: () => ({ ...view, node: 'edge-1', state: 'right' }) },
       { stats, view: () => ({ ...view, node: 'edge-2', state: 'refused', entries: 0 }) },
     ]);

@@ -1,10 +1,11 @@
-import type { ControlledServer, Move, NodeTables, Operations } from '../../../src/control/views';
+import type { ControlledServer, EmptySlot, Move, NodeTables, Operations } from '../../../src/control/views';
 
 /** Control in memory: it notes what it is asked, and refuses what a test tells it to. */
 export interface FakeOperations extends Operations {
   /** `setIntent mtx1 {…}` and so on, in order. */
   readonly orders: string[];
   controlled: ControlledServer[];
+  empty: EmptySlot[];
   inForce: Move[];
   held: NodeTables[];
   refusal:
@@ -46,10 +47,12 @@ export function createFakeOperations(): FakeOperations {
   const fake: FakeOperations = {
     orders: [],
     controlled: [controlled('mtx1')],
+    empty: [],
     inForce: [],
     held: [],
     refusal: undefined,
     servers: () => fake.controlled,
+    emptySlots: () => fake.empty,
     setIntent: (server, wish) => {
       note('setIntent', server, wish);
       const { kind, reason, operator, deadlineMs } = wish;

@@ -1,4 +1,4 @@
-import { createHookReports } from '../../../src/http/hook-reports';
+import { createHookReports } from '../../../src/api/hook-reports';
 import { until } from '../../support/until';
 import { type HttpLab, serverView, startHttpLab } from './lab';
 

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
+import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../../src/api';
 import type { HolderView, ServerView, StreamView } from '../../../src/directory';
-import { createHttpServer, type HttpServer, type HttpServerOptions } from '../../../src/http';
+import type { Steps } from '../../../src/http/heavy-work';
 import type { Decision, Explanation } from '../../../src/router';
 import { createRecordingLog } from '../spoe/recording-log';
 
@@ -39,6 +40,7 @@ export function holder(server: string, more: Partial<HolderView> = {}): HolderVi
     server,
     publisherSince: '2026-01-02T03:04:05.000Z',
     sourceType: 'rtmpConn',
+    pulled: false,
     tracks: ['H264', 'MPEG-4 Audio'],
     readers: 2,
     readersByProtocol: { rtsp: 1, rtmp: 0, srt: 0, webrtc: 1, other: 0 },
@@ -50,7 +52,7 @@ export function holder(server: string, more: Partial<HolderView> = {}): HolderVi
 }
 
 export function stream(name: string, holders: readonly HolderView[] = [holder('mtx1')]): StreamView {
-  return { name, holders, conflict: false, policy: 'newest' };
+  return { name, holders, fillers: [], conflict: false, policy: 'newest' };
 }
 
 export function serverView(name: string, api: Partial<ServerView['api']> = {}): ServerView {
@@ -61,6 +63,7 @@ export function serverView(name: string, api: Partial<ServerView['api']> = {}): 
     apiUrl: 'http://127.0.0.11:9997',
     operational: 'UP',
     administrative: 'ready',
+    backup: false,
     api: {
       health: 'ok',
       consecutiveFailures: 0,
@@ -92,7 +95,9 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
       server: undefined,
       rule: 'no-evidence',
       because: `nobody is known to have ${name}`,
-      evidence: [{ server: 'mtx1', says: 'no answer', source: undefined, ageMs: undefined, stale: true }],
+      evidence: [
+        { server: 'mtx1', says: 'no answer', source: undefined, ageMs: undefined, stale: true, path: 'unknown' },
+      ],
     });
   const server = createHttpServer({
     router: {
@@ -129,6 +134,14 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
   };
 }
 
+/** The result of steps that nothing interrupts. */
+export function finish<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
 /** A request for a connection of its own. */
 export function requestText(target: string, { method = 'GET', headers = [], body }: RequestOptions = {}): string {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -140,7 +153,7 @@ export function requestText(target: string, { method = 'GET', headers = [], body
           `Content-Length: ${Buffer.byteLength(text, 'latin1')}`,
           ...(isTyped ? [] : ['Content-Type: application/json']),
         ];
-  const head = [`${method} ${target} HTTP/1.1`, 'Host: agent', 'Connection: close', ...bodyHeaders, ...headers];
+  const head = [`${method} ${target} HTTP/1.1`, 'Host: 127.0.0.1', 'Connection: close', ...bodyHeaders, ...headers];
   return `${head.join('\r\n')}\r\n\r\n${body === undefined ? '' : text}`;
 }
 

@@ -1,9 +1,10 @@
 import Ajv2020 from 'ajv/dist/2020';
-import { createApp, templateOf } from '../../../src/http/app';
+import { createApp, templateOf } from '../../../src/api/app';
+import { createOpenApi } from '../../../src/api/openapi';
+import { createHeavyWork } from '../../../src/http/heavy-work';
 import { createHttpStats } from '../../../src/http/http-stats';
-import { createOpenApi } from '../../../src/http/openapi';
 import { problemTitles } from '../../../src/http/problem';
-import { createOperationTimes } from '../../../src/performance';
+import { createOperationTimes } from '../../../src/measure';
 import { createViewers } from '../../../src/viewers';
 import { createFakeDelivery, deadLetter } from './fake-delivery';
 import { createFakeEvents, event, idOf } from './fake-events';
@@ -98,6 +99,13 @@ function deviations(path: string, reply: Reply, method: Method = 'get'): string 
 }
 
 it('describes every path and method that express has, and no other', () => {
+  const silent = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: () => undefined,
+    error: () => undefined,
+    isLevelEnabled: () => false,
+  };
   const app = createApp({
     router: { explain: () => Promise.reject(new Error('not asked')) },
     directory: {
@@ -109,13 +117,8 @@ it('describes every path and method that express has, and no other', () => {
     },
     metrics: { render: () => Promise.reject(new Error('not asked')) },
     performance: undefined,
-    log: {
-      debug: () => undefined,
-      info: () => undefined,
-      warn: () => undefined,
-      error: () => undefined,
-      isLevelEnabled: () => false,
-    },
+    log: silent,
+    failureLog: silent,
     version: '1.2.3',
     stats: createHttpStats(),
     routeAnswer: () => undefined,
@@ -125,8 +128,9 @@ it('describes every path and method that express has, and no other', () => {
     eventStreams: undefined,
     webhooks: undefined,
     viewers: undefined,
-    store: undefined,
+    kept: undefined,
     hookReports: { happened: () => undefined, aboutToHappen: () => undefined, stop: () => undefined },
+    work: createHeavyWork({ stats: createHttpStats().heavyAnswers }),
     access: () => ({ allowed: false, problem: 'ChangesRefused', details: { detail: '' } }),
   });
   const routed = app.router.stack.flatMap(({ route }) => {
@@ -392,11 +396,63 @@ describe('real answers', () => {
   it('a field that is missing, new or of another type would be seen', async () => {
     const reply = await lab.request('/v1/servers');
     const [server] = (reply.json as { servers: Record<string, unknown>[] }).servers;
-    const other = (changed: object): Reply => ({ ...reply, json: { servers: [{ ...server, ...changed }] } });
+    const other = (changed: object): Reply => ({
+      ...reply,
+      json: { servers: [{ ...server, ...changed }], emptySlots: [] },
+    });
     expect(deviations('/v1/servers', other({}))).toBe('');
     expect(deviations('/v1/servers', other({ port: '8888' }))).toMatch(/port must be integer/);
     expect(deviations('/v1/servers', other({ surprise: 1 }))).toMatch(/additional properties/);
-    expect(deviations('/v1/servers', { ...reply, json: { servers: [{ name: 'mtx1' }] } })).toMatch(/required property/);
+    expect(deviations('/v1/servers', { ...reply, json: { servers: [{ name: 'mtx1' }], emptySlots: [] } })).toMatch(
+      /required property/,
+    );
     expect(deviations('/v1/servers', { ...reply, status: 418 })).toBe('418 is not described');
+  });
+});
+
+describe('bodies', () => {
+  const bodyOf = (path: string) => (document.paths[path]?.post as unknown as Described).requestBody;
+  interface Described {
+    readonly requestBody: { readonly required: boolean; readonly content: Content['content'] };
+  }
+  const drain = '/v1/servers/{name}/drain';
+  const replay = '/v1/events/replay';
+  const move = '/v1/streams/{name}/move';
+  const hook = '/v1/hooks/mediamtx';
+
+  it.each([
+    [drain, { operator: '' }, false],
+    [drain, { operator: ' ' }, false],
+    [drain, { operator: 'a\nb' }, false],
+    [drain, { operator: 'x'.repeat(65) }, false],
+    [drain, { operator: '😀'.repeat(64), reason: '😀'.repeat(200) }, true],
+    [drain, { operator: '😀'.repeat(65) }, false],
+    [drain, { reason: 'x'.repeat(201) }, false],
+    [drain, { reason: ' ' }, true],
+    [drain, { deadline: 999 }, false],
+    [drain, { deadline: '30m' }, true],
+    [drain, { deadline: '169h' }, false],
+    [replay, {}, false],
+    [replay, { after: null, since: null }, false],
+    [replay, { after: idOf(1), since: null }, true],
+    [replay, { since: '1960-11-21T10:00:00Z' }, true],
+    [replay, { since: 'yesterday' }, false],
+    [replay, { after: idOf(1), since: '2026-11-21T10:00:00Z' }, false],
+    [replay, { after: idOf(1), webhook: 'x'.repeat(256) }, false],
+    [move, { server: 'a b' }, false],
+    [hook, { stream: '../a', event: 'ready' }, false],
+    [hook, { stream: 'a', event: 'ready', server: 'a b' }, false],
+  ])('%s: %.60j is allowed and taken, or neither: %s', async (path, body, isAllowed) => {
+    const { required, content } = bodyOf(path);
+    const ajv = new Ajv2020({ strict: false });
+    // The request is written byte by byte.
+    const escaped = JSON.stringify(body).replace(
+      /[^ -~]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+    const options = { ...post(escaped), headers: [...bearer, 'Content-Type: application/json'] };
+    const reply = await lab.request(path.replace('{name}', 'mtx1'), options);
+    expect([required, ajv.validate(content['application/json']?.schema ?? {}, body)]).toEqual([true, isAllowed]);
+    expect(reply.status !== 400).toBe(isAllowed);
   });
 });

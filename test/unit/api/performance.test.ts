@@ -1,4 +1,4 @@
-import { createOperationTimes, type OperationTimes, operationNames } from '../../../src/performance';
+import { createOperationTimes, type OperationTimes, operationNames } from '../../../src/measure';
 import { type HttpLab, startHttpLab } from './lab';
 
 let lab: HttpLab;

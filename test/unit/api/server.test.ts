@@ -3,8 +3,10 @@ import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import type { Decision } from '../../../src/router';
 import { until } from '../../support/until';
-import { exchange, type HttpLab, located, parseReply, serverView, startHttpLab, stream } from './lab';
+import { exchange, type HttpLab, located, parseReply, requestText, serverView, startHttpLab, stream } from './lab';
 
+const reportHead =
+  'POST /v1/hooks/mediamtx HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{';
 let lab: HttpLab;
 beforeEach(async () => {
   lab = await startHttpLab();
@@ -14,7 +16,7 @@ afterEach(() => lab.server.stop());
 // The same question before express sees it, and through express: an absolute URL is valid in HTTP/1.1, and not the usual form.
 const ways: [string, string][] = [
   ['at once', '/v1/route'],
-  ['through express', 'http://agent/v1/route'],
+  ['through express', 'http://localhost/v1/route'],
 ];
 
 describe.each(ways)('GET /v1/route, %s', (_way, route) => {
@@ -294,6 +296,19 @@ describe('the others', () => {
     expect(await lab.request('/readyz')).toMatchObject({ status: 200, json: { status: 'ready' } });
   });
 
+  it('/readyz says what is wrong with the store, and is ready nevertheless', async () => {
+    const store = { isUp: false, failure: 'its disk is full', damage: 'it was repaired' };
+    const kept = await startHttpLab({ kept: { store, lease: { isHeld: true } } });
+    expect(await kept.request('/readyz')).toMatchObject({
+      status: 200,
+      json: {
+        status: 'ready',
+        store: { up: false, failure: 'its disk is full', damage: 'it was repaired', leader: true },
+      },
+    });
+    await kept.server.stop();
+  });
+
   it('/metrics is the page that was rendered', async () => {
     const reply = await lab.request('/metrics');
     expect(reply).toMatchObject({
@@ -391,24 +406,95 @@ describe('connections', () => {
   it('answers pipelined requests in order, though the first must wait', async () => {
     let decide: (decision: Decision) => void = () => undefined;
     lab.router.decide = (name) => (name === 'slow' ? new Promise((resolve) => (decide = resolve)) : located);
-    const line = (name: string, more = '') => `GET /v1/route?stream=${name} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+    const line = (name: string, more = '') => `GET /v1/route?stream=${name} HTTP/1.1\r\nHost: 127.0.0.1\r\n${more}\r\n`;
     const reply = exchange(lab.server, line('slow') + line('quick', 'Connection: close\r\n'));
-    await until('both questions', () => lab.asked.length === 2);
+    await until('the first question', () => lab.asked.length === 1);
+    // Another connection's is answered meanwhile; the second of this one is not even begun.
+    expect((await lab.request('/v1/route?stream=other')).status).toBe(200);
+    expect(lab.asked).toEqual(['slow ', 'other ']);
     decide(located);
     expect(await reply).toMatch(/"slow"[^]*"quick"/);
+    expect(lab.asked).toEqual(['slow ', 'other ', 'quick ']);
   });
 
-  it('refuses more connections than allowed, and counts them', async () => {
+  it('begins one request of a connection in a turn, and cuts who sends more than some ahead', async () => {
+    const line = 'GET /v1/route?stream=a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
+    const turns: number[] = [];
+    let turn = 0;
+    let isOver = false;
+    const count = (): void => {
+      turn++;
+      if (!isOver) setImmediate(count);
+    };
+    count();
+    lab.router.decide = () => {
+      turns.push(turn);
+      return located;
+    };
+    const some = await exchange(lab.server, line.repeat(8) + line.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    expect(some.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(9);
+    expect(new Set(turns).size).toBe(9);
+    expect(lab.server.stats.connectionsCut).toBe(0);
+    turns.length = 0;
+    await exchange(lab.server, line.repeat(500));
+    isOver = true;
+    expect(turns.length).toBeLessThan(9);
+    expect(lab.server.stats.connectionsCut).toBe(1);
+  });
+
+  it.each([
+    ['say nothing', ''],
+    ['never end their request', 'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: '],
+    ['never send the body that they announced', reportHead],
+    ['keep a connection that was answered', 'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'],
+  ])('closes the longest silent of those that %s for a new one when all places are taken', async (_what, bytes) => {
+    await lab.server.stop();
+    lab = await startHttpLab({ maxConnections: 3 });
+    const { stats, url } = lab.server;
+    const strangers = [];
+    for (let i = 0; i < 20; i++) {
+      const stranger = connect(Number(new URL(url).port), '127.0.0.1', () => stranger.write(bytes));
+      stranger.on('error', () => undefined).resume();
+      strangers.push(stranger);
+      await once(stranger, 'connect');
+      expect((await lab.request('/v1/route?stream=a')).status).toBe(200);
+    }
+    expect(stats.connectionsRefused).toBe(0);
+    expect(stats.connectionsDisplaced).toBeGreaterThan(10);
+    for (const stranger of strangers) stranger.destroy();
+  });
+
+  it('closes none that waits for its answer, and refuses more connections then', async () => {
     await lab.server.stop();
     lab = await startHttpLab({ maxConnections: 2 });
-    const port = Number(new URL(lab.server.url).port);
-    const open = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
-    await until('two connections', () => lab.server.stats.connectionsOpen === 2);
-    const refused = connect(port, '127.0.0.1');
+    const answers: ((decision: Decision) => void)[] = [];
+    lab.router.decide = () => new Promise((resolve) => answers.push(resolve));
+    const waiting = [lab.request('/v1/route?stream=a'), lab.request('/v1/route?stream=b')];
+    await until('two questions', () => answers.length === 2);
+    const refused = connect(Number(new URL(lab.server.url).port), '127.0.0.1');
     refused.on('error', () => undefined);
     await once(refused, 'close');
-    expect(lab.server.stats.connectionsRefused).toBe(1);
-    for (const connection of open) connection.destroy();
+    expect(lab.server.stats).toMatchObject({ connectionsRefused: 1, connectionsDisplaced: 0 });
+    for (const answer of answers) answer(located);
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200]);
+  });
+
+  it('writes a bounded number of lines about requests that fail or are refused, however many there are', async () => {
+    lab.router.decide = () => {
+      throw new Error('a bug');
+    };
+    // All in one moment.
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(0);
+    const statuses = new Set<number>();
+    for (let i = 0; i < 30; i++) {
+      statuses.add((await lab.request('/v1/route?stream=a')).status);
+      const named = requestText('/healthz').replace('Host: 127.0.0.1', 'Host: evil.example');
+      statuses.add(parseReply(await exchange(lab.server, named)).status);
+    }
+    clock.mockRestore();
+    expect([...statuses]).toEqual([500, 421]);
+    expect(lab.log.filter((line) => line.startsWith('error deciding a route failed'))).toHaveLength(10);
+    expect(lab.log.filter((line) => line.startsWith('warn refused a request under a host name'))).toHaveLength(10);
   });
 
   it('tells where it cannot listen', async () => {
@@ -448,18 +534,22 @@ describe('stop', () => {
     const { url } = lab.server;
     const ask = () => lab.request('/v1/route?stream=a');
     expect((await ask()).headers).not.toHaveProperty('x-mtx-stopping');
-    let isStopped = false;
-    const stopped = lab.server.stop().then(() => (isStopped = true));
-    // Longer than it waits for silence, shorter than it goes on at the most.
-    for (const started = performance.now(); performance.now() - started < 300; ) {
-      expect(await ask()).toMatchObject({
+    const stopped = lab.server.stop();
+    // How long it goes on, is createDrain's.
+    const [first, second, healthz, readyz] = await Promise.all([
+      ask(),
+      ask(),
+      lab.request('/healthz'),
+      lab.request('/readyz'),
+    ]);
+    for (const answer of [first, second]) {
+      expect(answer).toMatchObject({
         status: 200,
         headers: { 'x-mtx-state': 'located', 'x-mtx-server': 'mtx1', 'x-mtx-stopping': '1' },
       });
     }
-    expect((await lab.request('/healthz')).json).toMatchObject({ status: 503, title: 'This agent is stopping' });
-    expect((await lab.request('/readyz')).status).toBe(503);
-    expect(isStopped).toBe(false);
+    expect(healthz.json).toMatchObject({ status: 503, title: 'This agent is stopping' });
+    expect(readyz.status).toBe(503);
     await stopped;
     await expect(fetch(url)).rejects.toThrow();
   });

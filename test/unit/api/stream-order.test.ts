@@ -1,4 +1,4 @@
-import { createStreamOrder, type StreamOrderOptions } from '../../../src/http/stream-order';
+import { createStreamOrder, type StreamOrderOptions } from '../../../src/api/stream-order';
 
 function makeOrder(names: () => string[], more: Partial<StreamOrderOptions> = {}) {
   return createStreamOrder({ names, viewers: () => undefined, since: () => undefined, ...more });

@@ -1,5 +1,7 @@
-import { pageOfStreams, type StreamSource } from '../../../src/http/stream-page';
-import { holder, stream } from './lab';
+import { pageOfStreams as pageInSteps, type StreamSource } from '../../../src/api/stream-page';
+import { finish, holder, stream } from './lab';
+
+const pageOfStreams = (...given: Parameters<typeof pageInSteps>) => finish(pageInSteps(...given));
 
 function source(names: readonly string[], servers: readonly string[] = ['mtx1']): StreamSource & { viewed: string[] } {
   const views = new Map(

@@ -1,5 +1,5 @@
 import { idBefore } from '../../../src/events';
-import type { Logger } from '../../../src/log';
+import { createAuditLog } from './audit-log';
 import { createFakeDelivery, deadLetter, type FakeDelivery } from './fake-delivery';
 import { idOf } from './fake-events';
 import { type HttpLab, startHttpLab } from './lab';
@@ -9,22 +9,12 @@ const bearer = `Authorization: Bearer ${token}`;
 
 let lab: HttpLab;
 let delivery: FakeDelivery;
-/** The lines of the audit, with everything in them. */
-let audit: Record<string, unknown>[];
-
-const note = (line: unknown): void => void audit.push(line as Record<string, unknown>);
-const log: Logger = {
-  debug: () => undefined,
-  info: note,
-  warn: note,
-  error: () => undefined,
-  isLevelEnabled: () => false,
-};
+const audit = createAuditLog();
 
 beforeEach(async () => {
-  audit = [];
+  audit.lines = [];
   delivery = createFakeDelivery();
-  lab = await startHttpLab({ webhooks: delivery, token, log });
+  lab = await startHttpLab({ webhooks: delivery, token, log: audit.log });
 });
 afterEach(() => lab.server.stop());
 
@@ -81,7 +71,7 @@ describe('a replay', () => {
     });
     expect(reply).toMatchObject({ status: 200, json: { webhooks: [{ name: 'hook', waiting: 12 }] } });
     expect(delivery.asked).toEqual([`replay hook ${idOf(7)}`]);
-    expect(audit).toMatchObject([
+    expect(audit.lines).toMatchObject([
       {
         audit: true,
         change: 'replay',
@@ -93,7 +83,7 @@ describe('a replay', () => {
         result: 'done',
       },
     ]);
-    expect(JSON.stringify(audit)).not.toContain(token);
+    expect(JSON.stringify(audit.lines)).not.toContain(token);
   });
 
   it('goes from a time to all', async () => {
@@ -101,7 +91,7 @@ describe('a replay', () => {
     const reply = await post('/v1/events/replay', { since });
     expect(reply).toMatchObject({ status: 200, json: { webhooks: [{ name: 'hook' }, { name: 'other' }] } });
     expect(delivery.asked).toEqual([`replay * ${idBefore(Date.parse('2026-11-21T10:00:00.500Z'))}`]);
-    expect(audit).toMatchObject([{ target: 'all webhooks', since: '2026-11-21T10:00:00.500Z' }]);
+    expect(audit.lines).toMatchObject([{ target: 'all webhooks', since: '2026-11-21T10:00:00.500Z' }]);
   });
 
   it.each([
@@ -126,7 +116,7 @@ describe('a replay', () => {
     delivery.refusal = problem;
     const reply = await post('/v1/events/replay', { webhook: 'hoook', after: idOf(1) });
     expect(reply).toMatchObject({ status, json: { detail: 'There is hook.', given: 'hoook' } });
-    expect(audit).toMatchObject([{ change: 'replay', target: 'hoook', detail: 'there is hook' }]);
+    expect(audit.lines).toMatchObject([{ change: 'replay', target: 'hoook', detail: 'there is hook' }]);
     expect(lab.server.stats.changes.failed).toBe(1);
   });
 
@@ -177,7 +167,9 @@ describe('dead letters', () => {
     const reply = await post('/v1/events/dead/redeliver', { webhook: 'hook', operator: 'alice' });
     expect(reply).toMatchObject({ status: 200, json: { delivered: 2, failed: 1, trouble: 'it answers 400' } });
     expect(delivery.asked).toEqual(['redeliver hook']);
-    expect(audit).toMatchObject([{ change: 'redeliver', target: 'hook', operator: 'alice', delivered: 2, failed: 1 }]);
+    expect(audit.lines).toMatchObject([
+      { change: 'redeliver', target: 'hook', operator: 'alice', delivered: 2, failed: 1 },
+    ]);
     delivery.refusal = 'no-such-webhook';
     expect((await post('/v1/events/dead/redeliver', { webhook: 'x' })).status).toBe(404);
   });

@@ -1,5 +1,5 @@
+import { whatNext } from '../../../src/api/what-next';
 import type { Move, NodeTables } from '../../../src/control/views';
-import { whatNext } from '../../../src/http/what-next';
 import type { Explanation } from '../../../src/router';
 
 const explained = (more: Partial<Explanation> = {}): Explanation => ({
@@ -40,6 +40,16 @@ const cases: [
     undefined,
     undefined,
     ['The next viewer makes HAProxy ask, and is sent to mtx1.'],
+  ],
+  [
+    'a filler',
+    explained({ rule: 'filler' }),
+    undefined,
+    undefined,
+    [
+      'The next viewer makes HAProxy ask, and is sent to mtx1.',
+      'As soon as somebody publishes live/a on another server, new viewers go there; who watches the filler stays with it until they start again.',
+    ],
   ],
   [
     'the map has it',

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CanaryOptions, flyCanary } from '../../../src/check/canary';
+import { fakeRuntimeClient } from '../../support/fake-runtime-client';
 
 let server: Server;
 /** What the agent says of a canary; HAProxy is the same server. */
@@ -29,6 +31,7 @@ async function fly(change: Partial<CanaryOptions> = {}): Promise<string[]> {
     backend: 'mtx',
     client: undefined,
     agentsUp: 1,
+    agentWaitMs: 60_000,
     place: undefined,
     timeoutMs: 60_000,
     ...change,
@@ -63,6 +66,20 @@ it.each([
   why = () => unasked;
   expect(await fly({ agentsUp })).toEqual([said]);
 });
+
+it.each([
+  [60_000, 'error: The agent decided for mtx1, and HAProxy sent the request elsewhere.'],
+  // Whoever had to wait so long may have gone on without the answer.
+  [0, 'ok: 8 of 8 requests through URL were decided by the agent (mtx1).'],
+])(
+  'blames nobody for not following a decision that may have come too late: HAProxy waits %s ms',
+  async (agentWaitMs, said) => {
+    why = () => decided;
+    const stat = readFileSync('test/fixtures/runtime/3.2-show-stat.txt', 'utf8').replace(/\n+$/, '\n');
+    const { client } = fakeRuntimeClient(() => stat);
+    expect(await fly({ client, agentWaitMs })).toEqual([said]);
+  },
+);
 
 it('flies no more where HAProxy does not answer', async () => {
   why = () => decided;

@@ -4,19 +4,8 @@ import type { ExpectedOfConfig } from '../../../src/check/config-context';
 import type { Finding } from '../../../src/check/finding';
 import { loadConfig } from '../../../src/check/load-config';
 import { type ConfigFolder, shippedConfig } from '../../fixtures/check/apply';
+import { expectedOfShipped } from '../../fixtures/check/expected';
 import { misconfigurations } from '../../fixtures/check/misconfigurations';
-
-const expected: ExpectedOfConfig = {
-  backend: 'mtx',
-  sockets: ['/run/haproxy/admin.sock'],
-  peersListen: { host: '127.0.0.1', port: 9102 },
-  viewerGoneAfterMs: 10_000,
-  lookupDeadlineMs: 80,
-  spoeListen: { host: '127.0.0.1', port: 9100 },
-  httpListen: { host: '127.0.0.1', port: 9101 },
-  map: 'routes.map',
-  weights: 'config',
-};
 
 let config: ConfigFolder | undefined;
 afterEach(() => config?.remove());
@@ -28,7 +17,7 @@ function check(
 ) {
   const loaded = loadConfig(file, { environment: new Map(Object.entries(env)), version: '3.0.11' });
   if ('problem' in loaded) throw new Error(loaded.problem);
-  return checkConfig(loaded, { ...expected, ...change });
+  return checkConfig(loaded, { ...expectedOfShipped, ...change });
 }
 
 const wrongs = (findings: readonly Finding[]) =>
@@ -76,6 +65,18 @@ describe('the shipped configuration', () => {
     expect(finding?.change).toMatch(
       /^write "server agent1 unix@\/mtxpilot\/spoe\.sock", or .* below \/var\/lib\/haproxy/,
     );
+  });
+
+  it('tells what backups are for', () => {
+    config = shippedConfig({
+      name: 'a backup',
+      line: 'server mtx3 "${MTX3-127.0.0.13:8888}"',
+      instead: 'server mtx3 "${MTX3-127.0.0.13:8888}" backup',
+      finds: [],
+    });
+    const findings = check(config);
+    expect(wrongs(findings)).toEqual([]);
+    expect(findings.find(({ id }) => id === 'servers.backup')?.what).toMatch(/^mtx3 is a backup: /);
   });
 
   it('is held against the settings of the agent', () => {

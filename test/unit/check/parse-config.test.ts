@@ -114,7 +114,7 @@ describe('parseConfig', () => {
 
   it('remarks upon what HAProxy would refuse', () => {
     const text = 'maxconn 1\nglobal\n.else\n log "x\n.if 1\n';
-    expect(parse(text).troubles).toEqual([
+    expect(parse(text).mistakes).toEqual([
       { file: 'h.cfg', line: 1, message: '"maxconn" stands before any section' },
       { file: 'h.cfg', line: 3, message: '.else without .if' },
       { file: 'h.cfg', line: 4, message: 'a " that is not closed' },

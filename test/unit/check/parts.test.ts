@@ -6,7 +6,7 @@ import { namedVariables } from '../../../src/check/named-variables';
 import { parseConfig } from '../../../src/check/parse-config';
 import { effective, effectiveOption, frontendsOf, isChecked, proxiesOf, serversOf } from '../../../src/check/proxy';
 import { isTrustedProxy } from '../../../src/check/trusted-proxy';
-import { viewersUrlOf } from '../../../src/check/viewers-url';
+import { waysIn } from '../../../src/check/viewers-url';
 
 const proxies = (text: string) =>
   proxiesOf(parseConfig([{ file: 'h.cfg', text }], { environment: new Map(), version: '3.0' }));
@@ -82,11 +82,39 @@ backend mtx`;
     ['bind ipv4@127.0.0.1:80', 'http://127.0.0.1:80'],
     ['bind :443 ssl crt x', 'https://127.0.0.1:443'],
     ['bind :443 ssl crt x\n bind :80', 'http://127.0.0.1:80'],
-    ['bind :80 accept-proxy', undefined],
-    ['bind /run/x.sock', undefined],
-    ['bind :8000-8010', undefined],
+    ['bind :80 accept-proxy\n bind :8081', 'http://127.0.0.1:8081'],
+    ['bind /run/x.sock,:8081', 'http://127.0.0.1:8081'],
+    ['bind :8000-8010', 'http://127.0.0.1:8000'],
+    ['bind mptcp4@:80', 'http://127.0.0.1:80'],
+    ['bind :::80', 'http://127.0.0.1:80'],
+    ['bind :80 proto h1', 'http://127.0.0.1:80'],
+    ['bind :443 ssl crt x verify none', 'https://127.0.0.1:443'],
+    // What comes in plainly is only sent away.
+    ['bind :80\n bind :443 ssl crt x\n http-request redirect scheme https unless { ssl_fc }', 'https://127.0.0.1:443'],
+    ['bind :80\n redirect scheme https if !{ ssl_fc }', 'http://127.0.0.1:80'],
   ])('are reached: %s', (bind, url) => {
-    expect(viewersUrlOf(proxies(`frontend f\n ${bind}`))).toBe(url);
+    expect(waysIn(proxies(`frontend f\n ${bind}`)).url).toBe(url);
+  });
+
+  it.each([
+    ['bind :80 accept-proxy', ':80 (PROXY protocol)'],
+    ['bind :80\n tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 }', ':80 (PROXY protocol)'],
+    ['bind :80 accept-netscaler-cip 0x4E455453', ':80 (NetScaler CIP)'],
+    ['bind :80\n tcp-request connection expect-netscaler-cip layer4', ':80 (NetScaler CIP)'],
+    ['bind :443 ssl crt x ca-file y verify required', ':443 (client certificates)'],
+    ['bind :80 namespace blue', ':80 (another network namespace)'],
+    ['bind :80 interface eth1', ':80 (one interface only)'],
+    ['bind :80 proto h2', ':80 (h2 only)'],
+    ['bind /run/x.sock', '/run/x.sock (a Unix socket)'],
+    ['bind unix@/run/x.sock', 'unix@/run/x.sock (a Unix socket)'],
+    ['bind abns@viewers', 'abns@viewers (a Unix socket)'],
+    ['bind fd@3', 'fd@3 (a socket that HAProxy is given)'],
+    ['bind quic4@:443 ssl crt x', 'quic4@:443 (QUIC)'],
+    ['bind rhttp@be/srv', 'rhttp@be/srv (another kind of address)'],
+    ['bind :0', ':0 (an address that is not understood here)'],
+    ['bind', ' (an address that is not understood here)'],
+  ])('are told where a plain client does not get through: %s', (bind, other) => {
+    expect(waysIn(proxies(`frontend f\n ${bind}`))).toEqual({ url: undefined, others: [other] });
   });
 });
 

@@ -14,6 +14,7 @@ const server: ServerState = {
   configuredWeight: 1,
   secondsSinceLastChange: 1,
   fqdn: undefined,
+  srvRecord: undefined,
   port: 8888,
 };
 const agent: StatLine = {
@@ -27,6 +28,7 @@ const agent: StatLine = {
   queued: 0,
   bytesIn: 0,
   bytesOut: 0,
+  isBackup: false,
   checkStatus: 'L7OK',
 };
 const view: RuntimeView = {

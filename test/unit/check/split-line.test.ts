@@ -33,7 +33,7 @@ describe('splitLine', () => {
     ['"${LIST[*]}" "x${LIST[*]}y"', ['one', 'two', 'three', 'xone', 'two', 'threey']],
     ['bind :80\r', ['bind', ':80']],
   ])('%s', (text, words) => {
-    expect(splitLine(text, environment)).toEqual({ words, trouble: undefined });
+    expect(splitLine(text, environment)).toEqual({ words, mistake: undefined });
   });
 
   it.each([
@@ -42,8 +42,8 @@ describe('splitLine', () => {
     ['"$"', 'a $ without the name of a variable'],
     ['"${FOO"', 'a $ without the name of a variable'],
     ['\\xZZ', '\\x without two hexadecimal digits'],
-  ])('remarks upon %s', (text, trouble) => {
-    expect(splitLine(text, environment).trouble).toBe(trouble);
+  ])('remarks upon %s', (text, mistake) => {
+    expect(splitLine(text, environment).mistake).toBe(mistake);
   });
 
   it('gives back words that were quoted', () => {
@@ -70,7 +70,7 @@ describe('splitLine', () => {
   });
 
   it('takes a long line', () => {
-    const { words, trouble } = splitLine(`"${'${'.repeat(1_000_000)}`, environment);
-    expect([words[0]?.length, trouble]).toEqual([2_000_000, 'a $ without the name of a variable']);
+    const { words, mistake } = splitLine(`"${'${'.repeat(1_000_000)}`, environment);
+    expect([words[0]?.length, mistake]).toEqual([2_000_000, 'a $ without the name of a variable']);
   });
 });

@@ -4,9 +4,9 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { ControlledServer } from '../../../src/control/views';
 import { until } from '../../support/until';
-import { createFakeEvents, event, type FakeEvents, idOf } from '../http/fake-events';
-import { controlled, createFakeOperations, type FakeOperations } from '../http/fake-operations';
-import { type HttpLab, serverView, startHttpLab, stream } from '../http/lab';
+import { createFakeEvents, event, type FakeEvents, idOf } from '../api/fake-events';
+import { controlled, createFakeOperations, type FakeOperations } from '../api/fake-operations';
+import { type HttpLab, serverView, startHttpLab, stream } from '../api/lab';
 import { run } from './run';
 
 const token = 'correct-horse-battery-staple';
@@ -424,6 +424,19 @@ mtx2    127.0.0.11:8888  UP     ready  maint      -          0  safe  ok   v1.20
   });
 
   const by = (kind: 'ready' | 'drain') => ({ kind, reason: 'kernel', operator: 'alice', since: '' }) as const;
+
+  it('servers tells of empty slots below, first of those of which something is wanted', async () => {
+    const slot = (name: string) => ({ name, hostName: 'mtx.example', intent: undefined });
+    operations.empty = [slot('mtx3'), { ...slot('mtx4'), intent: by('drain') }];
+    const { out } = await overSocket(['servers']);
+    expect(out.split('\n').slice(-2)).toEqual(['2 empty slots, without an address in HAProxy: mtx4 (drain), mtx3', '']);
+    lab.directory.servers = [];
+    expect(await overSocket(['servers'])).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('no address for any') as unknown,
+    });
+  });
+
   const suspect = 'its Control API does not answer: no new streams are placed there';
   it.each<[string, Partial<ControlledServer>, string | undefined, string]>([
     ['nothing', {}, undefined, '-'],

@@ -31,7 +31,7 @@ function start(args: readonly string[]): Child {
   return child;
 }
 
-function startAgent(): Child {
+function startAgent(adminSocket = 'off'): Child {
   const servers = `servers=[{name: mtx1, address: "${block.address(1)}:8888"}]`;
   return start([
     'agent',
@@ -42,7 +42,7 @@ function startAgent(): Child {
     '--peers-listen',
     `${block.address(1)}:9102`,
     '--http-admin-socket',
-    'off',
+    adminSocket,
     '--set',
     servers,
   ]);
@@ -79,6 +79,14 @@ describe('agent', () => {
       /^mtxpilot: the agent cannot start: http\.listen: another program listens there already \(listen EADDRINUSE: /,
     );
     await new Promise((done) => taken.close(done));
+  });
+
+  it('says which socket of its own cannot be made, and ends with 1', async () => {
+    const agent = startAgent('/proc/mtxpilot-test/admin.sock');
+    expect(await agent.exited).toBe(1);
+    expect(agent.lines.at(-1)).toMatch(
+      /^mtxpilot: the agent cannot start: http\.adminSocket: \/proc\/mtxpilot-test cannot be made: /,
+    );
   });
 
   it('ends with 2 for a wrong configuration, before anything is opened', async () => {

@@ -1,9 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { createHttpServer, type HttpServer } from '../../../src/api';
 import { runCommandLine } from '../../../src/cli/run-command-line';
 import type { ServerView, StreamView } from '../../../src/directory/views';
-import { createHttpServer, type HttpServer } from '../../../src/http';
 import { createLogger } from '../../../src/log';
 import type { Decision, Explanation } from '../../../src/router';
 
@@ -16,6 +16,7 @@ const mtx1: ServerView = {
   apiUrl: 'http://10.0.0.11:9997',
   operational: 'UP',
   administrative: 'ready',
+  backup: false,
   api: {
     health: 'ok',
     consecutiveFailures: 0,
@@ -40,6 +41,7 @@ const holder = (server: string, stale: boolean): StreamView['holders'][number] =
   server,
   publisherSince: '2026-11-21T10:00:00Z',
   sourceType: 'rtmpConn',
+  pulled: false,
   tracks: ['H264', 'MPEG-4 Audio'],
   readers: 15,
   readersByProtocol: { rtsp: 10, rtmp: 0, srt: 0, webrtc: 5, other: 0 },
@@ -50,6 +52,7 @@ const holder = (server: string, stale: boolean): StreamView['holders'][number] =
 const stream = (name: string): StreamView => ({
   name,
   holders: [holder('mtx1', false)],
+  fillers: [],
   conflict: false,
   policy: 'newest',
 });
@@ -75,8 +78,15 @@ beforeAll(async () => {
       rule: name === 'live/a' ? 'only-holder' : 'placed-by-hash',
       because: name === 'live/a' ? 'only mtx1 has it' : 'nobody has it',
       evidence: [
-        { server: 'mtx1', says: 'live', source: 'inventory', ageMs: 412, stale: false },
-        { server: 'mtx2', says: 'no answer', source: undefined, ageMs: undefined, stale: true },
+        {
+          server: 'mtx1',
+          says: name === 'live/filler' ? 'filler' : 'live',
+          source: 'inventory',
+          ageMs: 412,
+          stale: false,
+          path: undefined,
+        },
+        { server: 'mtx2', says: 'no answer', source: undefined, ageMs: undefined, stale: true, path: 'startable' },
       ],
     });
   agent = createHttpServer({
@@ -175,6 +185,12 @@ What comes next
     });
   });
 
+  it('says of a filler what it is', async () => {
+    expect((await run(['why', 'live/filler'])).out).toContain(
+      '  mtx1 shows its filler, the publisher is away: its list of 412 ms ago names it.\n',
+    );
+  });
+
   it('passes the session on', async () => {
     const { code, out } = await run(['why', 'live/x', '--session', 'a&b', '--json']);
     expect({ code, json: JSON.parse(out) as unknown }).toMatchObject({
@@ -211,6 +227,27 @@ live/b  mtx2    2026-11-21T10:00:00Z  rtmpConn  H264,MPEG-4 Audio  -            
 `,
       err: '',
     });
+  });
+
+  it('tells copies and fillers from publishers', async () => {
+    live = [
+      {
+        ...twice,
+        holders: [holder('mtx1', false), { ...holder('mtx2', false), sourceType: 'rtspSource', pulled: true }],
+        conflict: false,
+      },
+      { ...stream('live/c'), holders: [], fillers: ['mtx1', 'mtx2'] },
+    ];
+    const { code, out } = await run(['streams']);
+    expect([code, out]).toEqual([
+      0,
+      `STREAM  SERVER  PUBLISHER SINCE       SOURCE      TRACKS             VIEWERS  READERS  AGE    NOTE
+live/b  mtx1    2026-11-21T10:00:00Z  rtmpConn    H264,MPEG-4 Audio  -             15  2.1 s  -
+        mtx2    2026-11-21T10:00:00Z  rtspSource  H264,MPEG-4 Audio                15  2.1 s  pulled copy
+live/c  mtx1    -                     -           -                  -              -  -      filler: publisher away
+        mtx2    -                     -           -                                 -  -      filler: publisher away
+`,
+    ]);
   });
 
   it('says so when there are none', async () => {

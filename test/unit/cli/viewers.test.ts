@@ -1,5 +1,5 @@
 import { createViewers, type Viewers } from '../../../src/viewers';
-import { type HttpLab, serverView, startHttpLab } from '../http/lab';
+import { type HttpLab, serverView, startHttpLab } from '../api/lab';
 import { type RunOptions, run } from './run';
 
 let lab: HttpLab;

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { idBefore } from '../../../src/events';
-import { createFakeDelivery, deadLetter, type FakeDelivery } from '../http/fake-delivery';
-import { createFakeEvents, type FakeEvents, idOf } from '../http/fake-events';
-import { type HttpLab, startHttpLab } from '../http/lab';
+import { createFakeDelivery, deadLetter, type FakeDelivery } from '../api/fake-delivery';
+import { createFakeEvents, type FakeEvents, idOf } from '../api/fake-events';
+import { type HttpLab, startHttpLab } from '../api/lab';
 import { run } from './run';
 
 let lab: HttpLab;

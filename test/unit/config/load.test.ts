@@ -32,7 +32,7 @@ describe('without any configuration', () => {
     const { settings, origins, file, warnings } = settingsOf(undefined);
     expect(settings).toEqual({
       spoe: { listen: { host: '127.0.0.1', port: 9100 }, maxConnections: 1000 },
-      http: { listen: { host: '127.0.0.1', port: 9101 }, adminSocket: 'auto' },
+      http: { listen: { host: '127.0.0.1', port: 9101 }, adminSocket: 'auto', hosts: [] },
       haproxy: {
         socket: { path: '/run/haproxy/admin.sock' },
         backend: 'mtx',
@@ -81,6 +81,7 @@ describe('values', () => {
     ['spoe: {listen: ":9100"}', 'spoe.listen', { host: '0.0.0.0', port: 9100 }],
     ['http: {listen: "[::1]:80"}', 'http.listen', { host: '::1', port: 80 }],
     ['http: {listen: "agent.local:80"}', 'http.listen', { host: 'agent.local', port: 80 }],
+    ['http: {hosts: [agent, "*.Inside.example"]}', 'http.hosts', ['agent', '*.Inside.example']],
     ['haproxy: {socket: unix@/tmp/a.sock}', 'haproxy.socket', { path: '/tmp/a.sock' }],
     ['haproxy: {socket: 127.0.0.1:9999}', 'haproxy.socket', { host: '127.0.0.1', port: 9999 }],
     ['haproxy: {socket: ipv4@127.0.0.1:9999}', 'haproxy.socket', { host: '127.0.0.1', port: 9999 }],
@@ -230,11 +231,11 @@ describe('mistakes in a file', () => {
     ],
     [
       'holders:\n  - match: live/***\n    policy: newest',
-      'F:2: holders[0].match: "live/***" is not allowed, expected a pattern of stream names: letters, digits and _ - / . ~, with * within one part of the path and ** across slashes, at most three of them',
+      'F:2: holders[0].match: "live/***" is not allowed, expected a pattern of stream names: letters, digits and _ - / . ~, with * within one part of the path and ** across slashes, at most three of them, at most 200 characters',
     ],
     [
       'holders: [{match: a, policy: oldest}]',
-      'F:1: holders[0].policy: "oldest" is not allowed, expected newest or spread',
+      'F:1: holders[0].policy: "oldest" is not allowed, expected auto, newest or spread',
     ],
     [
       'haproxy:\n  nodes:\n    - {name: a, socket: /a}\n    - {name: a, socket: /b}\n    - {name: c, socket: /b}',
@@ -265,6 +266,26 @@ describe('mistakes in a file', () => {
     [
       'mediamtx:\n  username: u\n  password: geheim\n  passwordFile: f',
       'F:4: mediamtx.passwordFile: there is a password too, give one of the two',
+    ],
+    [
+      'http: {hosts: agent}',
+      'F:1: http.hosts: "agent" is not allowed, expected a list of at most 100 host names without ports, such as [agent.internal, "*.example.com"]',
+    ],
+    [
+      'http: {hosts: ["agent:9101"]}',
+      'F:1: http.hosts[0]: "agent:9101" is not allowed, expected a host name without a port, such as agent.internal or "*.example.com"',
+    ],
+    [
+      'http: {hosts: ["*"]}',
+      'F:1: http.hosts[0]: "*" is not allowed, expected a host name without a port, such as agent.internal or "*.example.com"',
+    ],
+    [
+      'http: {hosts: ["a.*.example"]}',
+      'F:1: http.hosts[0]: "a.*.example" is not allowed, expected a host name without a port, such as agent.internal or "*.example.com"',
+    ],
+    [
+      'http: {hosts: ["http://agent"]}',
+      'F:1: http.hosts[0]: "http://agent" is not allowed, expected a host name without a port, such as agent.internal or "*.example.com"',
     ],
     [
       'http: {token: short}',

@@ -26,7 +26,7 @@ function load(yaml: string, env: NodeJS.ProcessEnv = {}): Loaded {
 
 const everything = `
 spoe: {listen: off}
-http: {listen: "[::1]:9101"}
+http: {listen: "[::1]:9101", hosts: [agent, "*.x.example"]}
 servers: [{name: mtx1, address: "[::1]:8888"}, {name: mtx2, address: "h:8888", api: "http://h:1"}]
 mediamtx:
   username: u
@@ -50,6 +50,10 @@ describe('printSettings', () => {
   maxConnections: 1000
 http:
   listen: "[::1]:9101" # from ./mtxpilot.yaml:3
+  # from ./mtxpilot.yaml:3
+  hosts:
+    - agent
+    - "*.x.example"
   adminSocket: auto
 haproxy:
   socket: /run/haproxy/admin.sock
@@ -173,7 +177,7 @@ describe('renderReference', () => {
     expect(allowedAndDefault('events.webhooks.NAME.timeout')).toEqual(['`100ms` to `1m`', '`10s`']);
     expect(allowedAndDefault('events.webhooks.NAME.types')?.[1]).toBe('`[]`');
     expect(allowedAndDefault('events.webhooks.NAME.token')?.[1]).toBe('–');
-    expect(allowedAndDefault('holders[].policy')).toEqual(['`newest`, `spread`', 'needed']);
+    expect(allowedAndDefault('holders[].policy')).toEqual(['`auto`, `newest`, `spread`', 'needed']);
   });
 
   it('is a well-formed table: the same number of cells in every row', () => {

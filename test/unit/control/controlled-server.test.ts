@@ -8,6 +8,7 @@ const state = (adminBits: number): ServerState => ({
   serverName: 'mtx1',
   address: '10.0.0.1',
   fqdn: undefined,
+  srvRecord: undefined,
   port: 8888,
   operational: 'running',
   adminBits,
@@ -151,9 +152,25 @@ describe('viewers left', () => {
       },
       4,
     ],
+    [
+      'HAProxy not counted, nobody by other ways: that is not nobody',
+      { nodes: [node('lb1', 8, { viewers: undefined })] },
+      undefined,
+    ],
     ['nobody knows', { nodes: [node('lb1', 8, { viewers: undefined })], directory: undefined }, undefined],
   ])('%s', (_, change, expected) => {
     expect(controlledServer(facts(change)).viewersLeft).toBe(expected);
+  });
+});
+
+describe('streams only there', () => {
+  it.each<[string, ControlledServerFacts['survey'], number | undefined]>([
+    ['none', only(0), 0],
+    ['some', only(4), 4],
+    ['not counted yet: that is not none', undefined, undefined],
+    ['not counted on this server yet', { server: undefined, ageMs: 100 }, undefined],
+  ])('%s', (_, survey, expected) => {
+    expect(controlledServer(facts({ survey })).onlyHereCount).toBe(expected);
   });
 });
 

@@ -21,6 +21,7 @@ function server(admin: keyof typeof bits, change: Partial<ServerState> = {}): Se
     serverName: 'mtx1',
     address: '10.0.0.1',
     fqdn: undefined,
+    srvRecord: undefined,
     port: 8888,
     operational: admin === 'ready' || admin === 'drain' ? 'running' : 'stopped',
     adminBits: bits[admin],
@@ -556,4 +557,20 @@ describe('where other agents carry out the same wishes', () => {
       ]),
     ).toEqual(['-', '-']);
   });
+});
+
+it("an empty slot is told nothing, and what was set on it is no stranger's doing when the next server comes", () => {
+  const drained = server('drain');
+  const first = decide(emptyNodeMemory, facts(server('ready'), intent('drain')), 0);
+  const set = first.commands.reduce((memory, command) => afterCommand(memory, command, true), first.memory);
+  expect(first.commands).toHaveLength(1);
+  // Neither a wish nor a weight reaches it.
+  const empty = server('drain', { adminBits: 8 | 0x20, address: undefined, fqdn: 'mtx.example' });
+  const change = { weights: new Map([['mtx1', 7]]) };
+  const meanwhile = decide(set, facts(empty, intent('maint', '2'), change), 1000);
+  expect(meanwhile.commands).toEqual([]);
+  expect(decide(emptyNodeMemory, facts(empty, intent('maint')), 0).memory.servers.size).toBe(0);
+  const next = decide(meanwhile.memory, facts({ ...drained, address: '10.0.0.9' }, intent('drain')), 2000);
+  expect(next.commands).toEqual([]);
+  expect(next.memory.servers.get('mtx1')).toMatchObject({ isExternal: false, own: { state: 'drain', by: 'intent' } });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fleetServers } from '../../../src/control/fleet-servers';
-import { parseServersState } from '../../../src/runtime/parse-servers-state';
+import { parseServersState } from '../../../src/runtime/parse-servers';
 
 const recorded = (version: string) => {
   const file = join(__dirname, '../../fixtures/runtime', `${version}-show-servers-state.txt`);
@@ -21,7 +21,6 @@ it.each(['2.6', '3.0', '3.2'])('the fleet as HAProxy %s has it', (version) => {
     'disabled-then-ready UP ready',
     'drained-and-maintained DOWN maint',
     'unchecked UP ready',
-    'unresolved DOWN maint',
     'ipv6 DOWN ready',
     // Load balancing sends nobody to these two, so nothing may be placed there either.
     'weightless UP drain',
@@ -31,19 +30,50 @@ it.each(['2.6', '3.0', '3.2'])('the fleet as HAProxy %s has it', (version) => {
     'tracking-maintained DOWN maint',
     'named DOWN ready',
   ]);
-  expect(fleet[8]).toEqual({
-    name: 'unresolved',
-    address: 'nosuch.invalid',
-    port: 8888,
-    apiUrl: 'http://nosuch.invalid',
-    operational: 'DOWN',
-    administrative: 'maint',
-  });
+  expect(fleet[8]).toMatchObject({ name: 'ipv6' });
 });
 
 it('keeps a server without an address when its API is known all the same', () => {
   const fleet = fleetServers(recorded('3.2'), ({ name }) => (name === 'by-socket' ? 'http://x' : undefined));
   expect(fleet).toEqual([
-    { name: 'by-socket', address: '-', port: 0, apiUrl: 'http://x', operational: 'UP', administrative: 'ready' },
+    {
+      name: 'by-socket',
+      address: '-',
+      port: 0,
+      apiUrl: 'http://x',
+      operational: 'UP',
+      administrative: 'ready',
+      isBackup: false,
+    },
   ]);
+});
+
+describe('a slot without an address', () => {
+  const withColumns = (address: string, fqdn: string, srvRecord: string) => {
+    const header = '# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight';
+    const states = parseServersState(
+      `1\n${header} srv_time_since_last_change srv_fqdn srv_port srvrecord\n3 mtx 1 mtx1 ${address} 0 32 1 1 9 ${fqdn} 8888 ${srvRecord}\n`,
+    );
+    if (!states.ok) throw new Error(states.error.message);
+    return fleetServers(states.value, () => 'http://own.example');
+  };
+  it.each([
+    ['its name is not resolved', '-', 'mtx.example', '-'],
+    ['init-addr gave it none', '0.0.0.0', 'mtx.example', '-'],
+    ['its SRV record names no target for it', '-', '-', '_hls._tcp.mtx.example'],
+  ])('is no server, even where its API has a URL of its own: %s', (_, ...columns) => {
+    expect(withColumns(...columns)).toEqual([]);
+  });
+  it.each([
+    ['a name that is resolved', '10.0.0.1', 'mtx.example', '-'],
+    ['an SRV record that is', '10.0.0.1', 'p1.mtx.example', '_hls._tcp.mtx.example'],
+    ['a Unix socket', '-', '-', '-'],
+  ])('what has one is a server: %s', (_, ...columns) => {
+    expect(withColumns(...columns)).toHaveLength(1);
+  });
+});
+
+it('tells the backups', () => {
+  const fleet = fleetServers(recorded('3.2'), ({ address }) => `http://${address}`, new Set(['down', 'ipv6', 'gone']));
+  expect(fleet.filter(({ isBackup }) => isBackup).map(({ name }) => name)).toEqual(['down', 'ipv6']);
 });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { createMoves, type MovesNode } from '../../../src/control/moves';
 import type { MoveOrder } from '../../../src/control/views';
-import { createDirectory, type Directory, isStreamName } from '../../../src/directory';
+import { createDirectory, type Directory } from '../../../src/directory';
 import type { EventDraft } from '../../../src/events/event';
+import { isStreamName } from '../../../src/mediamtx';
 import { createMemoryStore, type Store } from '../../../src/store';
 import { createFakeServer, type FakeServer } from '../../support/fake-mediamtx';
 import { fakeRuntimeClient } from '../../support/fake-runtime-client';

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Command } from '../../../src/control/decide';
 import { type ControlNode, createNode } from '../../../src/control/node';
 import { emptyNodeMemory, type NodeMemory } from '../../../src/control/node-memory';
@@ -60,7 +61,11 @@ function startNode(wanted: Record<string, Wish> = {}, weights: Record<string, nu
       return client.execute(...args);
     },
   };
-  const push: { readonly resync: string[]; retries: number } = { resync: [], retries: 0 };
+  const push: { readonly resync: string[]; retries: number; settled: () => Promise<void> } = {
+    resync: [],
+    retries: 0,
+    settled: () => Promise.resolve(),
+  };
   const countRetry = () => {
     push.retries++;
   };
@@ -72,7 +77,7 @@ function startNode(wanted: Record<string, Wish> = {}, weights: Record<string, nu
       name: 'edge',
       client,
       bulk,
-      push: { resync: (reason) => void push.resync.push(reason), retry: countRetry },
+      push: { resync: (reason) => void push.resync.push(reason), retry: countRetry, settled: () => push.settled() },
     },
     backend: 'mtx',
     apiUrlFor: () => 'http://10.0.0.1:9997',
@@ -171,6 +176,21 @@ it('clearing tables holds up no look and no state', async () => {
   ]);
 });
 
+it('takes a server out when routes.map names others, and not before', async () => {
+  const { wanted, push, orders, looks } = startNode();
+  await looks(1);
+  const before: string[][] = [];
+  push.settled = async () => {
+    before.push(orders());
+    await nextTurn();
+    before.push(orders());
+  };
+  wanted['mtx1'] = intent('maint');
+  await until('its entries to be cleared', () => orders().includes('clear table streams data.server_id eq 1'), 1);
+  expect(before.slice(0, 2)).toEqual([[], []]);
+  expect(orders()[0]).toBe('set server mtx/mtx1 state maint');
+});
+
 it('remembers what was given up: it may have been carried out', async () => {
   const lab = startNode({ mtx1: intent('drain') });
   lab.haproxy.spoil = (command) => {
@@ -187,14 +207,14 @@ describe('the map', () => {
   it('is tried again at once when HAProxy answers again, and read again only for another process', async () => {
     const lab = startNode();
     await lab.looks(3);
-    expect(lab.push).toEqual({ resync: [], retries: 1 });
+    expect(lab.push).toMatchObject({ resync: [], retries: 1 });
     lab.haproxy.spoil = () => gone;
     await lab.looks(3);
     lab.haproxy.spoil = undefined;
     await lab.looks(3);
-    expect(lab.push).toEqual({ resync: [], retries: 2 });
+    expect(lab.push).toMatchObject({ resync: [], retries: 2 });
     lab.haproxy.pid = 8;
     await lab.looks(3);
-    expect(lab.push).toEqual({ resync: ['another HAProxy process answers'], retries: 2 });
+    expect(lab.push).toMatchObject({ resync: ['another HAProxy process answers'], retries: 2 });
   });
 });

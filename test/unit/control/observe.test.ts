@@ -2,14 +2,19 @@ import { createObserver } from '../../../src/control';
 import type { FleetServer } from '../../../src/directory/views';
 import type { Logger } from '../../../src/log';
 import type { HaproxyInfo, RuntimeClient, RuntimeError } from '../../../src/runtime';
-import { createRuntimeClientStats } from '../../../src/runtime/client-stats';
+import { createRuntimeClientStats } from '../../../src/runtime/client';
 import { until } from '../../support/until';
 import { timersOf } from '../runtime/timers-of';
 
 type Reply = string | RuntimeError;
+interface Replies {
+  info: Reply;
+  states: Reply;
+  stat?: Reply;
+}
 
 /** A client whose replies the test sets, and which counts what it is asked. */
-function fakeClient(replies: { info: Reply; states: Reply }) {
+function fakeClient(replies: Replies) {
   const asked: string[] = [];
   const client: RuntimeClient = {
     name: '/run/admin.sock',
@@ -18,7 +23,8 @@ function fakeClient(replies: { info: Reply; states: Reply }) {
     execute: async (words) => {
       asked.push(words.join(' '));
       await new Promise(setImmediate);
-      const reply = words[1] === 'info' ? replies.info : replies.states;
+      const replied = { info: replies.info, stat: replies.stat ?? stat() } as const;
+      const reply = words[1] === 'info' || words[1] === 'stat' ? replied[words[1]] : replies.states;
       return typeof reply === 'string' ? { ok: true, value: reply } : { ok: false, error: reply };
     },
   };
@@ -46,13 +52,15 @@ const states = (...servers: [name: string, op: number, admin: number, address?: 
     ),
     '',
   ].join('\n');
+const stat = (...servers: [name: string, isBackup: boolean][]) =>
+  [
+    '# pxname,svname,qcur,scur,stot,bin,bout,status,weight,bck,type,check_status,',
+    ...servers.map(([name, isBackup]) => `mtx,${name},0,0,0,0,0,UP,1,${isBackup ? 1 : 0},2,L4OK,`),
+    '',
+  ].join('\n');
 const gone: RuntimeError = { reason: 'unreachable', message: 'there is no socket' };
 
-function observed(
-  replies: { info: Reply; states: Reply },
-  intervalMs = 1,
-  change: Partial<Parameters<typeof createObserver>[0]> = {},
-) {
+function observed(replies: Replies, intervalMs = 1, change: Partial<Parameters<typeof createObserver>[0]> = {}) {
   const fake = fakeClient(replies);
   const { log, lines } = fakeLog();
   const fleets: (readonly FleetServer[])[] = [];
@@ -93,6 +101,7 @@ it('reports the fleet once, and again only when something changed', async () => 
     apiUrl: 'http://10.0.0.1:9997',
     operational: 'UP',
     administrative: 'ready',
+    isBackup: false,
   });
 
   // Uptime and "time since last change" move on without anything having changed.
@@ -224,4 +233,90 @@ it('leaves no timer behind', async () => {
   await seen.observer.stop();
   expect(left()).toEqual({ set: 1, cleared: 1 });
   restore();
+});
+
+describe('addresses that come from DNS', () => {
+  const named = (...addresses: string[]) =>
+    `1\n# ${columns}\n${addresses.map((address, i) => `3 mtx ${i} mtx${i} ${address} 2 0 1 1 9 mtx.example 8888\n`).join('')}`;
+  const shown = (fleet: readonly FleetServer[] | undefined) =>
+    fleet?.map(({ name, address, operational }) => `${name} ${address} ${operational}`).join(', ');
+
+  it('a slot without one is no server, and no cause for a warning', async () => {
+    const { fleets, lines, polls } = observe({ info: info(1, 100), states: named('10.0.0.1', '-') });
+    await polls(2);
+    expect(shown(fleets.at(-1))).toBe('mtx0 10.0.0.1 UP');
+    expect(lines).toEqual(['info: slots without an address are no servers until HAProxy has one']);
+  });
+  it('a process that has only just started resolves anew: what its servers held is not forgotten for that', async () => {
+    const { fleets, replies, polls } = observe({ info: info(1, 100), states: named('10.0.0.1', '10.0.0.2') });
+    await polls(2);
+    Object.assign(replies, { info: info(2, 0), states: named('-', '10.0.0.2') });
+    await polls(2);
+    expect(shown(fleets.at(-1))).toBe('mtx1 10.0.0.2 UP, mtx0 10.0.0.1 DOWN');
+    Object.assign(replies, { info: info(2, 5) });
+    await polls(2);
+    expect(shown(fleets.at(-1))).toBe('mtx1 10.0.0.2 UP');
+  });
+  it('an address that the new process has given to another slot is of that one alone', async () => {
+    const { fleets, replies, polls } = observe({ info: info(1, 100), states: named('10.0.0.1', '10.0.0.2') });
+    await polls(2);
+    Object.assign(replies, { info: info(2, 0), states: named('10.0.0.2', '-') });
+    await polls(2);
+    expect(shown(fleets.at(-1))).toBe('mtx0 10.0.0.2 UP');
+  });
+  it('a slot that loses its address in a young process is empty at once', async () => {
+    const { fleets, replies, polls } = observe({ info: info(1, 0), states: named('10.0.0.1', '10.0.0.2') });
+    await polls(2);
+    replies.states = named('10.0.0.1', '-');
+    await polls(2);
+    expect(shown(fleets.at(-1))).toBe('mtx0 10.0.0.1 UP');
+  });
+  it('are looked at more often than once a second', async () => {
+    const { polls } = observe({ info: info(1, 100), states: named('10.0.0.1') }, 600_000);
+    await polls(3);
+  });
+});
+
+describe('backups', () => {
+  const backups = (fleet: readonly FleetServer[] | undefined) =>
+    fleet?.filter(({ isBackup }) => isBackup).map(({ name }) => name);
+
+  it('are asked for once for each process, and when there are other servers', async () => {
+    const seen = observe({
+      info: info(7, 1),
+      states: states(['mtx1', 2, 0], ['mtx2', 2, 0]),
+      stat: stat(['mtx1', false], ['mtx2', true]),
+    });
+    const asked = () => seen.asked.filter((command) => command === 'show stat mtx 4 -1').length;
+    await seen.polls(5);
+    expect([seen.fleets.map(backups), asked()]).toEqual([[['mtx2']], 1]);
+
+    seen.replies.states = states(['mtx1', 2, 0], ['mtx2', 2, 0], ['mtx3', 2, 0]);
+    seen.replies.stat = stat(['mtx1', false], ['mtx2', true], ['mtx3', true]);
+    await seen.polls(5);
+    expect([backups(seen.fleets.at(-1)), asked()]).toEqual([['mtx2', 'mtx3'], 2]);
+
+    seen.replies.info = info(8, 0);
+    seen.replies.stat = stat(['mtx1', false], ['mtx2', false], ['mtx3', true]);
+    await seen.polls(5);
+    expect([backups(seen.fleets.at(-1)), asked()]).toEqual([['mtx3'], 3]);
+  });
+
+  it('stay as they were while that is not answered, and the rest of the look counts', async () => {
+    const seen = observe({
+      info: info(7, 1),
+      states: states(['mtx1', 2, 0], ['mtx2', 2, 0]),
+      stat: stat(['mtx1', false], ['mtx2', true]),
+    });
+    await seen.polls(2);
+    seen.replies.info = info(8, 0);
+    seen.replies.stat = gone;
+    seen.replies.states = states(['mtx1', 2, 8], ['mtx2', 2, 0]);
+    await seen.polls(3);
+    expect(seen.fleets.map(backups)).toEqual([['mtx2'], ['mtx2']]);
+    expect(seen.observer.stats.failures).toBe(0);
+    seen.replies.stat = stat(['mtx1', true], ['mtx2', false]);
+    await seen.polls(3);
+    expect(backups(seen.fleets.at(-1))).toEqual(['mtx1']);
+  });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { isPushable, isReplacementCheaper, planPush, type Route } from '../../../src/control/push-plan';
-import { isStreamName } from '../../../src/directory';
+import { isStreamName } from '../../../src/mediamtx';
 
 const have = new Map([
   ['live/a', 'mtx1'],

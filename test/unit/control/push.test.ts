@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { RoutePush } from '../../../src/control/push';
-import { isStreamName } from '../../../src/directory';
+import { isStreamName } from '../../../src/mediamtx';
 import { until } from '../../support/until';
 import { createPushLab as createLab } from './push-lab';
 

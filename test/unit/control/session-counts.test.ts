@@ -15,6 +15,7 @@ it('a count that was forgotten while it was under way is made again for who want
     signal: new AbortController().signal,
     log: createFakeLog().log,
     goneAfterMs: 10_000,
+    serverIds: () => new Map(),
     now: () => 0,
   });
   const first = counts.count('ifDue');
@@ -27,4 +28,23 @@ it('a count that was forgotten while it was under way is made again for who want
   await wanted;
   expect([...(counts.latest() ?? [])]).toEqual([[2, 1]]);
   expect(asked).toHaveLength(2);
+});
+
+it('who is counted is told by the name in the entry, not by a number from before the servers were numbered anew', async () => {
+  const entry = (i: number, id: number, key: string) =>
+    `0x${i}: key=live/a|${i} use=0 exp=1000 server_id=${id} server_key=${key}\n`;
+  const shown = `# table: sessions, type: string, size:100, used:4\n${entry(1, 1, 'mtx2')}${entry(2, 1, 'mtx2')}${entry(3, 2, 'mtx1')}${entry(4, 2, 'gone')}`;
+  const counts = createSessionCounts({
+    client: fakeRuntimeClient(() => shown).client,
+    signal: new AbortController().signal,
+    log: createFakeLog().log,
+    goneAfterMs: 10_000,
+    serverIds: () => new Map(Object.entries({ mtx1: 1, mtx2: 2 })),
+    now: () => 0,
+  });
+  await counts.count('now');
+  // A name that HAProxy does not have any more tells nothing: then it goes by the number.
+  expect(new Map(counts.latest())).toEqual(
+    new Map(Object.entries({ 1: 1, 2: 3 }).map(([id, count]) => [Number(id), count])),
+  );
 });

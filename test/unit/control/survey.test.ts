@@ -5,6 +5,7 @@ interface Other {
   readonly usable?: boolean;
   readonly health?: string;
   readonly administrative?: string;
+  readonly feeds?: readonly [here: string, there: string];
 }
 
 /** `live/a` on mtx1 and on another server. */
@@ -17,7 +18,10 @@ async function onlyOnFirst(other: Other): Promise<number | undefined> {
     fleet: { administrative },
   });
   const slots = [slot('mtx1', { administrative: 'drain' }), slot('mtx2', other)];
-  const holdings = slots.map((each) => ({ slot: each, report: { bytesSent: 1 } }));
+  const holdings = slots.map((each, i) => ({
+    slot: each,
+    report: { bytesSent: 1, feed: other.feeds?.[i] ?? 'publisher' },
+  }));
   const directory = {
     slots: () => slots,
     streamNames: () => ['live/a'].values(),
@@ -35,6 +39,9 @@ it.each<[string, Other, number]>([
   ['is in maintenance', { administrative: 'maint', usable: false }, 1],
   ['does not answer any more', { health: 'failing' }, 1],
   ['is suspect', { health: 'suspect' }, 1],
+  ['pulls a copy of it', { feeds: ['publisher', 'pulled'] }, 1],
+  ['pulls a copy as this one does', { feeds: ['pulled', 'pulled'] }, 0],
+  ['has what this one pulls a copy of', { feeds: ['pulled', 'publisher'] }, 0],
 ])('a stream that another server has too, which %s', async (_, other, expected) => {
   expect(await onlyOnFirst(other)).toBe(expected);
 });

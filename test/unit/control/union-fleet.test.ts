@@ -3,7 +3,7 @@ import type { AdministrativeState, FleetServer, OperationalState } from '../../.
 
 function fleet(...servers: string[]): FleetServer[] {
   return servers.map((text) => {
-    const [name = '', operational = '', administrative = ''] = text.split(' ');
+    const [name = '', operational = '', administrative = '', backup] = text.split(' ');
     return {
       name,
       address: '10.0.0.1',
@@ -11,6 +11,7 @@ function fleet(...servers: string[]): FleetServer[] {
       apiUrl: 'http://10.0.0.1:9997',
       operational: operational as OperationalState,
       administrative: administrative as AdministrativeState,
+      isBackup: backup === 'backup',
     };
   });
 }
@@ -32,10 +33,15 @@ it.each<[string, FleetServer[][], Record<string, 'drain' | 'maint' | 'ready'>, s
     { a: 'drain', b: 'maint', c: 'drain' },
     ['a UP drain', 'b UP maint', 'c DOWN maint'],
   ],
+  ['a backup everywhere', [fleet('a UP ready backup'), fleet('a UP ready backup')], {}, ['a UP ready backup']],
+  ['a backup on one of two', [fleet('a UP ready backup'), fleet('a UP drain')], {}, ['a UP ready']],
+  ['active on the first of two', [fleet('a UP drain'), fleet('a UP ready backup')], {}, ['a UP ready']],
   ['nobody', [], {}, []],
 ])('%s', (_, fleets, wanted, expected) => {
   const union = unionFleet(fleets, new Map(Object.entries(wanted)));
-  expect(union.map(({ name, operational, administrative }) => `${name} ${operational} ${administrative}`)).toEqual(
-    expected,
+  const shown = union.map(
+    ({ name, operational, administrative, isBackup }) =>
+      `${name} ${operational} ${administrative}${isBackup ? ' backup' : ''}`,
   );
+  expect(shown).toEqual(expected);
 });

@@ -6,7 +6,7 @@ import type { ApiHealth } from '../../../src/directory/views';
 const start = Date.parse('2026-05-01T12:00:00Z');
 
 function facts(name: string, change: Partial<ServerFacts> = {}): ServerFacts {
-  return { name, operational: 'UP', takesViewers: true, api: 'ok', intent: undefined, ...change };
+  return { name, operational: 'UP', takesViewers: true, isBackup: false, api: 'ok', intent: undefined, ...change };
 }
 
 const intent = (kind: IntentKind, atMs = start, deadlineMs?: number): Intent => ({
@@ -63,6 +63,35 @@ describe('automatic drains', () => {
         facts('mtx4', { takesViewers: false }),
       ],
       '- - drain -',
+    ],
+    [
+      'a backup is no server that takes viewers',
+      [
+        facts('mtx1', { api: 'suspect' }),
+        facts('mtx2', { api: 'suspect' }),
+        facts('mtx3', { isBackup: true }),
+        facts('mtx4', { isBackup: true }),
+      ],
+      'drain - - -',
+    ],
+    [
+      'a backup costs nobody his place',
+      [
+        facts('mtx1', { isBackup: true, api: 'suspect' }),
+        facts('mtx2', { api: 'suspect' }),
+        facts('mtx3'),
+        facts('mtx4', { isBackup: true, api: 'suspect' }),
+      ],
+      'drain drain - drain',
+    ],
+    [
+      'a backup that is in use is left',
+      [
+        facts('mtx1', { operational: 'DOWN', takesViewers: false }),
+        facts('mtx2', { operational: 'DOWN', takesViewers: false }),
+        facts('mtx3', { isBackup: true, api: 'suspect' }),
+      ],
+      '- - -',
     ],
   ])('%s', (_, servers, expected) => {
     const fleetControl = control();

@@ -25,7 +25,7 @@ describe('playlistUris', () => {
 });
 
 describe('parseSessionsTable', () => {
-  it('reads entries as HAProxy 2.6 to 3.2 write them, and leaves out those without a server', () => {
+  it('reads entries as HAProxy 2.6 to 3.4 write them, and leaves out those without a server', () => {
     const reply = [
       '# table: sessions, type: string, size:204800, used:3',
       '0x5566aa: key=live/a|0b7c use=0 exp=59874 server_id=1 server_key=mtx1',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { createHolderPolicy } from '../../../src/directory/holder-policy';
-import { nextInventoryMs } from '../../../src/directory/inventory-schedule';
+import { nextInventoryMs } from '../../../src/directory/inventory';
 import { createLookupBudget } from '../../../src/directory/lookup-budget';
 import { hashText, pickByRendezvous } from '../../../src/directory/rendezvous';
 
@@ -96,8 +96,8 @@ describe('createHolderPolicy', () => {
     ['live/keep/x', 'newest'],
     ['live/keep/x/y', 'spread'],
     ['live/x', 'spread'],
-    ['other', 'newest'],
+    ['other', 'auto'],
     ['a.b', 'spread'],
-    ['axb', 'newest'],
+    ['axb', 'auto'],
   ])('%s is %s', (stream, expected) => expect(policy(stream)).toBe(expected));
 });

@@ -13,20 +13,26 @@ function watch(options: Partial<StreamEventsOptions> = {}) {
   const silent = new Set<string>();
   const askedAtMs = new Map<string, number>();
   let isReplicated = false;
+  let fillers: string[] = [];
   let room = Number.POSITIVE_INFINITY;
   const events: StreamEvents = createStreamEvents({
     endGraceMs: 3000,
     holdersOf: (stream) => ({
       holders: (fleet.get(stream) ?? []).map(({ server, sinceMs, seenAtMs }) => ({
-        server: server.replace('?', ''),
+        server: server.replace(/[?*]/, ''),
+        isPulled: server.endsWith('*'),
+        isRival: !isReplicated && !server.endsWith('*'),
         publisherSinceMs: sinceMs,
         evidence: 'inventory',
         seenAtMs,
         askedAtMs: askedAtMs.get(server) ?? Number.POSITIVE_INFINITY,
       })),
       // The first in the test's list, unless its name has a question mark: then none is usable.
-      chosen: fleet.get(stream)?.find(({ server }) => !server.endsWith('?'))?.server,
-      isReplicated,
+      chosen: fleet
+        .get(stream)
+        ?.find(({ server }) => !server.endsWith('?'))
+        ?.server.replace('*', ''),
+      fillers,
     }),
     hasSpoken: (server) => !silent.has(server),
     emit: ({ type, stream, server, data }) => {
@@ -52,6 +58,9 @@ function watch(options: Partial<StreamEventsOptions> = {}) {
     },
     replicate: () => {
       isReplicated = true;
+    },
+    fill: (...servers: string[]) => {
+      fillers = servers;
     },
     /** The chosen holder first; a number after @ is when its publisher came. */
     holders: (nowMs: number, stream: string, servers: string) => {
@@ -251,6 +260,66 @@ const rows: [name: string, steps: [number, string][], told: string[]][] = [
     ],
     ['started s a', 'conflict s a of a,b', 'moved s a>b'],
   ],
+  [
+    'copies of a stream are neither a move nor a conflict',
+    [
+      [0, 'a'],
+      [1000, 'a b* c*'],
+    ],
+    ['started s a'],
+  ],
+  [
+    'nor is what they are copies of, when it is seen after them',
+    [
+      [0, 'b*'],
+      [100, 'a b*'],
+      [200, 'a b* c*'],
+      [9000, 'a'],
+    ],
+    ['started s b'],
+  ],
+  [
+    'copies that outlive their publisher for a moment',
+    [
+      [0, 'a b*'],
+      [5000, 'b*'],
+      [6000, ''],
+    ],
+    ['started s a', 'ended s a'],
+  ],
+  [
+    'a publisher that returns while copies are left',
+    [
+      [0, 'a b*'],
+      [5000, 'b*'],
+      [6000, 'a b*'],
+    ],
+    ['started s a'],
+  ],
+  [
+    'a publisher that comes to another server while copies are left',
+    [
+      [0, 'a c*'],
+      [5000, 'b c*'],
+    ],
+    ['started s a', 'moved s a>b'],
+  ],
+  [
+    'copies that are all that is left for longer',
+    [
+      [0, 'a* b*'],
+      [5000, 'b*'],
+    ],
+    ['started s a', 'moved s a>b'],
+  ],
+  [
+    'two publishers, and copies: a conflict of the publishers',
+    [
+      [0, 'a'],
+      [1000, 'a b c*'],
+    ],
+    ['started s a', 'conflict s a of a,b'],
+  ],
 ];
 
 describe('events of a stream', () => {
@@ -285,6 +354,27 @@ describe('events of a stream', () => {
     expect(told).toEqual(['started s a']);
     holders(9000, 's', 'c b');
     expect(told).toEqual(['started s a', 'moved s a>c']);
+  });
+
+  it('a filler is told at the end of a stream, and is no stream', () => {
+    const drafts: unknown[] = [];
+    const { events, holders, fill } = watch({ emit: (draft) => drafts.push(draft) });
+    fill('a', 'b');
+    holders(0, 's', '');
+    expect(events.stats).toEqual({ streams: 0, pending: 0 });
+    holders(0, 's', 'a');
+    holders(1000, 's', '');
+    events.tick(4000);
+    expect(drafts.slice(1)).toEqual([
+      {
+        type: 'stream.ended',
+        stream: 's',
+        server: 'a',
+        reason: 'its publisher left; a and b show their fillers',
+        evidence: 'inventory',
+        data: { fillers: ['a', 'b'] },
+      },
+    ]);
   });
 
   it('tells why a stream ended, and since when its publisher is there', () => {
@@ -340,6 +430,30 @@ describe('events of a stream', () => {
       events.tick(3210);
       expect(told.slice(4)).toEqual(['moved back b>a', 'ended gone b']);
       expect(events.stats).toEqual({ streams: 1, pending: 0 });
+    });
+
+    it('is no move to a copy there, before it has been seen to outlive its publisher', () => {
+      const { events, told, askedAtMs, holders } = watch();
+      for (const stream of ['outlives', 'ends', 'returns']) {
+        holders(0, stream, 'a b*');
+        holders(1000, stream, 'b*');
+      }
+      askedAtMs.set('b*', 3900);
+      for (let nowMs = 1000; nowMs < 9000; nowMs += 100) events.tick(nowMs);
+      expect(told).toEqual(['started outlives a', 'started ends a', 'started returns a']);
+      askedAtMs.set('b*', 9000);
+      holders(9000, 'ends', '');
+      holders(9000, 'returns', 'a b*');
+      for (let nowMs = 9000; nowMs < 20_000; nowMs += 100) events.tick(nowMs);
+      expect(told.slice(3)).toEqual(['moved outlives a>b', 'ended ends a']);
+      // Nothing is left of the first time.
+      holders(20_000, 'returns', 'b*');
+      events.tick(22_900);
+      expect(told.slice(5)).toEqual([]);
+      askedAtMs.set('b*', 23_000);
+      events.tick(23_000);
+      expect(told.slice(5)).toEqual(['moved returns a>b']);
+      expect(events.stats).toEqual({ streams: 2, pending: 0 });
     });
 
     it('is no conflict before it has been asked, however long that is', () => {

@@ -12,12 +12,12 @@ import {
 import { createServer as createHttp, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { adminSocketPaths } from '../../../src/http';
 import { openAdminSocket } from '../../../src/http/open-admin-socket';
+import { adminSocketPaths } from '../../../src/wire';
 import { type Child, startChild } from '../../support/child-process';
 import { until } from '../../support/until';
+import { type HttpLab, startHttpLab } from '../api/lab';
 import { createRecordingLog } from '../spoe/recording-log';
-import { type HttpLab, startHttpLab } from './lab';
 
 let folder: string;
 let path: string;
@@ -123,9 +123,32 @@ it('is not put where others can write, nor behind a link of theirs', async () =>
     'can be written by other users',
   );
   writeFileSync(join(folder, 'file'), '');
-  await expect(lab.server.listenForAdmin(join(folder, 'file/admin.sock'))).rejects.toThrow(
-    /a part of the path is no folder/,
+  await expect(lab.server.listenForAdmin(join(folder, 'file/admin.sock'))).rejects.toThrow(/file is no folder$/);
+});
+
+it('says what is wrong with a folder that cannot be made, and does not try for ever', async () => {
+  const lab = await start();
+  const refusal = (at: string) =>
+    lab.server.listenForAdmin(at).then(String, (error: unknown) => (error as Error).message);
+  // It is there, yet takes no folders.
+  expect(await refusal('/proc/mtxpilot-test/admin.sock')).toBe(
+    '/proc/mtxpilot-test cannot be made: the file system takes nothing new there, or a link leads nowhere',
   );
+  expect(await refusal('/proc/mtxpilot-test/deeper/admin.sock')).toMatch(
+    /^\/proc\/mtxpilot-test\/deeper cannot be made: /,
+  );
+  expect(await refusal('/dev/null/mtxpilot-test/admin.sock')).toMatch(
+    / cannot be made: a part of the path is no folder$/,
+  );
+  symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'));
+  expect(await refusal(join(folder, 'dangling/admin.sock'))).toMatch(/ cannot be made: .*a link leads nowhere$/);
+  symlinkSync('circle', join(folder, 'circle'));
+  expect(await refusal(join(folder, 'circle/admin.sock'))).toMatch(/ cannot be made: a link leads to itself$/);
+  const long = join(folder, 'x'.repeat(120), 'admin.sock');
+  expect(await refusal(long)).toBe(`${long} cannot be made: the path is longer than 107 bytes`);
+  // None of that keeps it from a place that can be.
+  await lab.server.listenForAdmin(join(folder, 'made/as well/admin.sock'));
+  expect(await ask(join(folder, 'made/as well/admin.sock'))).toBe(200);
 });
 
 describe('the setting', () => {
@@ -141,7 +164,7 @@ describe('the setting', () => {
     writeFileSync(join(folder, 'file'), '');
     const lab = await start();
     await expect(
-      openAdminSocket(lab.server, { path: join(folder, 'file/x.sock') }, env(), createRecordingLog().log),
+      openAdminSocket(lab.server, { path: join(folder, 'file/deeper/x.sock') }, env(), createRecordingLog().log),
     ).rejects.toThrow(/^http\.adminSocket: .* cannot be made: /);
   });
 
@@ -161,6 +184,19 @@ describe('the setting', () => {
     expect(lines).toEqual(['warn no admin socket: changes need the token; http.adminSocket sets another place']);
   });
 
+  it('auto: temporary folders that cannot be used are no end', async () => {
+    const { log, lines } = createRecordingLog();
+    const lab = await start();
+    // Whether this user may write to /run is not what is tested.
+    const listenForAdmin = (at: string) =>
+      at.startsWith('/run/') ? Promise.reject(new Error('no')) : lab.server.listenForAdmin(at);
+    await openAdminSocket({ listenForAdmin }, 'auto', { XDG_RUNTIME_DIR: '/proc', TMPDIR: '/proc' }, log);
+    expect(lines).toEqual(['warn no admin socket: changes need the token; http.adminSocket sets another place']);
+    expect(lab.server.adminSocket).toBeUndefined();
+    await openAdminSocket({ listenForAdmin }, 'auto', { XDG_RUNTIME_DIR: '/proc', TMPDIR: folder }, log);
+    expect(lab.server.adminSocket).toBe(join(folder, `mtxpilot-${process.getuid?.()}/admin.sock`));
+  });
+
   it('auto: a running agent keeps its place, and no other is taken', async () => {
     const first = await start();
     const second = await start();
@@ -175,10 +211,14 @@ describe('the setting', () => {
   });
 
   it('the places are the same for whoever asks with the same environment', () => {
-    expect(adminSocketPaths({})).toEqual([
+    const own = `mtxpilot-${process.getuid?.()}/admin.sock`;
+    expect(adminSocketPaths({})).toEqual(['/run/mtxpilot/admin.sock', join('/tmp', own)]);
+    expect(adminSocketPaths({ TMPDIR: '/var/tmp/', XDG_RUNTIME_DIR: '/run/user/7' })).toEqual([
       '/run/mtxpilot/admin.sock',
-      join(tmpdir(), `mtxpilot-${process.getuid?.()}/admin.sock`),
+      '/run/user/7/mtxpilot/admin.sock',
+      join('/var/tmp', own),
     ]);
-    expect(adminSocketPaths({ XDG_RUNTIME_DIR: 'relative' })).toHaveLength(2);
+    // Relative, it would be another one for the command line.
+    expect(adminSocketPaths({ XDG_RUNTIME_DIR: 'relative', TMPDIR: 'relative' })).toEqual(adminSocketPaths({}));
   });
 });

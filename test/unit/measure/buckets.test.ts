@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { bucketCount, bucketOf, middleMs } from '../../../src/performance/buckets';
+import { bucketCount, bucketOf, middleMs } from '../../../src/measure/buckets';
 
 describe('buckets of durations', () => {
   it('keep what is between 1 µs and 134 s within 1.6 %', () => {

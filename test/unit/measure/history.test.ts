@@ -1,5 +1,5 @@
-import { createHistory, quantileMs, type Reading } from '../../src/history';
-import { createTimeHistogram, observeSeconds } from '../../src/time-histogram';
+import { createHistory, quantileMs, type Reading } from '../../../src/measure/history';
+import { createTimeHistogram, observeSeconds } from '../../../src/measure/time-histogram';
 
 const bounds = [0.001, 0.01, 0.1];
 

@@ -1,4 +1,4 @@
-import { createOperationTimes, operationNames } from '../../../src/performance';
+import { createOperationTimes, operationNames } from '../../../src/measure';
 
 jest.useFakeTimers();
 

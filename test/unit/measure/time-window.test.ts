@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { createTimeWindow } from '../../../src/performance/time-window';
+import { createTimeWindow } from '../../../src/measure/time-window';
 
 /** The duration of rank `part`, as it is defined. */
 function exact(sorted: readonly number[], part: number): number {

@@ -4,6 +4,8 @@ import { createMediamtxClient, type MediamtxClient } from '../../../src/mediamtx
 
 let server: Server;
 let client: MediamtxClient;
+/** Gives up soon: for answers that never end, and for nothing else. */
+let hasty: MediamtxClient;
 let answer: RequestListener;
 const calls: string[] = [];
 
@@ -11,18 +13,22 @@ beforeEach(async () => {
   calls.length = 0;
   server = createServer((request, response) => answer(request, response));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  client = createMediamtxClient({
-    server: 'mtx7',
-    apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    username: 'ops',
-    password: 'secret',
-    timeoutMs: 150,
-    onCall: (call, outcome) => calls.push(`${call} ${outcome}`),
-  });
+  const connect = (timeoutMs: number): MediamtxClient =>
+    createMediamtxClient({
+      server: 'mtx7',
+      apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      username: 'ops',
+      password: 'secret',
+      timeoutMs,
+      onCall: (call, outcome) => calls.push(`${call} ${outcome}`),
+    });
+  client = connect(60_000);
+  hasty = connect(150);
 });
 
 afterEach(async () => {
   await client.close();
+  await hasty.close();
   server.closeAllConnections();
   await new Promise((done) => server.close(done));
 });
@@ -117,7 +123,7 @@ describe('the Control API client', () => {
   ];
   it.each(failures)('turns %s into a value that names the server', async (_what, listener, failure, detail) => {
     answer = listener;
-    const result = await client.getPath('a');
+    const result = await (failure === 'timeout' ? hasty : client).getPath('a');
     expect(result).toMatchObject({
       ok: false,
       failure,
@@ -126,6 +132,33 @@ describe('the Control API client', () => {
     expect(result.ok ? '' : result.detail).toMatch(detail);
     expect(JSON.stringify(result)).not.toContain('secret');
     expect(calls).toEqual([`paths/get ${failure}`]);
+  });
+
+  it('reads a path with 20,000 readers, and what is left of one that is too long is refused', async () => {
+    const readers = Array.from({ length: 20_000 }, (_, i) => ({ type: 'rtspSession', id: `${i}`.padStart(36, '0') }));
+    answer = json(200, { name: 'a', ready: true, readers, tracks: ['H264'] });
+    const result = await client.getPath('a');
+    expect(result).toMatchObject({ ok: true, value: { name: 'a', live: true, tracks: ['H264'] } });
+    if (!result.ok) return;
+    const { rtsp = 0, other = 0 } = result.value?.readers ?? {};
+    // The first 18,000 with their type.
+    expect([rtsp > 17_000, rtsp + other]).toEqual([true, 20_000]);
+    answer = json(200, { name: 'a', ready: true, id: 'x'.repeat(70_000) });
+    expect(await client.getPath('a')).toMatchObject({ ok: false, failure: 'bad_body' });
+    answer = text(200, '{"name":"a"},{"name":"a"}');
+    expect(await client.getPath('a')).toMatchObject({ ok: false, failure: 'bad_body' });
+  });
+
+  it.each([
+    ['info', 200],
+    ['info', 404],
+    ['paths/get', 404],
+    ['paths/list', 500],
+  ])('takes 64 KB at most of what is no list and no path: %s with status %d', async (call, status) => {
+    answer = json(status, { error: 'x'.repeat(65 * 1024), version: 'v1.20.1' });
+    const asked =
+      call === 'info' ? client.info() : call === 'paths/get' ? client.getPath('a') : client.listPaths(() => undefined);
+    expect(await asked).toMatchObject({ ok: false, failure: 'bad_body' });
   });
 
   it.each([
@@ -162,5 +195,41 @@ describe('the Control API client', () => {
   it('takes a server without /v3/info for an old one', async () => {
     answer = text(404, '404 page not found');
     expect(await client.info()).toMatchObject({ ok: true, value: { version: undefined, era: 'pre-session' } });
+  });
+
+  it('reads the configured paths of every page, and leaves out what is none', async () => {
+    const asked: (string | undefined)[] = [];
+    answer = (request, response) => {
+      asked.push(request.url);
+      const page = Number(new URL(request.url ?? '', 'http://x').searchParams.get('page'));
+      const items = [
+        { name: 'cam/a', source: 'rtsp://10.0.0.9/a', sourceOnDemand: true, forward: [{ url: 'x' }] },
+        { name: '~^live/', source: 'publisher' },
+        { source: 'publisher' },
+      ];
+      json(200, { pageCount: 2, items: page === 0 ? items : [{ name: 'all_others' }] })(request, response);
+    };
+    const configs: string[] = [];
+    expect(await client.listPathConfigs(({ name, start }) => configs.push(`${name} ${start}`))).toMatchObject({
+      ok: true,
+    });
+    expect(configs).toEqual(['cam/a reader', '~^live/ publisher', 'all_others publisher']);
+    expect(asked[0]).toMatch(/^\/v3\/config\/paths\/list\?/);
+    expect(calls).toEqual(['config/paths/list ok']);
+  });
+
+  it('gives up a configuration that has no end', async () => {
+    const block = '{"name":"a"},'.repeat(5000);
+    answer = (_request, response) => {
+      response.writeHead(200).write('{"items":[');
+      const pour = (): void => {
+        while (!response.destroyed && response.write(block)) {
+          // until the socket is full
+        }
+      };
+      response.on('drain', pour);
+      pour();
+    };
+    expect(await client.listPathConfigs(() => undefined)).toMatchObject({ ok: false });
   });
 });

@@ -2,10 +2,14 @@ import fc from 'fast-check';
 import { createListReader } from '../../../src/mediamtx/list-reader';
 
 /** Reads `text` in pieces that end at the given offsets. */
-function read(text: string | Buffer, cuts: readonly number[] = [], maxItemBytes = 100_000): unknown {
+function read(text: string | Buffer, cuts: readonly number[] = [], maxBytes = 64_000): unknown {
   const bytes = Buffer.from(text);
   const items: unknown[] = [];
-  const reader = createListReader((item) => items.push(item), maxItemBytes);
+  const reader = createListReader((item) => items.push(item), {
+    frameBytes: maxBytes,
+    itemBytes: maxBytes,
+    membersBytes: maxBytes,
+  });
   let from = 0;
   for (const cut of [...cuts, bytes.length]) {
     reader.push(bytes.subarray(from, cut));

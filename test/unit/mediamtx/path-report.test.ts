@@ -50,8 +50,28 @@ describe('readPathReport', () => {
       { name: 'a', ready: true },
       { live: true, publisherSinceMs: 0, readers: noReaders, tracks: [] },
     ],
-    ['always available, nobody publishes', { name: 'a', ready: true, online: false }, { live: false }],
-    ['on demand, not started', { name: 'a', ready: false, online: true }, { live: false }],
+    [
+      'always available, nobody publishes',
+      { name: 'a', ready: true, online: false, source: null },
+      { live: false, feed: 'filler' },
+    ],
+    [
+      'always available, its source has never come (v1.17)',
+      { name: 'a', ready: true, online: true, onlineTime: '0001-01-01T00:00:00Z', source: { type: 'rtspSource' } },
+      { live: false, feed: 'filler' },
+    ],
+    [
+      'always available, the source is lost (v1.20)',
+      { name: 'a', ready: true, online: false, source: { type: 'rtspSource', id: '' } },
+      { live: false, feed: 'filler' },
+    ],
+    [
+      'a publisher before the epoch',
+      { name: 'a', ready: true, onlineTime: '1901-01-01T00:00:00Z' },
+      { publisherSinceMs: 0 },
+    ],
+    ['a time that is none', { name: 'a', ready: true, onlineTime: '2026-13-77' }, { publisherSinceMs: 0 }],
+    ['on demand, not started', { name: 'a', ready: false, online: true }, { live: false, feed: undefined }],
     ['unknown fields', { name: 'a', ready: true, shiny: { new: 1 } }, { live: true }],
     [
       'onlineTime beats readyTime',
@@ -69,6 +89,19 @@ describe('readPathReport', () => {
       { live: false, readers: noReaders, tracks: [], bytesSent: 0, sourceType: undefined },
     ],
   ];
+  // All types of sources of v1.17.1 and v1.20.1 (APIPathSourceType), the one of UDP before v1.14, and what is not known.
+  it.each([
+    ['publisher', ['rtspSession', 'rtspsSession', 'rtmpConn', 'rtmpsConn', 'srtConn', 'webRTCSession', 'moqSession']],
+    ['publisher', ['rpiCameraSource', 'redirect', '', 'constructor', undefined]],
+    ['pulled', ['rtspSource', 'rtmpSource', 'hlsSource', 'srtSource', 'webRTCSource', 'moqSource']],
+    ['pulled', ['mpegtsSource', 'rtpSource', 'udpSource']],
+  ])('%s: %j', (feed, types) => {
+    for (const type of types) {
+      const source = type === undefined ? null : { type, id: '' };
+      expect(readPathReport({ name: 'a', ready: true, online: true, source })).toMatchObject({ live: true, feed });
+    }
+  });
+
   it('counts readers by protocol: HLS viewers apart, and not what the server reads itself', () => {
     const types = ['rtspSession', 'rtspsSession', 'rtspConn', 'rtmpConn', 'rtmpsConn', 'srtConn', 'webRTCSession'];
     const readers = [...types, 'hlsMuxer', 'hlsSession', 'hlsSession', 'moqSession', 'constructor'];

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { isStreamName } from '../../../src/mediamtx';
+import { isStreamName, maxStreamNameLength, streamNamePattern } from '../../../src/mediamtx';
 
 describe('isStreamName', () => {
   it.each(['a', 'live/a', 'live/studio/a', 'a.b', '...', '.a', 'a..b', 'A-Z_0~', 'live//a', 'x'.repeat(200)])(
@@ -55,4 +55,16 @@ describe('isStreamName', () => {
       },
     );
   });
+});
+
+it('the pattern for schemas and the check agree', () => {
+  const pattern = new RegExp(streamNamePattern);
+  const unit = fc.constantFrom('a', '9', '.', '/', '-', '~', '%', '\n');
+  fc.assert(
+    fc.property(
+      fc.string({ unit, maxLength: 9 }),
+      (name) => pattern.test(name) === isStreamName(name) && name.length <= maxStreamNameLength,
+    ),
+    { numRuns: 2000 },
+  );
 });

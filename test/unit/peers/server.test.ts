@@ -135,21 +135,57 @@ describe('the peers server', () => {
     expect(server.stats.closed.replaced).toBe(1);
   });
 
-  it('refuses more names than allowed, and more connections than allowed, by closing', async () => {
-    const { server, port } = await start({ maxNodes: 1, maxConnections: 2 });
+  it('refuses more names and more connections than allowed, by closing, while all have told something', async () => {
+    const { server, told, port } = await start({ maxNodes: 1, maxConnections: 2 });
     const first = await dial(port, 'lb1');
-    await until(() => first.received().length > 0);
+    await first.sync();
+    await until(() => told.includes('lb1 up 1'));
     const second = await dial(port, 'lb2');
     await second.closed();
     expect(second.received()).toHaveLength(0);
     await until(() => server.stats.connectionsOpen === 1);
-    await dial(port, 'lb1', 2);
-    await until(() => server.stats.connectionsOpen === 2);
+    const young = await dial(port, 'lb1', 2);
+    await young.sync();
+    await until(() => told.includes('lb1 up 2'));
     const third = connect(port, '127.0.0.1');
     third.on('error', () => third.destroy());
     sockets.add(third);
     await until(() => third.destroyed || server.stats.connectionsRefused === 2);
     expect(server.stats.connectionsRefused).toBe(2);
+  });
+
+  it('writes a bounded number of lines about bad connections, however many there are', async () => {
+    const { lines, port } = await start({ nowMs: () => 0 });
+    for (let i = 0; i < 30; i++) {
+      const stranger = connect(port, '127.0.0.1', () => stranger.write('GET / HTTP/1.1\r\n\r\n'));
+      sockets.add(stranger);
+      stranger.on('error', () => undefined).resume();
+      await once(stranger, 'close');
+    }
+    expect(lines.filter((line) => line.startsWith('warn peers: closing a connection'))).toHaveLength(10);
+  });
+
+  it.each([
+    ['never greet', () => ''],
+    ['greet, each by another name, and tell nothing', (i: number) => `HAProxyS 2.1\nmtxpilot\nstranger${i} 1 1\n`],
+  ])('gives the places of those that %s to a HAProxy', async (_what, greeting) => {
+    const { server, told, port } = await start({ maxNodes: 3, maxConnections: 5 });
+    const first = await dial(port, 'lb1');
+    await first.sync();
+    await until(() => told.includes('lb1 up 1'));
+    for (let i = 0; i < 20; i++) {
+      const stranger = connect(port, '127.0.0.1', () => stranger.write(greeting(i)));
+      stranger.on('error', () => stranger.destroy());
+      sockets.add(stranger);
+      await until(() => server.stats.connectionsTotal === i + 2);
+    }
+    const second = await dial(port, 'lb2');
+    await second.sync();
+    await until(() => told.includes('lb2 up 1'));
+    expect(told).toEqual(['lb1 up 1', 'lb2 up 1']);
+    expect(server.stats.connectionsRefused).toBe(0);
+    expect(server.stats.closed.displaced).toBeGreaterThanOrEqual(16);
+    expect(server.stats.connectionsOpen).toBeLessThanOrEqual(5);
   });
 
   it('stops: every node is down, nothing is open, and again does nothing', async () => {

@@ -163,6 +163,192 @@ describe('replicas (holders: spread)', () => {
   });
 });
 
+describe('a publisher and copies of its stream (holders: auto)', () => {
+  beforeEach(async () => {
+    await ready();
+    mtx(2).feeds = { a: 'pulled' };
+    mtx(3).feeds = { a: 'pulled' };
+    mtx(1).streams = { a: 10 };
+    await passMs(1000);
+    // Copies come after what they are copies of.
+    mtx(2).streams = { a: 20 };
+    mtx(3).streams = { a: 30 };
+    await passMs(1000);
+  });
+
+  const servers = async () =>
+    new Set(
+      await Promise.all(Array.from({ length: 100 }, async (_, i) => (await router.decide('a', `session-${i}`)).server)),
+    );
+
+  it('are no conflict: the sessions are spread over them', async () => {
+    expect(await servers()).toEqual(new Set(['mtx1', 'mtx2', 'mtx3']));
+    await passMs(2000);
+    expect([directory.stats.conflicts, directory.conflictCount]).toEqual([0, 0]);
+    expect(directory.stream('a')).toMatchObject({
+      policy: 'auto',
+      conflict: false,
+      holders: [
+        { server: 'mtx1', pulled: false },
+        { server: 'mtx3', pulled: true },
+        { server: 'mtx2', pulled: true },
+      ],
+    });
+    expect(directory.route('a')).toBeUndefined();
+    expect(await router.explain('a', 's')).toMatchObject({ rule: 'spread-by-session' });
+  });
+
+  it('are given up for the newest of two publishers, which is a conflict between those two', async () => {
+    mtx(3).feeds = {};
+    mtx(3).streams = { a: 40 };
+    await passMs(2000);
+    expect(await servers()).toEqual(new Set(['mtx3']));
+    expect(directory.conflictCount).toBe(1);
+    mtx(1).streams = {};
+    await passMs(2000);
+    expect(await servers()).toEqual(new Set(['mtx2', 'mtx3']));
+    expect(directory.conflictCount).toBe(0);
+  });
+
+  it('and copies alone, of a camera that all pull', async () => {
+    mtx(1).streams = {};
+    await passMs(1000);
+    expect(await servers()).toEqual(new Set(['mtx2', 'mtx3']));
+    expect(directory.stream('a')).toMatchObject({ conflict: false });
+  });
+});
+
+describe('a filler of a path that is always available', () => {
+  beforeEach(async () => {
+    await ready();
+    mtx(1).feeds = { a: 'filler' };
+    mtx(1).streams = { a: 99 };
+    await passMs(1000);
+  });
+
+  it('is where new viewers go while nobody publishes, at once and without asking', async () => {
+    const before = gets();
+    expect(router.decide('a', 's')).toEqual({ state: 'located', server: 'mtx1' });
+    expect(gets()).toBe(before);
+    expect(directory.route('a')).toBe('mtx1');
+    const explained = await router.explain('a', 's');
+    expect(explained).toMatchObject({ rule: 'filler', evidence: [{ server: 'mtx1', says: 'filler' }, {}, {}] });
+    expect(explained.because).toContain('shows its filler');
+    expect(directory.stream('a')).toMatchObject({ holders: [], fillers: ['mtx1'], conflict: false });
+    expect([directory.streamCount, directory.servers()[0]?.streams]).toEqual([0, 0]);
+  });
+
+  it('yields at once to a publisher elsewhere, however old, in the turn of its report', async () => {
+    mtx(2).streams = { a: 1 };
+    await directory.confirm('a', 'mtx2');
+    expect(router.decide('a', 's')).toEqual({ state: 'located', server: 'mtx2' });
+    expect(directory.route('a')).toBe('mtx2');
+    await passMs(2000);
+    expect(directory.stream('a')).toMatchObject({ holders: [{ server: 'mtx2' }], fillers: ['mtx1'], conflict: false });
+    mtx(2).streams = {};
+    await passMs(1000);
+    expect(await decide('a')).toEqual({ state: 'located', server: 'mtx1' });
+    expect(directory.stats.conflicts).toBe(0);
+  });
+
+  it('is not shown where HAProxy cannot send anybody', async () => {
+    mtx(1).fleet = { ...mtx(1).fleet, operational: 'DOWN' };
+    tellFleet();
+    expect(await decide('a')).toMatchObject({ state: 'placed' });
+  });
+
+  it('is one of several by the hash of the stream, and another one when that drains', async () => {
+    mtx(2).feeds = { a: 'filler' };
+    mtx(2).streams = { a: 1 };
+    await passMs(1000);
+    const { server } = await decide('a');
+    const [chosen, other] = server === 'mtx1' ? [mtx(1), mtx(2)] : [mtx(2), mtx(1)];
+    expect(directory.stream('a')).toMatchObject({ holders: [], fillers: ['mtx1', 'mtx2'] });
+    chosen.fleet = { ...chosen.fleet, administrative: 'drain' };
+    tellFleet();
+    expect(await decide('a')).toEqual({ state: 'located', server: other.name });
+    expect(directory.conflictCount).toBe(0);
+  });
+
+  it('found by asking does not hide the publisher that another server has', async () => {
+    mtx(2).feeds = { b: 'filler' };
+    mtx(2).streams = { b: 1 };
+    mtx(3).streams = { b: 1 };
+    expect(await decide('b')).toEqual({ state: 'located', server: 'mtx3' });
+    expect(await router.explain('b', 's')).toMatchObject({ rule: 'only-holder' });
+  });
+
+  it('found by asking is shown, also when that is long ago and no more may be asked', async () => {
+    await directory.stop();
+    await ready(3, { intervalMs: 60_000 });
+    mtx(2).feeds = { b: 'filler' };
+    mtx(2).streams = { b: 1 };
+    expect(await decide('b')).toEqual({ state: 'located', server: 'mtx2' });
+    await passMs(2000);
+    const flood = Array.from({ length: 9 }, async (_, i) => router.decide(`made-up/${i}`, 's'));
+    const before = gets();
+    expect(await router.decide('b', 's')).toEqual({ state: 'located', server: 'mtx2' });
+    expect(gets()).toBe(before);
+    await passMs(200);
+    await Promise.all(flood);
+  });
+
+  it('is shown without a place in the inventory', async () => {
+    await directory.stop();
+    await ready(2, { maxStreams: 1 });
+    mtx(1).streams = { other: 1 };
+    await passMs(1000);
+    mtx(2).feeds = { b: 'filler' };
+    mtx(2).streams = { b: 1 };
+    expect(await decide('b')).toEqual({ state: 'located', server: 'mtx2' });
+    expect(await router.explain('b', 's')).toMatchObject({ rule: 'filler', evidence: [{}, { says: 'filler' }] });
+    expect(directory.stream('b')).toMatchObject({ holders: [], fillers: ['mtx2'] });
+  });
+});
+
+describe('a server whose clock is wrong', () => {
+  const in2099 = Date.parse('2099-01-01T00:00:00Z');
+
+  it('has the newest publisher only until another one comes', async () => {
+    await ready();
+    mtx(1).streams = { a: in2099 };
+    await passMs(1000);
+    mtx(2).streams = { a: Date.now() };
+    await passMs(1000);
+    expect(await decide('a')).toEqual({ state: 'located', server: 'mtx2' });
+    // It is a conflict all the same, which its claim being read again and again does not put off.
+    await passMs(2000);
+    expect(directory.conflictCount).toBe(1);
+    // A publisher that reconnects there is the newest again.
+    mtx(1).streams = { a: in2099 + 1000 };
+    await passMs(1000);
+    expect(await decide('a')).toEqual({ state: 'located', server: 'mtx1' });
+    expect(Date.parse(directory.stream('a')?.holders[0]?.publisherSince ?? '')).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('does not have the newest publisher when an agent starts', async () => {
+    begin(2);
+    mtx(1).streams = { a: Date.now() - 3_600_000 };
+    mtx(2).streams = { a: in2099 };
+    tellFleet();
+    directory.start();
+    await passMs(2000);
+    expect(await decide('a')).toEqual({ state: 'located', server: 'mtx1' });
+  });
+
+  it('is not believed when it is asked either', async () => {
+    await ready(3, { maxStreams: 1 });
+    mtx(3).streams = { other: 1 };
+    await passMs(1000);
+    mtx(1).streams = { b: in2099 };
+    mtx(2).streams = { b: Date.now() + 1000 };
+    expect(await decide('b')).toMatchObject({ state: 'located' });
+    for (const { publisherSince } of directory.stream('b')?.holders ?? []) {
+      expect(Date.parse(publisherSince ?? '')).toBeLessThanOrEqual(Date.now());
+    }
+  });
+});
+
 describe('a stream that the inventory has not got', () => {
   it('is asked for once, however many ask', async () => {
     await ready();

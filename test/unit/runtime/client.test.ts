@@ -360,7 +360,7 @@ describe('spoilt replies', () => {
   afterEach(() => faulty.stop());
 
   it('are failures, and the next command is answered', async () => {
-    const runtime = createRuntimeClient({ address: { path: faulty.path }, timeoutMs: 50 });
+    const runtime = createRuntimeClient({ address: { path: faulty.path }, timeoutMs: 60_000 });
     const never = new Promise(() => undefined);
     const faults: readonly (readonly [Fault, string])[] = [
       [{ kind: 'replace', text: 'garbage' }, 'truncated'],
@@ -373,7 +373,8 @@ describe('spoilt replies', () => {
     ];
     for (const [fault, reason] of faults) {
       faulty.breakWith(() => fault);
-      expect(await showInfo(runtime)).toMatchObject({ ok: false, error: { reason } });
+      const soon = reason === 'timeout' ? { timeoutMs: 50 } : {};
+      expect(await showInfo(runtime, soon)).toMatchObject({ ok: false, error: { reason } });
       faulty.breakWith(undefined);
       expect(await showInfo(runtime)).toMatchObject({ ok: true, value: { pid: 7 } });
     }
@@ -383,13 +384,14 @@ describe('spoilt replies', () => {
   });
 
   it('that come too late are nobody’s: the next command has its own', async () => {
-    const runtime = createRuntimeClient({ address: { path: faulty.path }, timeoutMs: 30 });
+    const runtime = createRuntimeClient({ address: { path: faulty.path }, timeoutMs: 60_000 });
     let release = () => {};
     const until = new Promise<void>((done) => {
       release = done;
     });
     faulty.breakWith((command) => (command === 'show info' ? { kind: 'delay', until } : undefined));
-    expect(await runtime.execute(['show', 'info'])).toMatchObject({ ok: false, error: { reason: 'timeout' } });
+    const late = await runtime.execute(['show', 'info'], { timeoutMs: 30 });
+    expect(late).toMatchObject({ ok: false, error: { reason: 'timeout' } });
     const other = runtime.execute(['x']);
     release();
     expect(await other).toEqual({ ok: true, value: 'ok\n' });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { commandLine } from '../../../src/runtime/command-line';
+import { commandLine } from '../../../src/runtime/command';
 
 it.each([
   [['show', 'info'], 'show info'],

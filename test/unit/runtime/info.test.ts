@@ -1,20 +1,15 @@
 import fc from 'fast-check';
 import { showEnv, showStat } from '../../../src/runtime';
-import { parseEnv } from '../../../src/runtime/parse-env';
+import { parseEnv } from '../../../src/runtime/parse-info';
 import { parseStat } from '../../../src/runtime/parse-stat';
 import { recorded, versions } from './recorded';
-import { type Replaying, startReplaying } from './replaying';
+import { failed, type Replaying, startReplaying } from './replaying';
 
 let haproxy: Replaying;
 beforeAll(async () => {
   haproxy = await startReplaying();
 });
 afterAll(() => haproxy.socket.stop());
-
-const failed = (reason: string, message = '') => ({
-  ok: false,
-  error: { reason, message: expect.stringContaining(message) },
-});
 
 describe.each(versions)('recorded from HAProxy %s', (version) => {
   it('show stat of a backend', async () => {
@@ -93,24 +88,34 @@ describe.each(versions)('recorded from HAProxy %s', (version) => {
 });
 
 describe('parseStat', () => {
-  const header = '# pxname,svname,qcur,scur,stot,bin,bout,status,weight,type,check_status,last_chk,';
+  const header = '# pxname,svname,qcur,scur,stot,bin,bout,status,weight,bck,type,check_status,last_chk,';
   it.each([
     ['', 'there is no column pxname'],
     ['pxname,svname', 'expected the names of the columns'],
-    [`${header}\nmtx,a,0,x,0,0,0,UP,1,2,,,`, 'line 2 of "show stat" is'],
-    [`${header}\nmtx,a,0,0,0,0,0,UP,1,9,,,`, 'type is "9"'],
-    [`${header}\nmtx,a,0,0,0,0,0,UP,-1,2,,,`, 'weight is "-1"'],
-    [`${header}\nmtx,a`, 'it has 2 fields under 13 names'],
-    [`${header}\nmtx,a,0,0,0,0,0,UP,1,,,,`, 'type is ""'],
-    [`${header}\nmtx,a\u001b[2J,0,0,0,0,0,UP,1,2,,,`, 'svname is'],
+    [`${header}\nmtx,a,0,x,0,0,0,UP,1,0,2,,,`, 'line 2 of "show stat" is'],
+    [`${header}\nmtx,a,0,0,0,0,0,UP,1,0,9,,,`, 'type is "9"'],
+    [`${header}\nmtx,a,0,0,0,0,0,UP,-1,0,2,,,`, 'weight is "-1"'],
+    [`${header}\nmtx,a`, 'it has 2 fields under 14 names'],
+    [`${header}\nmtx,a,0,0,0,0,0,UP,1,0,,,,`, 'type is ""'],
+    [`${header}\nmtx,a\u001b[2J,0,0,0,0,0,UP,1,0,2,,,`, 'svname is'],
   ])('refuses %j', (text, message) => {
     expect(parseStat(text === '' ? '# svname' : text)).toMatchObject(failed('unexpected', message));
   });
 
   it('reads quoted fields, and a check that is under way', () => {
-    const lines = parseStat(`${header}\nmtx,a,,0,0,0,0,"UP, ""nearly""",1,2,* L4OK,"a,b",\n`);
+    const lines = parseStat(`${header}\nmtx,a,,0,0,0,0,"UP, ""nearly""",1,0,2,* L4OK,"a,b",\n`);
     expect(lines.ok && lines.value[0]).toMatchObject({ status: 'UP, "nearly"', checkStatus: 'L4OK', weight: 1 });
   });
+});
+
+it.each([
+  ['a backup', 'mtx,a,0,0,0,0,0,UP,1,1,2,,,', true],
+  ['no backup', 'mtx,a,0,0,0,0,0,UP,1,0,2,,,', false],
+  // How many there are.
+  ['a backend with backups', 'mtx,BACKEND,0,0,0,0,0,UP,1,1,1,,,', false],
+])('tells %s', (_, line, isBackup) => {
+  const names = '# pxname,svname,qcur,scur,stot,bin,bout,status,weight,bck,type,check_status,last_chk,';
+  expect(parseStat(`${names}\n${line}\n`)).toMatchObject({ ok: true, value: [{ isBackup }] });
 });
 
 it('quotes no value of the environment', () => {

@@ -11,7 +11,7 @@ import {
 } from '../../../src/runtime';
 import { type FakeHaproxySocket, startFakeHaproxySocket } from '../../support/fake-haproxy-socket';
 import { recorded, versions } from './recorded';
-import { type Replaying, startReplaying } from './replaying';
+import { failed, type Replaying, startReplaying } from './replaying';
 
 let haproxy: Replaying;
 beforeAll(async () => {
@@ -21,11 +21,6 @@ beforeEach(() => {
   haproxy.socket.commands.length = 0;
 });
 afterAll(() => haproxy.socket.stop());
-
-const failed = (reason: string, message = '') => ({
-  ok: false,
-  error: { reason, message: expect.stringContaining(message) },
-});
 
 describe.each(versions)('recorded from HAProxy %s', (version) => {
   it('show map, the list', async () => {

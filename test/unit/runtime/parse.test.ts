@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { administrativeState } from '../../../src/runtime';
 import { parseInfo } from '../../../src/runtime/parse-info';
-import { parseServersState } from '../../../src/runtime/parse-servers-state';
+import { parseServersState } from '../../../src/runtime/parse-servers';
 
 const versions = ['2.6', '3.0', '3.2'];
 const recorded = (name: string) => readFileSync(join(__dirname, '../../fixtures/runtime', name), 'utf8');

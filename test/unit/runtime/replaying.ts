@@ -16,3 +16,9 @@ export async function startReplaying(): Promise<Replaying> {
   const replaying: Replaying = { client: createRuntimeClient({ address: { path: socket.path } }), socket, reply: '\n' };
   return replaying;
 }
+
+/** A result that failed for this reason, with these words in its message. */
+export const failed = (reason: string, message = '') => ({
+  ok: false,
+  error: { reason, message: expect.stringContaining(message) as unknown },
+});

@@ -1,6 +1,6 @@
 import { setServerState, setServerWeight } from '../../../src/runtime';
 import { recorded, versions } from './recorded';
-import { type Replaying, startReplaying } from './replaying';
+import { failed, type Replaying, startReplaying } from './replaying';
 
 let haproxy: Replaying;
 beforeAll(async () => {
@@ -10,11 +10,6 @@ beforeEach(() => {
   haproxy.socket.commands.length = 0;
 });
 afterAll(() => haproxy.socket.stop());
-
-const failed = (reason: string, message = '') => ({
-  ok: false,
-  error: { reason, message: expect.stringContaining(message) },
-});
 
 describe.each(versions)('recorded from HAProxy %s', (version) => {
   const state = () => setServerState(haproxy.client, 'mtx', 'mtx1', 'drain');

@@ -121,6 +121,18 @@ describe('a path table', () => {
     begin([]);
   });
 
+  it('has a source of its own on a path that pulls, which comes and goes, and takes no publisher', () => {
+    begin([{ name: 'x', pulls: 'rtspSource' }]);
+    expect(table.get('x')).toMatchObject({ source: { type: 'rtspSource', id: '' }, availableSinceMs: undefined });
+    expect(() => publish('x')).toThrow("can't publish to path 'x' since");
+    expect(table.unpublish('x')).toBe(false);
+    table.pull('x');
+    expect(table.get('x')).toMatchObject({ availableSinceMs: nowMs, onlineSinceMs: nowMs });
+    expect(table.unpublish('x')).toBe(true);
+    expect(table.get('x')).toMatchObject({ source: { type: 'rtspSource' }, availableSinceMs: undefined });
+    expect(() => table.pull('y')).toThrow("path 'y' has no source of its own");
+  });
+
   it('starts a source on demand once for all who wait, and stops it when nobody has read for 10 s', async () => {
     begin([{ name: 'x', onDemand: { startDelayMs: 5 } }]);
     const read = () => new Promise<SimPath | PathError>((resolve) => table.read('x', resolve));

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { recordNothing } from '../../../src/record-time';
+import { recordNothing } from '../../../src/measure/record-time';
 import type { Decision } from '../../../src/router/decision';
 import { createAckBatch } from '../../../src/spoe/ack-batch';
 import { createAnswers } from '../../../src/spoe/answers';
@@ -55,6 +55,7 @@ function connect() {
       lingerMs: 60_000,
       draining: false,
     },
+    '127.0.0.1',
     () => {
       closed = true;
     },

@@ -1,4 +1,4 @@
-import { recordNothing } from '../../../src/record-time';
+import { recordNothing } from '../../../src/measure/record-time';
 import type { Decision } from '../../../src/router/decision';
 import { createAckBatch } from '../../../src/spoe/ack-batch';
 import { createAnswers } from '../../../src/spoe/answers';
@@ -56,7 +56,7 @@ function connect(decide: Decide = decideMtx1, settings: Partial<ConnectionContex
     ...settings,
   };
   let closed = 0;
-  const connection = createConnection(peer.duplex, context, () => closed++);
+  const connection = createConnection(peer.duplex, context, '127.0.0.1', () => closed++);
   peer.duplex.on('data', (bytes: Buffer) => connection.read(bytes));
   open.add(() => peer.duplex.destroy());
   return { ...peer, connection, context, stats, lines, clock, closed: () => closed };
@@ -473,19 +473,6 @@ describe('stopping', () => {
     expect(peer.writes).toHaveLength(2);
     peer.connection.stop();
     expect(peer.writes).toHaveLength(2);
-  });
-
-  it('knows when a connection is quiet', async () => {
-    const { pending, decide } = createLookups();
-    const peer = await connectOpen(decide);
-    peer.clock.nowMs = 100;
-    peer.feed(notify('01 01', whereLiveA));
-    await settled();
-    expect(peer.connection.isQuiet(200)).toBe(false);
-    pending[0]?.resolve(onMtx1);
-    await settled();
-    expect(peer.connection.isQuiet(100)).toBe(false);
-    expect(peer.connection.isQuiet(101)).toBe(true);
   });
 });
 

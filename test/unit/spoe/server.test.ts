@@ -10,6 +10,7 @@ import {
   ack,
   agentDisconnectNormal,
   agentHello,
+  frame,
   haproxyDisconnectNormal,
   haproxyHello,
   locatedOnMtx1,
@@ -111,11 +112,11 @@ describe('the SPOE server', () => {
     expect(server.address()).toMatchObject({ port });
   });
 
-  it('refuses more connections than allowed, and accepts again when one has gone', async () => {
+  it('refuses more connections than allowed while all of them ask, and accepts again when one has gone', async () => {
     const { server, port } = await start({ maxConnections: 1 });
     const first = await dial(port);
-    first.socket.write(haproxyHello);
-    await first.receive(agentHello.length);
+    first.socket.write(Buffer.concat([haproxyHello, question]));
+    await first.receive(agentHello.length + answer.length);
     const second = await dial(port);
     await second.closed;
     await until(() => server.stats.connectionsRefused === 1);
@@ -126,6 +127,83 @@ describe('the SPOE server', () => {
     await third.receive(agentHello.length);
     expect(server.stats).toMatchObject({ connectionsOpen: 1, connectionsTotal: 2, connectionsRefused: 1 });
     third.socket.destroy();
+  });
+
+  it('writes a bounded number of lines about bad connections and failed decisions, however many there are', async () => {
+    const decide = (): Decision => {
+      throw new Error('a bug');
+    };
+    const { lines, port } = await start({ decide, nowMs: () => 0 });
+    const told = (what: string) => lines.filter((line) => line.startsWith(what)).length;
+    for (let i = 0; i < 30; i++) {
+      const stranger = await dial(port);
+      stranger.socket.write('GET / HTTP/1.1\r\n\r\n');
+      await stranger.closed;
+    }
+    expect(told('warn SPOE: closing a connection')).toBe(10);
+    const haproxy = await dial(port);
+    haproxy.socket.write(Buffer.concat([haproxyHello, ...Array<Buffer>(30).fill(question)]));
+    await haproxy.receive(agentHello.length + 30 * ack('01 01', unknownAnswer).length);
+    expect(told('error SPOE: a decision failed')).toBe(10);
+    haproxy.socket.destroy();
+  });
+
+  it.each<[string, Buffer]>([
+    ['say nothing', Buffer.alloc(0)],
+    ['have said HELLO', haproxyHello],
+    ['send frames that nobody knows', Buffer.concat([haproxyHello, frame('aa', '01 01', '')])],
+    ['ask what cannot be answered', Buffer.concat([haproxyHello, notify('01 01', '')])],
+  ])('closes the longest silent of those that %s for a new one when all places are taken', async (_what, bytes) => {
+    const { server, port } = await start({ maxConnections: 3 });
+    const haproxy = await dial(port);
+    haproxy.socket.write(Buffer.concat([haproxyHello, question]));
+    await haproxy.receive(agentHello.length + answer.length);
+    const strangers = [];
+    for (let i = 0; i < 20; i++) {
+      const stranger = await dial(port);
+      stranger.socket.write(bytes);
+      strangers.push(stranger);
+      await until(() => server.stats.connectionsTotal === i + 2);
+    }
+    const late = await dial(port);
+    late.socket.write(Buffer.concat([haproxyHello, question]));
+    await late.receive(agentHello.length + answer.length);
+    // The first stranger came first, and was the first to go; who had asked is still there.
+    await Promise.all(strangers.slice(0, 19).map(({ closed }) => closed));
+    haproxy.socket.write(question);
+    await haproxy.receive(agentHello.length + 2 * answer.length);
+    expect(server.stats).toMatchObject({ connectionsRefused: 0, connectionsDisplaced: 19, connectionsOpen: 3 });
+    for (const { socket } of [haproxy, late, ...strangers]) socket.destroy();
+  });
+
+  it('closes one that has asked nothing for long, and none that waits for an answer', async () => {
+    const clock = { ms: 0 };
+    const waits: ((decision: Decision) => void)[] = [];
+    const { server, port } = await start({
+      maxConnections: 2,
+      idleMs: 10_000,
+      nowMs: () => clock.ms,
+      decide: (stream) =>
+        stream === 'live/a' && waits.length === 0 ? new Promise((done) => waits.push(done)) : onMtx1,
+    });
+    const waiting = await dial(port);
+    waiting.socket.write(Buffer.concat([haproxyHello, question]));
+    await until(() => waits.length === 1);
+    const idle = await dial(port);
+    idle.socket.write(Buffer.concat([haproxyHello, question]));
+    await idle.receive(agentHello.length + answer.length);
+    clock.ms = 9_999;
+    const early = await dial(port);
+    await early.closed;
+    clock.ms = 10_001;
+    const late = await dial(port);
+    late.socket.write(Buffer.concat([haproxyHello, question]));
+    await late.receive(agentHello.length + answer.length);
+    await idle.closed;
+    waits[0]?.(onMtx1);
+    await waiting.receive(agentHello.length + answer.length);
+    expect(server.stats).toMatchObject({ connectionsRefused: 1, connectionsDisplaced: 1 });
+    for (const { socket } of [waiting, late]) socket.destroy();
   });
 });
 
@@ -212,6 +290,63 @@ describe('stop', () => {
     haproxy.socket.destroy();
     another.socket.destroy();
     await stopped;
+  });
+
+  it('waits until two checks have failed where HAProxy checks, however silent it is', async () => {
+    const { server, port } = await start({ drainTimeoutMs: 60_000 });
+    const check = async (): Promise<Buffer> => {
+      const haproxy = await dial(port);
+      haproxy.socket.write(recordedFrame('2.6', 'healthcheck'));
+      await haproxy.closed;
+      return haproxy.received();
+    };
+    expect((await check())[4]).toBe(101);
+    const haproxy = await dial(port);
+    const ask = async (times: number): Promise<void> => {
+      haproxy.socket.write(question);
+      await haproxy.receive(agentHello.length + times * answer.length);
+    };
+    haproxy.socket.write(haproxyHello);
+    await ask(1);
+    const stopped = server.stop();
+    expect(await check()).toEqual(agentDisconnectNormal);
+    // It has failed once: HAProxy still takes the agent for alive.
+    await ask(2);
+    expect(await check()).toEqual(agentDisconnectNormal);
+    await stopped;
+    await haproxy.closed;
+    expect(haproxy.received()).toEqual(Buffer.concat([agentHello, answer, answer, agentDisconnectNormal]));
+  });
+
+  it('does not wait for checks when nobody asked lately', async () => {
+    let now = 0;
+    const { server, port } = await start({ nowMs: () => now });
+    const check = await dial(port);
+    check.socket.write(recordedFrame('2.6', 'healthcheck'));
+    await check.closed;
+    const haproxy = await dial(port);
+    haproxy.socket.write(Buffer.concat([haproxyHello, question]));
+    await haproxy.receive(agentHello.length + answer.length);
+    now += 2001;
+    await server.stop();
+    await haproxy.closed;
+  });
+
+  it('says goodbye on one connection after the other, and answers on the others meanwhile', async () => {
+    const { server, port } = await start({ drainTimeoutMs: 1 });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => dial(port)));
+    for (const { socket } of clients) socket.write(haproxyHello);
+    await Promise.all(clients.map(({ receive }) => receive(agentHello.length)));
+    const stopped = server.stop();
+    const first = await Promise.race(clients.map((client) => client.closed.then(() => client)));
+    // What crossed that goodbye comes again on another connection.
+    const others = clients.filter((client) => client !== first);
+    for (const { socket } of others) socket.write(question);
+    await stopped;
+    await Promise.all(clients.map(({ closed }) => closed));
+    expect(others.map(({ received }) => received().length)).toContain(
+      agentHello.length + answer.length + agentDisconnectNormal.length,
+    );
   });
 
   it('answers all that it received, under load', async () => {

@@ -1,4 +1,5 @@
-import { createViewers, type OtherNode, withOthers } from '../../../src/viewers';
+import { createViewers, withOthers } from '../../../src/viewers';
+import type { OtherNode } from '../../../src/viewers/with-others';
 
 const start = 1_000_000;
 

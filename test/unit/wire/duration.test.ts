@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { formatDuration, parseDuration } from '../../../src/config/duration';
+import { durationPattern, formatDuration, parseDuration } from '../../../src/wire/duration';
 
 describe('parseDuration', () => {
   it.each([
@@ -34,5 +34,30 @@ describe('parseDuration', () => {
 
   it('reads back what formatDuration writes', () => {
     fc.assert(fc.property(fc.nat(), (durationMs) => parseDuration(formatDuration(durationMs)) === durationMs));
+  });
+});
+
+describe('durationPattern', () => {
+  it.each([
+    [15_000, 3_600_000],
+    [1000, 604_800_000],
+  ])('of %d to %d ms takes what is in that range, and nothing else', (least, most) => {
+    const pattern = new RegExp(durationPattern(least, most, 'needed'));
+    const bounds = [least, most].flatMap((bound) =>
+      [1, 1000, 60_000, 3_600_000].map((unit) => Math.floor(bound / unit)),
+    );
+    const near = fc.oneof(
+      fc.nat({ max: 2 * most }),
+      fc.constantFrom(...bounds).chain((n) => fc.constantFrom(n - 1, n, n + 1)),
+    );
+    fc.assert(
+      fc.property(near, fc.constantFrom('ms', 's', 'm', 'h'), (number, unit) => {
+        const ms = parseDuration(`${number}${unit}`);
+        return pattern.test(`${number}${unit}`) === (ms !== undefined && ms >= least && ms <= most);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(pattern.test(String(least))).toBe(false);
+    expect(new RegExp(durationPattern(least, most, 'may be left out')).test(String(least))).toBe(true);
   });
 });

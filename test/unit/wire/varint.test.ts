@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { encodeVarint, readVarint } from '../../../src/spoe/varint';
-import { hex } from './hex';
+import { encodeVarint, readVarint } from '../../../src/wire/varint';
+import { hex } from '../spoe/hex';
 
 // From HAProxy's include/haproxy/intops.h (encode_varint) and its table in doc/SPOE.txt 3.1.
 const cases: [value: number, bytes: string][] = [
@@ -15,6 +15,7 @@ const cases: [value: number, bytes: string][] = [
   [264_431, 'ffff7f'],
   [264_432, 'f0808000'],
   [600_000, 'f0eda301'],
+  [0x80001, 'f1f1fe00'],
   [33_818_863, 'ffffff7f'],
   [33_818_864, 'f080808000'],
   [4_294_967_295, 'fff0fefe7e'],
@@ -35,7 +36,7 @@ describe('varint', () => {
 
   it.each(cases)('of %d does not read past its end, nor from a part of it (%s)', (value, text) => {
     const bytes = hex(`aa${text}ff`);
-    expect(read(bytes, 1).value).toBe(value);
+    expect(read(bytes, 1)).toEqual({ value, offset: bytes.length - 1 });
     for (let end = 1; end < bytes.length - 1; end++) expect(read(bytes, 1, end)).toEqual({ value: -1, offset: 1 });
   });
 

@@ -1,0 +1,2 @@
+export { apiMetrics } from './metrics';
+export { createHttpServer, type HttpServer, type HttpServerOptions } from './server';

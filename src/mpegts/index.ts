@@ -1,0 +1,3 @@
+export { packetLength, syncByte, writeClock, writeCounter } from './packet';
+export { ticksAfter, ticksPerSecond, writeTime } from './pes';
+export { buildAssociation, buildMap } from './program';

@@ -1,8 +1,0 @@
-export {
-  createOperationTimes,
-  type OperationName,
-  type OperationTimes,
-  operationNames,
-  operations,
-  windowLimits,
-} from './operation-times';
