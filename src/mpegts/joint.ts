@@ -9,7 +9,6 @@ import {
   nullPid,
   packetLength,
   payloadStart,
-  pidCount,
   pidOf,
   readClock,
   startsUnit,
@@ -103,11 +102,17 @@ export function createJoint(output: Output, point: JoinPoint): Joint {
     return [trailingPacket(leadOut, last + 1, endOfSequenceUnit)];
   }
 
+  /** The wanted PID or the next free one; the null packets' where a source used them all: then it does not go out. */
   function freePid(wanted: number): number {
-    let pid = wanted;
-    while (taken.has(pid) || pid < reservedPids || pid === nullPid) pid = pid + 1 >= nullPid ? reservedPids : pid + 1;
-    if (taken.size < pidCount) taken.add(pid);
-    return pid;
+    let pid = wanted < reservedPids || wanted >= nullPid ? reservedPids : wanted;
+    for (let tried = reservedPids; tried < nullPid; tried++) {
+      if (!taken.has(pid)) {
+        taken.add(pid);
+        return pid;
+      }
+      pid = pid + 1 === nullPid ? reservedPids : pid + 1;
+    }
+    return nullPid;
   }
 
   /** The clock keeps the distance to the times that it had; where nothing is known, it is shifted as they are. */
@@ -180,7 +185,7 @@ export function createJoint(output: Output, point: JoinPoint): Joint {
   /** The packet as it goes out; false: it does not. */
   function mapPacket(bytes: Buffer, at: number, pid: number): boolean {
     const route = routeOf(pid);
-    if (route.pid === nullPid) return true;
+    if (route.pid === nullPid) return pid === nullPid;
     const begins = startsUnit(bytes, at) && hasPayload(bytes, at);
     if (begins) beginUnit(route, bytes, at);
     const clock = readClock(bytes, at);
@@ -246,7 +251,9 @@ export function createJoint(output: Output, point: JoinPoint): Joint {
             version: before === undefined ? map.version : (before.map.version + 1) & 0x1f,
             clockPid: pids.get(map.clockPid) ?? map.clockPid,
             descriptors: map.descriptors,
-            streams: map.streams.map((stream) => ({ ...stream, pid: pids.get(stream.pid) ?? stream.pid })),
+            streams: map.streams
+              .map((stream) => ({ ...stream, pid: pids.get(stream.pid) ?? stream.pid }))
+              .filter(({ pid }) => pid !== nullPid),
           };
     const outMapPid = before?.mapPid ?? mapPid;
     const { transportStream, version } = before?.association ?? association;

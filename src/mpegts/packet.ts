@@ -15,7 +15,6 @@ export const packetLength = 188;
 export const syncByte = 0x47;
 /** Packets of this PID are stuffing; whoever receives them drops them. */
 export const nullPid = 0x1fff;
-export const pidCount = 0x2000;
 const clockModulus = 2 ** 33 * 300;
 
 /** Every function takes the bytes and where in them the packet begins. */

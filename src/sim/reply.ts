@@ -98,8 +98,9 @@ export function replyChunked(
   writeHead(exchange, status, headers);
   response.cork();
   for (const piece of pieces) response.write(piece);
-  response.end();
+  // Before the end: Node 22 and 24 put the chunk that ends a body before what is still held back.
   response.uncork();
+  response.end();
 }
 
 /** 404 in plain text. */

@@ -235,6 +235,21 @@ describe('what goes out', () => {
     expect(counterFaults(bytes)).toBe(0);
   });
 
+  it('is joined behind a source that used every PID there is: what finds no PID does not go out', () => {
+    // A packet of each PID but those of the clip.
+    const everyPid = Array.from({ length: 0x1fff }, (_, pid) => pid)
+      .filter((pid) => pid > 0x1f && pid !== 0x100 && pid !== 0x1000)
+      .map((pid) => Buffer.concat([Buffer.from([0x47, pid >> 8, pid & 0xff, 0x10]), Buffer.alloc(184, 0xff)]));
+    const { bytes, beforeJoin, splicer } = splice(
+      Buffer.concat([...everyPid, clips.clip({ audio: null })]),
+      clips.clip({ startSeconds: 9, mux: otherPids }),
+      { cutAt: 0.95 },
+    );
+    expect(splicer.output.program?.map.streams.map(({ pid }) => pid)).toEqual([0x100]);
+    const pids = new Set([...each(bytes.subarray(beforeJoin))].map(({ pid }) => pid));
+    expect([...pids].filter((pid) => pid > 0x1f)).toEqual([0x1000, 0x100]);
+  });
+
   it('is joined behind a source that ended in order without losing its last picture', () => {
     const first = clips.clip({});
     const { bytes, beforeJoin } = splice(first, clips.clip({ startSeconds: 8 }), {
