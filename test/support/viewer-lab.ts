@@ -24,6 +24,8 @@ export interface ViewerLab {
   stopPeers(): Promise<void>;
   startPeers(): Promise<void>;
   player(node: number, stream: string, localAddress?: string): Player;
+  /** Until no request is under way at a node, and the watch has acknowledged all that the node's tables had to tell. Nobody may ask meanwhile. */
+  allTold(node: number): Promise<void>;
   /** Repeats the last request for a media playlist of a player, over any node. Resolves with the status. */
   again(player: Player, node: number): Promise<number>;
   stop(): Promise<void>;
@@ -136,6 +138,16 @@ export async function startViewerLab(options: ViewerLabOptions): Promise<ViewerL
       },
       player: (node, stream, localAddress = '') =>
         createPlayer({ url: nodeUrl(node), stream, connections: poolOf(localAddress) }),
+      async allTold(node) {
+        const runtime = (command: string) => nodes[node - 1]?.runtime(command) ?? Promise.resolve('');
+        await until(`all that node ${node} has to tell`, async () => {
+          // The end of a request is told too, after its answer.
+          if ((await runtime('show sess')).includes(' fe=viewers ')) return false;
+          const link = /id=mtxpilot\(.*?(?=\n {2}\S|$(?![^]))/s.exec(await runtime('show peers'))?.[0] ?? '';
+          const tables = [...link.matchAll(/ update=(\d+)\n.* localupdate=(\d+)/g)];
+          return tables.length === 2 && tables.every(([, told, latest]) => told === latest);
+        });
+      },
       async again(player, node) {
         const path = player.answers.findLast(({ kind }) => kind === 'media')?.path;
         if (path === undefined) throw new Error(`${player.stream}: this player has not played`);
