@@ -4,12 +4,14 @@ import {
   addMap,
   clearTableKey,
   delMap,
+  type HaproxyInfo,
   type MapInfo,
   type RuntimeClient,
   type RuntimeError,
   readMap,
   replaceMap,
   setMap,
+  showInfo,
   showMap,
   showMaps,
 } from '../runtime';
@@ -164,6 +166,8 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   /** The next reading is of another process. */
   let isResync = false;
   let wasRead = false;
+  /** The process whose map was read last. */
+  let process: HaproxyInfo | undefined;
   let running: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isSettling = false;
@@ -324,28 +328,34 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   }
 
   async function readAndRepair(): Promise<RuntimeError | undefined> {
-    const reason = unread;
+    let reason = unread;
     unread = undefined;
     const began = now();
+    const info = await showInfo(client, { signal });
+    if (!info.ok) return info.error;
+    // A process that started with an empty map did not lose entries: this may be noticed before anybody has told of the new process.
+    if (process !== undefined && (info.value.pid !== process.pid || info.value.uptimeSeconds < process.uptimeSeconds))
+      reason = 'another HAProxy process answers';
+    process = info.value;
     const maps = await showMaps(client, { signal });
     if (!maps.ok) return maps.error;
-    const info = findMap(maps.value);
-    if ('reason' in info) return info;
-    file = info.file;
-    const listed = info.entryCount === 0 ? undefined : await showMap(client, file, { signal });
+    const found = findMap(maps.value);
+    if ('reason' in found) return found;
+    file = found.file;
+    const listed = found.entryCount === 0 ? undefined : await showMap(client, file, { signal });
     if (listed?.ok === false) return listed.error;
-    if (listed !== undefined && listed.value.length < info.entryCount) {
+    if (listed !== undefined && listed.value.length < found.entryCount) {
       // Another agent may have replaced the map while it was printed: then the list is short.
       const again = await showMaps(client, { signal });
       if (!again.ok) return again.error;
-      if (again.value.find((one) => one.file === file)?.currentVersion !== info.currentVersion) {
+      if (again.value.find((one) => one.file === file)?.currentVersion !== found.currentVersion) {
         unread ??= reason;
         return undefined;
       }
     }
     stats.reads++;
     have = ownEntries(listed?.value ?? []);
-    surplus = info.entryCount - have.size;
+    surplus = found.entryCount - have.size;
     const tookMs = now() - began;
     // During a reload the old process may have answered once more: that is seen soon.
     nextCheckAt = now() + (isResync ? Math.min(checkAgainMs, checkEveryMs) : checkEveryMs);

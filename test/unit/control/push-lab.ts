@@ -12,6 +12,8 @@ export interface FakeMap {
   file: string | undefined;
   /** Keys of the table `streams` that were cleared. */
   readonly cleared: string[];
+  /** Of the process that answers. */
+  pid: number;
   /** Calls instead of the usual answer; undefined lets it through. */
   spoil: ((command: string) => string | RuntimeError | undefined) | undefined;
 }
@@ -19,7 +21,7 @@ export interface FakeMap {
 const noSuchMap = 'Unknown map identifier. Please use #<id> or <file>.\n';
 
 export function createFakeMap(entries: Record<string, string> = {}) {
-  const map: FakeMap = { entries: Object.entries(entries), file: 'routes.map', cleared: [], spoil: undefined };
+  const map: FakeMap = { entries: Object.entries(entries), file: 'routes.map', cleared: [], pid: 1, spoil: undefined };
   const prepared = new Map<number, [string, string][]>();
   const payloads: string[] = [];
   let version = 0;
@@ -34,6 +36,7 @@ export function createFakeMap(entries: Record<string, string> = {}) {
       map.cleared.push(rest.at(-1) ?? '');
       return '';
     }
+    if (command === 'show info') return `Version: 3.0.11\nPid: ${map.pid}\nUptime_sec: 9\n`;
     if (command === 'show map') {
       const count = map.entries.length + [...prepared.values()].flat().length;
       const line = `0 (${map.file}) pattern loaded from file '${map.file}' used by map at file 'h.cfg' line 1. curr_ver=${current} next_ver=${version} entry_cnt=${count}\n`;

@@ -389,6 +389,19 @@ describe('drift', () => {
     expect(lab.lines.filter(({ level }) => level === 'warn')).toHaveLength(2);
   });
 
+  it('is none where another process answers: its map was empty from the start', async () => {
+    const lab = await started({}, { 'live/a': 'mtx1', 'live/b': 'mtx2' }, checkOften);
+    lab.haproxy.pid = 2;
+    lab.haproxy.entries = [];
+    await until('the routes', () => lab.haproxy.entries.length === 2, 5);
+    await until('quiet', lab.isIdle, 1);
+    expect(lab.push.stats.repaired).toBe(0);
+    expect(lab.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+    // The next one lost them.
+    lab.haproxy.entries = [];
+    await until('the repair', () => lab.push.stats.repaired === 2, 5);
+  });
+
   it('of a value is found when the whole map is compared', async () => {
     const lab = await started({}, { 'live/a': 'mtx1' }, { ...checkOften, compareEveryMs: 1 });
     lab.haproxy.entries = [['live/a', 'mtx3']];
