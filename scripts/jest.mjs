@@ -9,13 +9,13 @@ const results = 'test-results';
 /** Tests with real programs mostly wait, and each takes addresses of its own: twice as many as there are cores go on side by side. */
 export const sideBySide = `--maxWorkers=${Math.min(16, 2 * availableParallelism())}`;
 
-/** One run of Jest; `name` is the name of its results. Resolves with whether it passed. */
-export async function jest(name, args) {
+/** One run of Jest, on a Node; `name` is the name of its results. Resolves with whether it passed. */
+export async function jest(name, args, node = process.execPath) {
   mkdirSync(results, { recursive: true });
   const file = `${results}/${name}.json`;
   rmSync(file, { force: true });
   const child = spawn(
-    process.execPath,
+    node,
     ['node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${file}`, ...args],
     {
       // With --json the results go to standard output as well; the report for people is on standard error.
