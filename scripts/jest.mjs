@@ -14,14 +14,10 @@ export async function jest(name, args, node = process.execPath) {
   mkdirSync(results, { recursive: true });
   const file = `${results}/${name}.json`;
   rmSync(file, { force: true });
-  const child = spawn(
-    node,
-    ['node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${file}`, ...args],
-    {
-      // With --json the results go to standard output as well; the report for people is on standard error.
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
+  const child = spawn(node, ['node_modules/jest/bin/jest.js', '--ci', '--json', `--outputFile=${file}`, ...args], {
+    // With --json the results go to standard output as well; the report for people is on standard error.
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const [status] = await once(child, 'close');
   return status === 0 && existsSync(file);
 }
