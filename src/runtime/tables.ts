@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { executeSilent, refused } from './ask';
 import type { ExecuteOptions, RuntimeClient } from './client';
 import type { LineSink } from './exchange';
@@ -177,12 +178,16 @@ export function clearTableKey(
   );
 }
 
+/** Requests that hold an entry are mostly over after some milliseconds; whoever downloads a segment slowly holds his for longer. */
+const clearAgainMs = [5, 20, 50, 100];
+
 /**
  * Forgets every entry of a stick table that points to a server, by its id (`srv_id`), so that whoever comes next is located anew. HAProxy leaves out, without
- * a word, entries that a request holds at this moment. A deadline of 10 s a command unless told otherwise. `not-found`: no such table.
+ * a word, entries that a request or a peer holds at this moment. A deadline of 10 s a command unless told otherwise. `not-found`: no such table.
  *
  * HAProxy clears by the stored number alone. Where the servers were numbered anew since entries were stored, that would forget another server's viewers: with
- * `serverIds`, the servers of now by name, it is looked for such entries first, and if there are any, those of this server are cleared one by one.
+ * `serverIds`, the servers of now by name, it is looked for such entries first, and if there are any, those of this server are cleared one by one. It is also
+ * looked for what was left out, and cleared again, for some hundred milliseconds at most: what is held for longer stays.
  */
 export async function clearTableServer(
   client: RuntimeClient,
@@ -193,11 +198,27 @@ export async function clearTableServer(
   if (!Number.isInteger(serverId) || serverId < 1) {
     return failure('invalid-command', `${serverId} is no id of a server: HAProxy counts from 1`);
   }
-  if (serverIds !== undefined) {
+  if (serverIds === undefined) return clearByNumber(client, table, serverId, options);
+  for (let pass = 0; ; pass++) {
     const counts = await countByServer(client, table, { ...options, serverIds });
     if (!counts.ok) return counts;
-    if (counts.value.renumbered > 0) return clearOneByOne(client, table, serverId, serverIds, options);
+    const isLeft = counts.value.byServer.has(serverId);
+    if (pass > 0 && (!isLeft || pass > clearAgainMs.length)) return success(undefined);
+    if (pass > 0) await pause(clearAgainMs[pass - 1], undefined, { signal: options.signal }).catch(() => undefined);
+    const cleared =
+      counts.value.renumbered > 0
+        ? await clearOneByOne(client, table, serverId, serverIds, options)
+        : await clearByNumber(client, table, serverId, options);
+    if (!cleared.ok) return cleared;
   }
+}
+
+function clearByNumber(
+  client: RuntimeClient,
+  table: string,
+  serverId: number,
+  options: ExecuteOptions,
+): Promise<RuntimeResult<undefined>> {
   const args = [table, 'data.server_id', 'eq', String(serverId)];
   return executeSilent(client, 'clear table', args, table, { timeoutMs: dumpTimeoutMs, ...options }, (reply) =>
     reply.endsWith('Data type not stored in this table')

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { clearTableKey, clearTableServer, countByServer, showTable, showTableKey } from '../../../src/runtime';
 import { parseTableLine } from '../../../src/runtime/parse-tables';
+import { fakeRuntimeClient } from '../../support/fake-runtime-client';
 import { recorded, versions } from './recorded';
 import { failed, type Replaying, startReplaying } from './replaying';
 
@@ -181,6 +182,42 @@ describe('what is no table', () => {
   it('a line without an end', async () => {
     haproxy.reply = `${header}${'x'.repeat(200_000)}`;
     expect(await countByServer(haproxy.client, 'sessions')).toMatchObject(failed('too-large', 'does not end'));
+  });
+});
+
+describe('what a request holds while a server is cleared', () => {
+  const serverIds = new Map([
+    ['mtx1', 1],
+    ['mtx2', 2],
+  ]);
+  /** A table of two viewers of mtx1 and one of mtx2; one of mtx1's is held for so many commands to clear. */
+  function heldTable(heldFor: number) {
+    let entries = ['live/a|held', 'live/a|free', 'live/b|other'];
+    const serverOf = (key: string) => (key.startsWith('live/a') ? 1 : 2);
+    let clears = 0;
+    return fakeRuntimeClient((command) => {
+      if (!command.startsWith('clear'))
+        return (
+          header +
+          entries.map((key) => line(key, ` server_id=${serverOf(key)} server_key=mtx${serverOf(key)}`)).join('')
+        );
+      clears++;
+      entries = entries.filter((key) => serverOf(key) !== 1 || (key.endsWith('|held') && clears <= heldFor));
+      return '';
+    });
+  }
+  const clearsOf = (asked: readonly string[]) => asked.filter((command) => command.startsWith('clear')).length;
+
+  it('is cleared when it is free', async () => {
+    const { client, asked } = heldTable(2);
+    expect(await clearTableServer(client, 'sessions', 1, { serverIds })).toEqual({ ok: true, value: undefined });
+    expect(clearsOf(asked)).toBe(3);
+  });
+
+  it('is not looked for without end', async () => {
+    const { client, asked } = heldTable(Number.POSITIVE_INFINITY);
+    expect(await clearTableServer(client, 'sessions', 1, { serverIds })).toEqual({ ok: true, value: undefined });
+    expect(clearsOf(asked)).toBe(5);
   });
 });
 
