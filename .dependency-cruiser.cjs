@@ -64,7 +64,7 @@ module.exports = {
     only('control', ['directory', 'events', 'mediamtx', 'runtime', 'store']),
     only('spoe', ['router', 'mediamtx']),
     only('peers', ['viewers']),
-    only('http', ['router', 'mediamtx']),
+    only('http', []),
     only('config', ['events']),
     only('api', ['http', 'router', 'directory', 'viewers', 'control', 'events', 'mediamtx']),
     only('check', ['config', 'runtime', 'mediamtx']),
@@ -82,6 +82,7 @@ module.exports = {
     confined('classic-level', ['store/']),
     confined('ioredis', ['store/']),
     confined('net', [
+      'wire/listen',
       'spoe/(server|read-in-place)',
       'peers/server',
       'runtime/client',

@@ -14,14 +14,12 @@ import {
   countAnswer,
   type Drain,
   type HeavyWork,
-  type HttpStats,
   jsonSteps,
   onlyJson,
   type ProblemDetails,
   readJson,
   respond,
   respondBadParameter,
-  respondBadStreamName,
   respondJson,
   respondProblem,
   type Steps,
@@ -32,6 +30,8 @@ import type { OperationTimes } from '../measure';
 import { isStreamName } from '../mediamtx';
 import type { Router } from '../router';
 import { addressKey } from '../wire';
+import type { ApiStats } from './api-stats';
+import { respondBadStreamName } from './bad-stream-name';
 import { createChangeGate } from './change-gate';
 import { controlView, emptySlotView, moveView, tablesView } from './control-view';
 import type { EventSource, EventStreams } from './event-streams';
@@ -63,7 +63,7 @@ interface AppOptions {
   /** For what any request may cause, so that it is bounded. */
   readonly failureLog: Logger;
   readonly version: string;
-  readonly stats: HttpStats;
+  readonly stats: ApiStats;
   readonly routeAnswer: ReturnType<typeof createRouteAnswer>;
   readonly drain: Pick<Drain, 'isStopping' | 'checked'>;
   /** Undefined where no HAProxy is controlled. */

@@ -2,9 +2,10 @@ import type { Response } from 'express';
 import * as z from 'zod';
 import { isLine, isOneLine, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from '../control';
 import { isEventId } from '../events';
-import { readBody as readShape, streamNameRule } from '../http';
+import { readBody as readShape } from '../http';
 import { isStreamName, maxStreamNameLength } from '../mediamtx';
 import { formatDuration, hasAtMost, parseDuration } from '../wire';
+import { streamNameRule } from './bad-stream-name';
 import { parseTime, timeRule, wordLimit } from './parameters';
 
 /** `allowed` of each field, for messages and for the OpenAPI document. */

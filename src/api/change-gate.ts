@@ -1,7 +1,8 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { type Access, type HttpStats, onlyJson, readJson, respondProblem } from '../http';
+import { type Access, onlyJson, readJson, respondProblem } from '../http';
 
 import type { Logger } from '../log';
+import type { ApiStats } from './api-stats';
 import { type ChangeLog, type ChangeOrder, createChangeLog } from './change-log';
 
 /** The gate before everything that changes something: may he, is it JSON, is it small; and the audit of it. */
@@ -25,7 +26,7 @@ export function createChangeGate({
   log,
 }: {
   readonly access: (req: Request) => Access;
-  readonly stats: HttpStats;
+  readonly stats: ApiStats;
   readonly log: Logger;
 }): ChangeGate {
   const audit = createChangeLog(log, stats);

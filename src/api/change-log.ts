@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { Caller, HttpStats, ProblemName } from '../http';
+import type { Caller, ProblemName } from '../http';
 
 import type { Logger } from '../log';
+import type { ApiStats } from './api-stats';
 
 /** One change that somebody asked for. */
 export interface ChangeOrder {
@@ -25,7 +26,7 @@ export interface ChangeLog {
 const refusalPauseMs = 1000;
 
 /** Makes the audit of one HTTP server. */
-export function createChangeLog(log: Logger, stats: HttpStats, now: () => number = () => performance.now()): ChangeLog {
+export function createChangeLog(log: Logger, stats: ApiStats, now: () => number = () => performance.now()): ChangeLog {
   let lastRefusalAt = Number.NEGATIVE_INFINITY;
   let untold = 0;
   return {

@@ -6,7 +6,6 @@ import {
   countAnswer,
   type HeavyWork,
   type Hosts,
-  type HttpStats,
   jsonSteps,
   respond,
   respondJson,
@@ -17,7 +16,7 @@ import {
 import type { Logger } from '../log';
 import type { History, Sample } from '../measure';
 import { addressKey, ownValue } from '../wire';
-
+import type { ApiStats } from './api-stats';
 import { controlView, emptySlotView, moveView } from './control-view';
 import { createDashboardFeed } from './dashboard-feed';
 import { loadDashboardFiles, viewersUrlFor } from './dashboard-files';
@@ -59,7 +58,7 @@ export interface DashboardOptions {
   readonly directory: Pick<Directory, 'servers' | 'stream' | 'streamNames' | 'hasEvidence'>;
   readonly operations: Operations | undefined;
   readonly events: EventSource | undefined;
-  readonly stats: HttpStats;
+  readonly stats: ApiStats;
   readonly work: HeavyWork;
   /** Says which `Host` may be repeated. */
   readonly hosts: Pick<Hosts, 'nameOf'>;

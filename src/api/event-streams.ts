@@ -1,16 +1,17 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { EventLog, StoredEvent } from '../events';
-import { beginFeed, createFeedPlaces, type HttpStats } from '../http';
+import { beginFeed, createFeedPlaces } from '../http';
 
 import type { Logger } from '../log';
+import type { ApiStats } from './api-stats';
 import type { EventFilter } from './parameters';
 
 export type EventSource = Pick<EventLog, 'list' | 'subscribe'>;
 
 export interface EventStreamsOptions {
   readonly events: EventSource;
-  readonly stats: HttpStats;
+  readonly stats: ApiStats;
   readonly log: Logger;
   /** Clients at a time; 64 when left out. */
   readonly maxClients?: number;

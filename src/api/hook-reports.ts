@@ -1,14 +1,14 @@
 import type { RequestHandler } from 'express';
 import type { Directory } from '../directory';
-import { type HttpStats, respondJson, respondProblem } from '../http';
+import { respondJson, respondProblem } from '../http';
 import { isStreamName } from '../mediamtx';
+import type { ApiStats } from './api-stats';
 import { authBody, hookBody, readBody } from './bodies';
-
 import { queryOf } from './parameters';
 
 export interface HookReportsOptions {
   readonly directory: Pick<Directory, 'confirm'>;
-  readonly stats: HttpStats;
+  readonly stats: ApiStats;
 }
 
 /** What MediaMTX's hooks and its HTTP authentication report. A report is evidence: it only makes the directory ask the server. */
@@ -63,7 +63,7 @@ export function createHookReports({ directory, stats }: HookReportsOptions): Hoo
 interface ReportHandlerOptions {
   readonly directory: Pick<Directory, 'servers'>;
   readonly hookReports: HookReports;
-  readonly stats: HttpStats;
+  readonly stats: ApiStats;
 }
 
 /**

@@ -1,7 +1,7 @@
-import type { HttpStats } from '../http';
 import { type Collector, counter, gauge, samplesOf } from '../measure';
+import type { ApiStats } from './api-stats';
 
-export const apiMetrics: Collector<{ readonly stats: Pick<HttpStats, 'changes' | 'reports' | 'eventStreams'> }> = {
+export const apiMetrics: Collector<{ readonly stats: Pick<ApiStats, 'changes' | 'reports' | 'eventStreams'> }> = {
   component: 'HTTP API',
   metrics: {
     mtxpilot_changes_total: counter(

@@ -8,13 +8,13 @@ import {
 } from '../control';
 import { holderPolicies } from '../directory';
 import { eventIdPattern, eventTypes } from '../events';
-import { bodyLimitBytes, type ProblemName, problemTitles, streamNameRule } from '../http';
+import { bodyLimitBytes, type ProblemName, problemTitles } from '../http';
 import { operationNames, operations, windowLimits } from '../measure';
 import { maxStreamNameLength, streamNamePattern } from '../mediamtx';
 import { decisionStates, ruleNames } from '../router';
 import { durationPattern, ownValue } from '../wire';
+import { streamNameRule } from './bad-stream-name';
 import { fieldRules, serverNames } from './bodies';
-
 import { deadLetterCursor, pageLimit, timePattern, viewerCursor, wordLimit } from './parameters';
 import { defaultWindow, windowRule } from './performance';
 import { mostStreamsCounted } from './viewer-page';

@@ -1,9 +1,9 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { ControlProblem, IntentKind, Operations } from '../control';
-import { type ProblemName, respondBadStreamName, respondJson, respondProblem } from '../http';
+import { type ProblemName, respondJson, respondProblem } from '../http';
 import { isStreamName } from '../mediamtx';
+import { respondBadStreamName } from './bad-stream-name';
 import { clearMoveBody, drainBody, intentBody, moveBody, readBody } from './bodies';
-
 import type { ChangeGate } from './change-gate';
 import type { ChangeOrder } from './change-log';
 import { controlView, moveView } from './control-view';

@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import { countAnswer, type Drain, type HttpStats, respond, respondBadStreamName, respondProblem } from '../http';
+import { countAnswer, type Drain, respond, respondProblem } from '../http';
 import type { Logger } from '../log';
 import { type RecordTime, recordNothing } from '../measure';
 import { isStreamName } from '../mediamtx';
 import { countDecision, type Decision, type Router } from '../router';
-
+import type { ApiStats } from './api-stats';
+import { respondBadStreamName } from './bad-stream-name';
 import { queryOf } from './parameters';
 
 /** The path of the question that HAProxy's Lua bridge asks for every master playlist. */
@@ -14,7 +15,7 @@ const unknownState = ['x-mtx-state', 'unknown'];
 
 interface RouteAnswerOptions {
   readonly router: Pick<Router, 'decide'>;
-  readonly stats: HttpStats;
+  readonly stats: ApiStats;
   /** Told of every decision; failed are those answered `unknown`, and those that could not be made. */
   readonly recordDecision?: RecordTime | undefined;
   readonly log: Logger;

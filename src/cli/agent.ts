@@ -52,7 +52,8 @@ export const agent: RegisterCommand = (program, terminal, exit) => {
 };
 
 function whyNotStarted(error: unknown, { http, spoe }: Settings): string {
-  const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
+  const { message, cause } = error as Error;
+  const { code, port, message: reason } = (cause ?? {}) as Partial<NodeJS.ErrnoException & { port: number }>;
   const key =
     port === http.listen.port
       ? 'http.listen'
@@ -65,5 +66,5 @@ function whyNotStarted(error: unknown, { http, spoe }: Settings): string {
     EADDRNOTAVAIL: 'this machine does not have that address',
     EACCES: 'no permission to listen there',
   };
-  return `the agent cannot start: ${key}: ${ownValue(reasons, code ?? '') ?? ''} (${message})`;
+  return `the agent cannot start: ${key}: ${ownValue(reasons, code ?? '') ?? ''} (${reason})`;
 }

@@ -1,7 +1,8 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { request, type Server } from 'node:http';
 import { dirname } from 'node:path';
-import { ownValue } from '../wire';
+import type { Logger } from '../log';
+import { listenOn, ownValue } from '../wire';
 
 /** The setting: a path, `auto` (the first place of `adminSocketPaths` that works), or null for none. */
 export type AdminSocketSetting = { readonly path: string } | 'auto' | null;
@@ -18,7 +19,7 @@ const longestPathBytes = 107;
  *
  * @throws (rejects) Error that says why in words: another program listens, a file of another kind, no permission, a folder of somebody else.
  */
-export async function listenOnAdminSocket(server: Server, path: string): Promise<void> {
+export async function listenOnAdminSocket(server: Server, path: string, log: Logger): Promise<void> {
   if (Buffer.byteLength(path) > longestPathBytes) {
     throw new Error(`${path} cannot be made: the path is longer than ${longestPathBytes} bytes`);
   }
@@ -28,19 +29,14 @@ export async function listenOnAdminSocket(server: Server, path: string): Promise
   const mask = process.umask(0o177);
   let listening: Promise<void>;
   try {
-    listening = new Promise<void>((resolve, reject) => {
-      const onError = (error: NodeJS.ErrnoException): void => reject(inWords(error, path));
-      server.once('error', onError);
-      // The file is made before this returns.
-      server.listen({ path }, () => {
-        server.off('error', onError);
-        resolve();
-      });
-    });
+    // The file is made before this returns.
+    listening = listenOn(server, { path }, { who: 'admin socket', log });
   } finally {
     process.umask(mask);
   }
-  await listening;
+  await listening.catch((error: unknown) => {
+    throw inWords((error as Error).cause as NodeJS.ErrnoException, path);
+  });
   chmodSync(path, 0o600);
 }
 

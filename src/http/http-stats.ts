@@ -1,12 +1,7 @@
-import { createDecisionStats, type DecisionStats } from '../router';
-
-/** The plain counters of the HTTP bridge, read when metrics are scraped. */
+/** The plain counters of a program's HTTP shell, read when metrics are scraped. */
 export interface HttpStats {
-  readonly decisions: DecisionStats;
   /** Answers by endpoint (a path template such as `/v1/streams/{name}`, or `other`), then by status code. */
   readonly answers: Map<string, Map<number, number>>;
-  /** Questions for a decision that wait for a lookup right now. */
-  waitingRequests: number;
   connectionsOpen: number;
   connectionsTotal: number;
   /** Connections closed at once, because `maxConnections` were open and all waited for answers. */
@@ -15,12 +10,6 @@ export interface HttpStats {
   connectionsDisplaced: number;
   /** Connections closed because they sent too many requests ahead. */
   connectionsCut: number;
-  /** Changes that operators asked for: carried out, not carried out (an error in the order), refused (not allowed to). */
-  readonly changes: { done: number; failed: number; refused: number };
-  /** Reports of MediaMTX's hooks and authentication: passed on to be confirmed, of no interest, dropped because too many waited. */
-  readonly reports: { passedOn: number; ignored: number; dropped: number };
-  /** Event streams: open now, cut because the client did not keep up. */
-  readonly eventStreams: { open: number; cut: number };
   /** Lists and other heavy answers: in hand now, refused because too many were, cut because their client did not read them. */
   readonly heavyAnswers: { inHand: number; refused: number; cut: number };
 }
@@ -28,17 +17,12 @@ export interface HttpStats {
 /** Makes the counters of one HTTP server. */
 export function createHttpStats(): HttpStats {
   return {
-    decisions: createDecisionStats(),
     answers: new Map(),
-    waitingRequests: 0,
     connectionsOpen: 0,
     connectionsTotal: 0,
     connectionsRefused: 0,
     connectionsDisplaced: 0,
     connectionsCut: 0,
-    changes: { done: 0, failed: 0, refused: 0 },
-    reports: { passedOn: 0, ignored: 0, dropped: 0 },
-    eventStreams: { open: 0, cut: 0 },
     heavyAnswers: { inHand: 0, refused: 0, cut: 0 },
   };
 }

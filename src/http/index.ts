@@ -1,6 +1,4 @@
 export { type Access, type Caller, createAccess } from './access';
-export { listenOnAdminSocket } from './admin-socket';
-export { createConnections } from './connections';
 export { createDrain, type Drain } from './drain';
 export { createFeedPlaces } from './feed-places';
 export { createHeavyWork, type HeavyWork, type Steps } from './heavy-work';
@@ -13,12 +11,9 @@ export {
   type BadParameter,
   type ProblemDetails,
   type ProblemName,
-  problemBody,
   problemTitles,
   respondBadParameter,
-  respondBadStreamName,
   respondProblem,
-  streamNameRule,
 } from './problem';
 export {
   bodyLimitBytes,
@@ -26,4 +21,5 @@ export {
   readBody,
   readJson,
 } from './request-body';
-export { beginFeed, respond, respondJson, toJson } from './respond';
+export { beginFeed, type RawHeaders, respond, respondJson, toJson } from './respond';
+export { createHttpShell, type HttpShell } from './shell';

@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { maxStreamNameLength } from '../mediamtx';
 import { type RawHeaders, respond } from './respond';
 
 /** Everything that can go wrong for a caller; each name is a response in the OpenAPI document, where `type` points. */
@@ -47,9 +46,6 @@ export interface ProblemDetails {
 
 const givenLimit = 256;
 
-/** The rule that a stream name breaks when it is refused, in one sentence. */
-export const streamNameRule = `letters, digits and _ - . / ~, no "/" at either end, no "." or ".." component, at most ${maxStreamNameLength} characters`;
-
 /** The body of a problem as RFC 9457 has it. */
 export function problemBody(name: ProblemName, details: ProblemDetails): string {
   const [status, title] = problemTitles[name];
@@ -72,12 +68,6 @@ export function respondProblem(
   headers: RawHeaders = [],
 ): void {
   respond(res, problemTitles[name][0], 'application/problem+json', problemBody(name, details), headers);
-}
-
-/** Answers that `given` cannot be a stream's name. */
-export function respondBadStreamName(res: ServerResponse, given: string, headers: RawHeaders = []): void {
-  const detail = 'MediaMTX would refuse this name, so no server can have the stream.';
-  respondProblem(res, 'BadStreamName', { detail, given, allowed: streamNameRule }, headers);
 }
 
 /** A query parameter that is wrong: what it is called, what was given, what is allowed. */

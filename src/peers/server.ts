@@ -1,7 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { boundedLog, type Logger } from '../log';
-
-import { addressKey, type PlaceHolder, whoGoes } from '../wire';
+import { addressKey, listenOn, type PlaceHolder, whoGoes } from '../wire';
 import { type ConnectionContext, createConnection, type PeerConnection } from './connection';
 import { createPeersStats, type PeersStats } from './stats';
 import type { PeersListener } from './touch';
@@ -230,18 +229,7 @@ export function createPeersServer(options: PeersServerOptions): PeersServer {
 
   return {
     stats,
-    listen: ({ host, port }) =>
-      new Promise((resolve, reject) => {
-        const onError = (error: Error): void =>
-          reject(new Error(`peers: cannot listen on ${host}:${port}: ${error.message}`, { cause: error }));
-        server.once('error', onError);
-        server.listen({ host, port }, () => {
-          server.off('error', onError);
-          // From now on: no file descriptor was left for one connection. The others go on.
-          server.on('error', (error) => log.error({ err: error }, 'peers: cannot accept a connection'));
-          resolve();
-        });
-      }),
+    listen: (address) => listenOn(server, address, { who: 'peers', log }),
     address: () => server.address() as AddressInfo | null,
     stop: () => {
       stopping ??= stop();

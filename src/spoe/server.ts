@@ -2,9 +2,8 @@ import { unlink } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { boundedLog, type Logger } from '../log';
-
 import { type RecordTime, recordNothing } from '../measure';
-import { addressKey, whoGoes } from '../wire';
+import { addressKey, type ListenAddress, listenOn, whoGoes } from '../wire';
 import { createAckBatch } from './ack-batch';
 import { createAnswers } from './answers';
 import { type ConnectionContext, createConnection, type Decide, type SpoeConnection } from './connection';
@@ -42,12 +41,9 @@ export interface SpoeServerOptions {
   readonly drainTimeoutMs?: number;
 }
 
-/** Where to listen: TCP, or a unix socket. Port 0 takes a free one. */
-export type SpoeListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
-
 export interface SpoeServer {
   /** Starts to accept connections. Rejects with the address and the reason when it cannot. A dead unix socket of the same name is replaced. */
-  listen(address: SpoeListenAddress): Promise<void>;
+  listen(address: ListenAddress): Promise<void>;
   /** What it listens on; null when it does not. A string is the path of a unix socket. */
   address(): AddressInfo | string | null;
   /**
@@ -175,42 +171,23 @@ export function createSpoeServer(options: SpoeServerOptions): SpoeServer {
 
   return {
     stats,
-    async listen(address) {
-      await listen(server, address);
-      // From now on: no file descriptor was left for one connection. The others go on.
-      server.on('error', (error) => log.error({ err: error }, 'SPOE: cannot accept a connection'));
-    },
+    listen: (address) => listen(server, address, log),
     address: () => server.address(),
     stop: () => (stopping ??= stop()),
   };
 }
 
-async function listen(server: Server, address: SpoeListenAddress): Promise<void> {
+async function listen(server: Server, address: ListenAddress, log: Logger): Promise<void> {
+  // HAProxy runs as another user. What is asked here, everybody on the machine may ask over TCP too.
+  const options = 'path' in address ? { readableAll: true, writableAll: true } : {};
+  const listening = { who: 'SPOE', log, options };
   try {
-    await listenOnce(server, address);
+    await listenOn(server, address, listening);
   } catch (error) {
     if (!('path' in address) || !isInUse(error) || (await isAlive(address.path))) throw error;
     await unlink(address.path);
-    await listenOnce(server, address);
+    await listenOn(server, address, listening);
   }
-}
-
-function listenOnce(server: Server, address: SpoeListenAddress): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const name = 'path' in address ? address.path : `${address.host}:${address.port}`;
-    const onError = (error: Error): void => {
-      server.off('listening', onListening);
-      reject(new Error(`SPOE: cannot listen on ${name}: ${error.message}`, { cause: error }));
-    };
-    const onListening = (): void => {
-      server.off('error', onError);
-      resolve();
-    };
-    server.once('error', onError);
-    server.once('listening', onListening);
-    // HAProxy runs as another user. What is asked here, everybody on the machine may ask over TCP too.
-    server.listen('path' in address ? { ...address, readableAll: true, writableAll: true } : address);
-  });
 }
 
 function isInUse(error: unknown): boolean {

@@ -1,9 +1,10 @@
 import { loadMetrics } from '../../../src/agent/haproxy-load';
 import { createMetrics } from '../../../src/agent/metrics';
+import { createApiStats } from '../../../src/api/api-stats';
 import { controlMetrics, routeMetrics } from '../../../src/control';
 import { directoryMetrics, lookupMetrics } from '../../../src/directory';
 import { httpMetrics } from '../../../src/http';
-import { countAnswer, createHttpStats } from '../../../src/http/http-stats';
+import { countAnswer } from '../../../src/http/http-stats';
 import { type Collector, createTimeHistogram, type MetricsPage, observeSeconds } from '../../../src/measure';
 import { controlApiMetrics } from '../../../src/mediamtx';
 import { peersMetrics } from '../../../src/peers';
@@ -118,7 +119,7 @@ describe('the page', () => {
     const metrics = createMetrics();
     readDirectory(metrics, directory());
     metrics.read(spoeMetrics, { stats: createSpoeStats() });
-    metrics.read(httpMetrics, { stats: createHttpStats() });
+    metrics.read(httpMetrics, { stats: createApiStats() });
     const families = parse((await metrics.render()).body);
     const own = [...families].filter(([name]) => name.startsWith('mtxpilot_'));
     expect(own.length).toBeGreaterThan(35);
@@ -158,7 +159,7 @@ describe('the page', () => {
     const metrics = createMetrics();
     readDirectory(metrics, directory());
     metrics.read(spoeMetrics, { stats: createSpoeStats() });
-    const http = createHttpStats();
+    const http = createApiStats();
     countAnswer(http, '/v1/route', 200);
     metrics.read(httpMetrics, { stats: http });
     metrics.read(decisionMetrics, [{ name: 'http', decisions: http.decisions, waiting: () => 0 }]);
@@ -192,7 +193,7 @@ describe('the sources', () => {
   it('decisions come by bridge and state, with their times', async () => {
     const metrics = createMetrics();
     const spoe = createSpoeStats();
-    const http = createHttpStats();
+    const http = createApiStats();
     metrics.read(decisionMetrics, [
       { name: 'spoe', decisions: spoe.decisions, waiting: () => spoe.waiting },
       { name: 'http', decisions: http.decisions, waiting: () => http.waitingRequests },
@@ -357,7 +358,7 @@ describe('the sources', () => {
 
   it('HTTP requests and connections, HAProxy polls', async () => {
     const metrics = createMetrics();
-    const stats = createHttpStats();
+    const stats = createApiStats();
     countAnswer(stats, '/v1/streams/{name}', 404);
     countAnswer(stats, '/v1/streams/{name}', 404);
     Object.assign(stats, { connectionsOpen: 1, connectionsTotal: 2, connectionsRefused: 3 });

@@ -1,8 +1,8 @@
 import Ajv2020 from 'ajv/dist/2020';
+import { createApiStats } from '../../../src/api/api-stats';
 import { createApp, templateOf } from '../../../src/api/app';
 import { createOpenApi } from '../../../src/api/openapi';
 import { createHeavyWork } from '../../../src/http/heavy-work';
-import { createHttpStats } from '../../../src/http/http-stats';
 import { problemTitles } from '../../../src/http/problem';
 import { createOperationTimes } from '../../../src/measure';
 import { createViewers } from '../../../src/viewers';
@@ -120,7 +120,7 @@ it('describes every path and method that express has, and no other', () => {
     log: silent,
     failureLog: silent,
     version: '1.2.3',
-    stats: createHttpStats(),
+    stats: createApiStats(),
     routeAnswer: () => undefined,
     drain: { isStopping: false, checked: () => undefined },
     operations: undefined,
@@ -130,7 +130,7 @@ it('describes every path and method that express has, and no other', () => {
     viewers: undefined,
     kept: undefined,
     hookReports: { happened: () => undefined, aboutToHappen: () => undefined, stop: () => undefined },
-    work: createHeavyWork({ stats: createHttpStats().heavyAnswers }),
+    work: createHeavyWork({ stats: createApiStats().heavyAnswers }),
     access: () => ({ allowed: false, problem: 'ChangesRefused', details: { detail: '' } }),
   });
   const routed = app.router.stack.flatMap(({ route }) => {

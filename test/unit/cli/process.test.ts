@@ -70,13 +70,16 @@ describe('agent', () => {
     expect(agent.lines.at(-1)).toContain('"msg":"stopped"');
   });
 
-  it('says which setting cannot be listened on, and ends with 1', async () => {
+  it.each([
+    [9101, 'http'],
+    [9100, 'spoe'],
+  ])('says that port %i is taken and of which setting it is, and ends with 1', async (port, section) => {
     const taken = createServer();
-    await new Promise<void>((done) => taken.listen(9101, block.address(1), done));
+    await new Promise<void>((done) => taken.listen(port, block.address(1), done));
     const agent = startAgent();
     expect(await agent.exited).toBe(1);
-    expect(agent.lines.at(-1)).toMatch(
-      /^mtxpilot: the agent cannot start: http\.listen: another program listens there already \(listen EADDRINUSE: /,
+    expect(agent.lines.at(-1)).toContain(
+      `mtxpilot: the agent cannot start: ${section}.listen: another program listens there already (listen EADDRINUSE: `,
     );
     await new Promise((done) => taken.close(done));
   });

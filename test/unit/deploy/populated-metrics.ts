@@ -1,11 +1,11 @@
 import { loadMetrics } from '../../../src/agent/haproxy-load';
 import { createMetrics } from '../../../src/agent/metrics';
 import { apiMetrics } from '../../../src/api';
+import { createApiStats } from '../../../src/api/api-stats';
 import { controlMetrics, routeMetrics } from '../../../src/control';
 import { directoryMetrics, lookupMetrics } from '../../../src/directory';
 import { deliveryMetrics, eventMetrics, eventTypes } from '../../../src/events';
 import { httpMetrics } from '../../../src/http';
-import { createHttpStats } from '../../../src/http/http-stats';
 import { createTimeHistogram, type MetricsPage } from '../../../src/measure';
 import { controlApiMetrics } from '../../../src/mediamtx';
 import { peersMetrics } from '../../../src/peers';
@@ -21,7 +21,7 @@ import { serverView } from '../api/lab';
 export function populatedMetrics(): MetricsPage {
   const metrics = createMetrics();
   const time = createTimeHistogram([0.1]);
-  const http = createHttpStats();
+  const http = createApiStats();
   http.answers.set('/healthz', new Map([[200, 1]]));
   const spoe = createSpoeStats();
   metrics.read(spoeMetrics, { stats: spoe });
