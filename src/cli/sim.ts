@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type RunSimOptions, runSim } from '../sim';
-import { ownValue } from '../wire';
+import { errorText, ownValue } from '../wire';
 import { printable } from './printable';
 import { stopSignal } from './stop-signal';
 import { exitCodes, type RegisterCommand } from './terminal';
@@ -31,7 +31,7 @@ export const sim: RegisterCommand = (program, terminal, exit) => {
     try {
       await runSim(runOptions(options, stopSignal()), terminal.stdin, terminal.stdout);
     } catch (error) {
-      terminal.stderr.write(`mtxpilot: ${printable(error instanceof Error ? error.message : String(error))}\n`);
+      terminal.stderr.write(`mtxpilot: ${printable(errorText(error))}\n`);
       exit(error instanceof RangeError ? exitCodes.usage : exitCodes.problem);
     }
   });

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import { ownValue } from '../wire';
+import { errorText, ownValue } from '../wire';
 import { withoutEmptySections } from './check-source';
 import { quoteGiven } from './quote-given';
 import type { Registry } from './registry';
@@ -35,7 +35,7 @@ export function fileSource(registry: Registry, file: string): ReadSource {
     given = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
     // Only aliases fail this late: one without an anchor, or so many that they would fill the memory.
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorText(error);
     return bad(`${file}: not valid YAML: ${reason} (a text that begins with * needs quotes)`);
   }
   const tree = withoutEmptySections(given, registry.schema);

@@ -1,5 +1,6 @@
 import type { Logger } from '../log';
 import type { Store } from '../store';
+import { errorText, isRecord } from '../wire';
 
 /** What one agent decided for all, without an operator. */
 export interface AutomaticDecisions {
@@ -57,7 +58,8 @@ export function createAutomatic(store: Store, log: Logger): Automatic {
       isFailing = false;
       return true;
     } catch (error) {
-      if (!isFailing) log.warn({ error: String(error) }, 'the store does not keep what was decided, so it is not done');
+      if (!isFailing)
+        log.warn({ error: errorText(error) }, 'the store does not keep what was decided, so it is not done');
       isFailing = true;
       return false;
     }
@@ -93,10 +95,10 @@ function isSame(left: AutomaticDecisions, right: AutomaticDecisions): boolean {
 }
 
 function readKept(value: unknown): Kept | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { drained, weights } = value as Partial<Record<keyof Kept, unknown>>;
+  if (!isRecord(value)) return undefined;
+  const { drained, weights } = value;
   if (!Array.isArray(drained) || !drained.every((name): name is string => typeof name === 'string')) return undefined;
-  if (typeof weights !== 'object' || weights === null) return undefined;
+  if (!isRecord(weights)) return undefined;
   if (!Object.values(weights).every((weight) => Number.isInteger(weight))) return undefined;
   return { drained, weights: weights as Record<string, number> };
 }

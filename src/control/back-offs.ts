@@ -1,4 +1,5 @@
 import type { RuntimeError } from '../runtime';
+import { backOffMs } from '../wire';
 import type { Command } from './decide';
 
 /** When commands that failed may be given again. Each server's commands of a kind have their own time, so that one refusal starves nobody else. */
@@ -16,8 +17,7 @@ export interface BackOffs {
   forget(): void;
 }
 
-const firstMs = 1000;
-const longestMs = 15_000;
+const backOff = { firstMs: 1000, longestMs: 15_000 };
 /** More servers than a fleet has: names of some that are long gone. */
 const mostRemembered = 10_000;
 
@@ -35,7 +35,7 @@ export function createBackOffs(now: () => number): BackOffs {
       if (failed.size >= mostRemembered) failed.clear();
       const times = (before?.times ?? 0) + 1;
       // The first second is the pause between two looks anyway.
-      const pauseMs = Math.min(longestMs, firstMs * 2 ** Math.min(times - 1, 10)) - firstMs;
+      const pauseMs = backOffMs(times, backOff) - backOff.firstMs;
       failed.set(key, { times, notBefore: now() + pauseMs, message: error.message });
       return error.message !== before?.message;
     },

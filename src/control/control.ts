@@ -4,6 +4,7 @@ import type { Logger } from '../log';
 import { inTime } from '../measure';
 import { emptySlotName, type HaproxyInfo, type RuntimeError, type ServerState } from '../runtime';
 import type { Store } from '../store';
+import { errorText } from '../wire';
 import { createAutomatic } from './automatic';
 import { controlledServer, type NodeServer } from './controlled-server';
 import type { Command, NodeFacts } from './decide';
@@ -438,7 +439,7 @@ export function createControl(options: ControlOptions): Control {
     try {
       await intents.set(server, intent);
     } catch (error) {
-      return refused('store-failed', `the store does not keep it, so nothing was done: ${String(error)}`);
+      return refused('store-failed', `the store does not keep it, so nothing was done: ${errorText(error)}`);
     }
     log.info({ server, kind, reason, operator, deadline: intent.deadline }, 'intent');
     const data = { kind, operator, ...(intent.deadline === undefined ? {} : { deadline: intent.deadline }) };

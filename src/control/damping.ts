@@ -1,4 +1,5 @@
 import type { ApiHealth } from '../directory';
+import { backOffMs } from '../wire';
 
 /** Memory of one server's automatic drains. Times are milliseconds since 1970. */
 export interface Damping {
@@ -22,8 +23,7 @@ export const undamped: Damping = {
   releasedMs: undefined,
 };
 
-const firstHoldMs = 4_000;
-const longestHoldMs = 300_000;
+const holdDown = { firstMs: 4_000, longestMs: 300_000, factor: 4 };
 /** So long must a server be well for its flaps to be forgotten. */
 const forgetAfterMs = 600_000;
 
@@ -32,7 +32,7 @@ const forgetAfterMs = 600_000;
  * its state changes at most five times in the first minute.
  */
 export function holdDownMs(flaps: number): number {
-  return Math.min(longestHoldMs, firstHoldMs * 4 ** Math.max(0, Math.min(flaps, 20) - 1));
+  return backOffMs(Math.max(1, flaps), holdDown);
 }
 
 /** Takes the API's health in; ends a drain when the server has been well for its hold-down. Never begins one: see beginDrain. */

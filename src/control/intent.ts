@@ -1,4 +1,4 @@
-import { hasAtMost } from '../wire';
+import { hasAtMost, isRecord } from '../wire';
 import { type Intent, type IntentKind, intentKinds } from './views';
 
 /** Bounds of what an operator may write. */
@@ -30,8 +30,8 @@ export function intentId(intent: Intent, nowMs: number): string {
 
 /** Reads an intent as the store kept it; undefined where it is none. */
 export function readIntent(value: unknown): Intent | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, reason, operator, since, deadline } = value as Partial<Record<keyof Intent, unknown>>;
+  if (!isRecord(value)) return undefined;
+  const { kind, reason, operator, since, deadline } = value;
   const known = intentKinds.find((each) => each === kind);
   if (known === undefined || typeof reason !== 'string' || typeof operator !== 'string') return undefined;
   if (!isTime(since) || (deadline !== undefined && !isTime(deadline))) return undefined;

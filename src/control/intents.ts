@@ -1,5 +1,6 @@
 import type { Logger } from '../log';
 import type { Collection, Store } from '../store';
+import { errorText } from '../wire';
 import { readIntent } from './intent';
 import type { Intent } from './views';
 
@@ -57,7 +58,10 @@ export function createIntents(store: Store, log: Logger): Intents {
         },
         (error: unknown) => {
           if (!isFailing)
-            log.warn({ error: String(error) }, 'intents cannot be read from the store; the known ones stay in force');
+            log.warn(
+              { error: errorText(error) },
+              'intents cannot be read from the store; the known ones stay in force',
+            );
           isFailing = true;
         },
       );

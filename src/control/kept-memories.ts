@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Logger } from '../log';
 import type { Store } from '../store';
+import { errorText } from '../wire';
 import {
   emptyNodeMemory,
   type KeptNodeMemory,
@@ -38,7 +39,7 @@ export function createKeptMemories(store: Store, log: Logger): KeptMemories {
         await collection.set(keyOf(node), kept);
       } catch (error) {
         written.delete(node);
-        log.warn({ node, error: String(error) }, 'the store does not keep what was set in HAProxy');
+        log.warn({ node, error: errorText(error) }, 'the store does not keep what was set in HAProxy');
       }
     }
   }
@@ -46,7 +47,7 @@ export function createKeptMemories(store: Store, log: Logger): KeptMemories {
   return {
     async load(node) {
       const kept = await collection.get(keyOf(node)).catch((error: unknown) => {
-        log.warn({ node, error: String(error) }, 'the store does not say what was set in HAProxy before');
+        log.warn({ node, error: errorText(error) }, 'the store does not say what was set in HAProxy before');
         return undefined;
       });
       return kept === undefined ? emptyNodeMemory : resumeNodeMemory(kept);

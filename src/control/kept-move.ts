@@ -1,3 +1,4 @@
+import { isRecord } from '../wire';
 import type { Move } from './views';
 
 /** A move as the store keeps it. */
@@ -8,8 +9,8 @@ export interface KeptMove extends Move {
 
 /** Reads a move as the store kept it; undefined where it is none. */
 export function readMove(value: unknown): KeptMove | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { stream, server, reason, operator, since, wasHeld } = value as Partial<Record<keyof KeptMove, unknown>>;
+  if (!isRecord(value)) return undefined;
+  const { stream, server, reason, operator, since, wasHeld } = value;
   if (typeof stream !== 'string' || typeof server !== 'string' || typeof reason !== 'string') return undefined;
   if (typeof operator !== 'string' || typeof since !== 'string' || !Number.isFinite(Date.parse(since)))
     return undefined;

@@ -13,6 +13,7 @@ import {
   showTableKey,
 } from '../runtime';
 import type { Collection, Store } from '../store';
+import { errorText } from '../wire';
 import { sessionsTable, streamsTable } from './apply';
 import { isLine, longestOperator, longestReason } from './intent';
 import { type KeptMove, readMove } from './kept-move';
@@ -161,7 +162,7 @@ export function createMoves(options: MovesOptions): Moves {
   function tellStore(error: unknown): void {
     if (error !== undefined && !isFailing) {
       log.warn(
-        { error: messageOf(error) },
+        { error: errorText(error) },
         'moves cannot be read from or written to the store; the known ones stay in force',
       );
     }
@@ -372,10 +373,6 @@ function shown(text: string): string {
 }
 
 function notKept(error: unknown): { readonly ok: false; readonly problem: ControlProblem } {
-  const message = `the store does not keep it, so nothing was done: ${messageOf(error)}`;
+  const message = `the store does not keep it, so nothing was done: ${errorText(error)}`;
   return { ok: false, problem: { kind: 'store-failed', message } };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'an unknown error';
 }

@@ -1,4 +1,5 @@
 import type { AdministrativeState } from '../directory';
+import { isRecord } from '../wire';
 
 /** The process of one HAProxy, so that two can be told apart over a restart of the agent. */
 export interface HaproxyProcess {
@@ -108,8 +109,4 @@ function stateOf(value: unknown): AdministrativeState | undefined {
 
 function numberOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -11,6 +11,7 @@ import {
   showServersState,
   showStat,
 } from '../runtime';
+import { errorText } from '../wire';
 import { type ApiUrlFor, fleetServers } from './fleet-servers';
 
 /** One look at one HAProxy. */
@@ -252,7 +253,7 @@ export function createObserver(options: ObserverOptions): Observer {
 
   /** A look must never end the watch: what it met is a bug, or a configuration that nobody thought of. */
   const unforeseen = (error: unknown): Look => {
-    const message = `what ${client.name} said cannot be worked with: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `what ${client.name} said cannot be worked with: ${errorText(error)}`;
     log.debug({ socket: client.name, error }, message);
     return { error: { reason: 'unexpected', message } };
   };

@@ -15,6 +15,7 @@ import {
   showMap,
   showMaps,
 } from '../runtime';
+import { backOffMs } from '../wire';
 import { isPushable, isReplacementCheaper, type PushPlan, planPush, type Route } from './push-plan';
 
 /** The part of the directory that routes come from. */
@@ -105,8 +106,7 @@ export interface RoutePush {
 const streamsTable = 'streams';
 const maxRemembered = 10_000;
 const clearsAtATime = 50;
-const firstRetryMs = 250;
-const longestRetryMs = 30_000;
+const backOff = { firstMs: 250, longestMs: 30_000 };
 const evidenceEveryMs = 250;
 const checkAgainMs = 1000;
 
@@ -157,7 +157,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   let mustCompareAll = false;
   let mayRemove = false;
   let trouble: RuntimeError | undefined;
-  let retryMs = 0;
+  let failuresInARow = 0;
   let startedAt = 0;
   let nextCheckAt = 0;
   let nextComparisonAt = 0;
@@ -206,12 +206,12 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   }
 
   function hurry(): void {
-    retryMs = 0;
+    failuresInARow = 0;
     if (unsubscribe !== undefined && running === undefined) arm(0);
   }
 
   function nextDelayMs(): number {
-    if (trouble !== undefined) return retryMs;
+    if (trouble !== undefined) return failuresInARow === 0 ? 0 : backOffMs(failuresInARow, backOff);
     if (unread !== undefined || moved.size > 0) return 0;
     if (pending.size > 0 || mustCompareAll) {
       isSettling = true;
@@ -268,7 +268,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     if (error === undefined) {
       if (trouble !== undefined) log.info({ node, map }, 'routes are pushed again');
       trouble = undefined;
-      retryMs = 0;
+      failuresInARow = 0;
       return;
     }
     stats.failures++;
@@ -281,7 +281,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
       );
     }
     trouble = error;
-    retryMs = Math.min(Math.max(firstRetryMs, retryMs * 2), longestRetryMs);
+    failuresInARow++;
   }
 
   function everybodyWasListed(): boolean {

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Agent } from 'undici';
+import { errorCode, errorText } from '../wire';
 import type { DemoAddresses, DemoServerAddress } from './addresses';
 import { type Child, startChild } from './child';
 import { DemoError } from './demo-error';
@@ -133,9 +134,8 @@ async function mediamtxVersion(bin: string): Promise<string> {
     const { stdout } = await promisify(execFile)(bin, ['--version'], { env: withoutPrefix('MTX_') });
     return stdout.trim();
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    const why = error instanceof Error ? error.message : String(error);
-    throw new DemoError(isMissing ? missingMediamtx(bin) : `cannot run ${bin} (MEDIAMTX_BIN): ${why}`);
+    const isMissing = errorCode(error) === 'ENOENT';
+    throw new DemoError(isMissing ? missingMediamtx(bin) : `cannot run ${bin} (MEDIAMTX_BIN): ${errorText(error)}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { type BackOff, backOffMs } from '../wire';
 /** Keeps a receiver that fails from being asked again and again. */
 export interface Circuit {
   /** `open`: nothing is sent; `half-open`: one attempt is under way, on which it depends. */
@@ -11,22 +12,19 @@ export interface Circuit {
   failed(nowMs: number, retryAfterMs?: number): void;
 }
 
-export interface CircuitOptions {
+export interface CircuitOptions extends BackOff {
   /** Failures in a row that open it. */
   readonly failures: number;
-  /** The first pause; each further one is twice as long, up to `longestMs`. */
-  readonly firstMs: number;
-  readonly longestMs: number;
   /** From 0 to 1: pauses are up to a quarter shorter, so that agents do not all come at once. */
   readonly random: () => number;
 }
 
 const longestAskedForMs = 3_600_000;
 
-export function createCircuit({ failures, firstMs, longestMs, random }: CircuitOptions): Circuit {
+export function createCircuit({ failures, random, ...backOff }: CircuitOptions): Circuit {
   let state: Circuit['state'] = 'closed';
   let inARow = 0;
-  let pauseMs = firstMs;
+  let pauses = 0;
   let againAtMs = 0;
   return {
     get state() {
@@ -47,15 +45,14 @@ export function createCircuit({ failures, firstMs, longestMs, random }: CircuitO
       if (state === 'open') return;
       state = 'closed';
       inARow = 0;
-      pauseMs = firstMs;
+      pauses = 0;
     },
     failed(nowMs, retryAfterMs) {
       if (state === 'open') return;
       inARow++;
       if (state === 'closed' && inARow < failures && retryAfterMs === undefined) return;
-      const ownMs = pauseMs * (1 - random() / 4);
+      const ownMs = backOffMs(++pauses, backOff, random);
       againAtMs = nowMs + Math.max(ownMs, Math.min(retryAfterMs ?? 0, longestAskedForMs));
-      pauseMs = Math.min(pauseMs * 2, longestMs);
       state = 'open';
     },
   };

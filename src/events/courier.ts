@@ -3,13 +3,13 @@ import type { Logger } from '../log';
 import { createTimeHistogram, observeSeconds, type RecordTime, recordNothing, type TimeHistogram } from '../measure';
 
 import type { Store } from '../store';
+import { backOffMs, errorText, isRecord } from '../wire';
 import { createCircuit } from './circuit';
 import type { DeadLetter, DeadLetters } from './dead-letters';
 import { type DeliveryAttempt, type DeliveryFailure, deliveryFailures, type EventPost } from './deliver-event';
 import { createDeliveryWindow, type Delivery, type DeliveryWindow, type Progress } from './delivery-window';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
-import { isRecord } from './read-event';
 import { createStreamIds, readStreamId } from './stream-ids';
 
 /** How long one waits after failures. */
@@ -202,7 +202,7 @@ export function createCourier(options: CourierOptions): Courier {
           await fill();
         }
       } catch (error) {
-        log.warn({ webhook: name, error: String(error) }, 'events to deliver cannot be read; it is tried again');
+        log.warn({ webhook: name, error: errorText(error) }, 'events to deliver cannot be read; it is tried again');
         wakeAt(performance.now() + 1000);
       } finally {
         isFilling = false;
@@ -300,7 +300,7 @@ export function createCourier(options: CourierOptions): Courier {
     tellTrouble({ failure, detail });
     const isOld = Date.now() - Date.parse(delivery.event.time) >= giveUpAfterMs;
     if (!isOld || delivery.attempts + 1 < leastAttempts) {
-      const waitMs = Math.min(pace.firstMs * 2 ** delivery.attempts, pace.longestMs) * (1 - random() / 4);
+      const waitMs = backOffMs(delivery.attempts + 1, pace, random);
       from.failed(delivery, nowMs + waitMs);
       return;
     }
@@ -318,7 +318,7 @@ export function createCourier(options: CourierOptions): Courier {
     try {
       await deadLetters.lay(letter);
     } catch (error) {
-      log.error({ webhook: name, error: String(error) }, 'a dead letter cannot be kept');
+      log.error({ webhook: name, error: errorText(error) }, 'a dead letter cannot be kept');
       return false;
     }
     stats.deadLetters++;
@@ -367,7 +367,7 @@ export function createCourier(options: CourierOptions): Courier {
     } catch (error) {
       if (!hasSaveFailed) {
         log.warn(
-          { webhook: name, error: String(error) },
+          { webhook: name, error: errorText(error) },
           'what was delivered cannot be kept: some events may come twice',
         );
       }

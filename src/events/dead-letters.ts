@@ -1,6 +1,7 @@
 import type { Store } from '../store';
+import { isRecord } from '../wire';
 import type { StoredEvent } from './event';
-import { isRecord, readEvent } from './read-event';
+import { readEvent } from './read-event';
 
 /** What could not be delivered. */
 export interface DeadLetter {

@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
+import { errorCode, errorText } from '../wire';
 import type { StoredEvent } from './event';
 import { signWebhook } from './webhook-signature';
 
@@ -139,11 +140,7 @@ function retryAfterMsOf(value: string | string[] | undefined, nowMs: number): nu
 }
 
 function whyNot(error: unknown): readonly [DeliveryFailure, string] {
-  const { code, message } = (typeof error === 'object' && error !== null ? error : {}) as {
-    code?: unknown;
-    message?: unknown;
-  };
-  const reason = typeof code === 'string' ? code : String(message ?? error);
+  const reason = errorCode(error) ?? errorText(error);
   const isTls = /^ERR_TLS|^ERR_SSL|CERT|^EPROTO|SELF_SIGNED|UNABLE_TO_/.test(reason);
   return isTls ? ['tls', `its certificate or TLS is not accepted: ${reason}`] : ['unreachable', reason];
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../log';
 import type { RecordTime } from '../measure';
 import { streamPattern } from '../mediamtx';
 import type { Store } from '../store';
+import { errorText } from '../wire';
 import { type Courier, type CourierStats, createCourier, type DeliveryPace } from './courier';
 import { createDeadLetters, cursorOf, type DeadLetter, type DeadLetterQuery } from './dead-letters';
 import { createEventPost, type Receiver } from './deliver-event';
@@ -145,7 +146,7 @@ export function createDelivery({ webhooks, store, events, log, recordAttempt, pa
     try {
       return { ok: true, value: await run() };
     } catch (error) {
-      return { ok: false, problem: 'not-kept', detail: `the store fails: ${String(error)}` };
+      return { ok: false, problem: 'not-kept', detail: `the store fails: ${errorText(error)}` };
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Logger } from '../log';
 import { isLeaseLost, type Lease, type Store } from '../store';
+import { backOffMs, errorText } from '../wire';
 import { type Emit, type EventDraft, type EventType, eventTypes, type StoredEvent } from './event';
 import { createEventIds, idBefore } from './event-id';
 import { createHeldEvents } from './held-events';
@@ -106,8 +107,7 @@ const maxWaiting = 20_000;
 const maxEventBytes = 64 * 1024;
 const maxListed = 1000;
 const batchSize = 1000;
-const firstRetryMs = 100;
-const lastRetryMs = 5000;
+const backOff = { firstMs: 100, longestMs: 5000 };
 const ageCheckMs = 60_000;
 /** So often the log is read for what other agents wrote. */
 const readOnMs = 250;
@@ -143,7 +143,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   let turns = Promise.resolve();
   let isWriteDue = false;
   let retry: NodeJS.Timeout | undefined;
-  let retryMs = firstRetryMs;
+  let failuresInARow = 0;
 
   const stats: EventLogStats = {
     byType,
@@ -204,8 +204,8 @@ export function createEventLog(options: EventLogOptions): EventLog {
         if (!(await append(batch))) continue;
         const done = new Set(batch);
         waiting = waiting.filter((one) => !done.has(one));
-        if (retryMs > firstRetryMs) log.info({ waiting: waiting.length }, 'events are kept again');
-        retryMs = firstRetryMs;
+        if (failuresInARow > 0) log.info({ waiting: waiting.length }, 'events are kept again');
+        failuresInARow = 0;
         if (lease === undefined) for (const one of batch) tellOf(storedEvent(one));
         tellKept(({ event }) => event !== undefined && done.has(event));
         if (lease !== undefined) await readOn();
@@ -213,13 +213,15 @@ export function createEventLog(options: EventLogOptions): EventLog {
       }
     } catch (error) {
       stats.failures++;
-      if (retryMs === firstRetryMs) log.error({ error: String(error) }, 'events cannot be kept; it is tried again');
+      if (failuresInARow++ === 0) log.error({ error: errorText(error) }, 'events cannot be kept; it is tried again');
       if (stopped !== undefined) return;
-      retry = setTimeout(() => {
-        retry = undefined;
-        startWriting();
-      }, retryMs);
-      retryMs = Math.min(retryMs * 2, lastRetryMs);
+      retry = setTimeout(
+        () => {
+          retry = undefined;
+          startWriting();
+        },
+        backOffMs(failuresInARow, backOff),
+      );
     }
   }
 
@@ -370,7 +372,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
       try {
         listener(event);
       } catch (error) {
-        log.error({ error: String(error), type: event.type }, 'a listener to events failed');
+        log.error({ error: errorText(error), type: event.type }, 'a listener to events failed');
       }
     }
   }
@@ -398,7 +400,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
       // Others may have cut it.
       if (lease !== undefined || oldest !== undefined) kept = await journal.count();
     } catch (error) {
-      log.warn({ error: String(error) }, 'old events cannot be removed; it is tried again');
+      log.warn({ error: errorText(error) }, 'old events cannot be removed; it is tried again');
     }
   }
 
@@ -512,7 +514,7 @@ function eventOf(draft: EventDraft, source: string, timeMs: number): WaitingEven
     if (Buffer.byteLength(text) > maxEventBytes) return `its data is larger than ${maxEventBytes} bytes`;
     data = JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    return `its data is no JSON (${String(error)})`;
+    return `its data is no JSON (${errorText(error)})`;
   }
   const subject = stream ?? server;
   return {

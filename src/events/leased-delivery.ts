@@ -1,4 +1,5 @@
 import type { Lease } from '../store';
+import { errorText } from '../wire';
 import type { CourierStats } from './courier';
 import { createDelivery, type Delivery, type DeliveryOptions } from './delivery';
 
@@ -47,7 +48,7 @@ export function createLeasedDelivery(options: LeasedDeliveryOptions): Delivery {
   function settleSoon(): void {
     clearTimeout(timer);
     turns = turns.then(settle).catch((error: unknown) => {
-      log.warn({ error: String(error) }, 'events cannot be delivered yet; it is tried again');
+      log.warn({ error: errorText(error) }, 'events cannot be delivered yet; it is tried again');
       if (!isStopped) timer = setTimeout(settleSoon, tryAgainMs);
     });
   }

@@ -1,3 +1,4 @@
+import { isRecord } from '../wire';
 import { type EventType, eventTypes, type StoredEvent } from './event';
 
 /** Checks a kept event; undefined when it is none, or one of a type that this version does not know. */
@@ -14,8 +15,4 @@ export function readEvent(value: unknown): StoredEvent | undefined {
 
 export function isEventType(value: unknown): value is EventType {
   return (eventTypes as readonly unknown[]).includes(value);
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '../log';
 import type { Collection } from '../store';
+import { errorText, isRecord } from '../wire';
 import type { StoredEvent } from './event';
-import { isRecord } from './read-event';
 
 /** What one receiver calls the streams: a name that it gave in its answer to a start holds for the events up to the end. */
 export interface StreamIds {
@@ -49,7 +49,7 @@ export function createStreamIds(collection: Collection<KeptStreamId>, log: Logge
     try {
       await collection.write([...changes]);
     } catch (error) {
-      log.warn({ error: String(error) }, "a receiver's stream_id cannot be kept beyond this process");
+      log.warn({ error: errorText(error) }, "a receiver's stream_id cannot be kept beyond this process");
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Logger } from '../log';
 import { inTime } from '../measure';
 import type { Collection } from '../store';
+import { errorText } from '../wire';
 import type { EventLog } from './event-log';
 
 export interface ToldNotesOptions<T> {
@@ -49,7 +50,7 @@ export function createToldNotes<T>({ collection, events, log, complaint, onKept 
     } catch (error) {
       // Newer notes are in force.
       noted = new Map([...taken, ...noted]);
-      if (!hasFailed) log.warn({ error: String(error) }, complaint);
+      if (!hasFailed) log.warn({ error: errorText(error) }, complaint);
       hasFailed = true;
     }
   }

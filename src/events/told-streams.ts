@@ -1,5 +1,6 @@
 import type { Logger } from '../log';
 import type { Store } from '../store';
+import { isRecord } from '../wire';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
 import type { ToldStream } from './stream-events';
@@ -102,8 +103,8 @@ export function followsOnTold(told: Map<string, ToldStream>, event: Pick<StoredE
 }
 
 function readKept(value: unknown): Kept | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  if ('throughId' in value && typeof value.throughId === 'string') return { throughId: value.throughId };
-  if (!('server' in value) || typeof value.server !== 'string') return undefined;
-  return { server: value.server, inConflict: 'inConflict' in value && value.inConflict === true };
+  if (!isRecord(value)) return undefined;
+  const { throughId, server, inConflict } = value;
+  if (typeof throughId === 'string') return { throughId };
+  return typeof server === 'string' ? { server, inConflict: inConflict === true } : undefined;
 }

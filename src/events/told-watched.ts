@@ -1,5 +1,6 @@
 import type { Logger } from '../log';
 import type { Store } from '../store';
+import { isRecord } from '../wire';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
 import { createToldNotes } from './told-notes';
@@ -71,7 +72,5 @@ export function followsOnWatched(watched: Set<string>, { type, data }: Pick<Stor
 }
 
 function readKept(value: unknown): Kept | undefined {
-  return typeof value === 'object' && value !== null && 'watched' in value && value.watched === true
-    ? { watched: true }
-    : undefined;
+  return isRecord(value) && value['watched'] === true ? { watched: true } : undefined;
 }

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, type Stats, statSync, unli
 import { request, type Server } from 'node:http';
 import { dirname } from 'node:path';
 import type { Logger } from '../log';
-import { listenOn, ownValue } from '../wire';
+import { errorCode, listenOn, ownValue } from '../wire';
 
 /** The setting: a path, `auto` (the first place of `adminSocketPaths` that works), or null for none. */
 export type AdminSocketSetting = { readonly path: string } | 'auto' | null;
@@ -66,7 +66,7 @@ function makeFolder(folder: string): void {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
     // Another program was quicker.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
   }
 }
 

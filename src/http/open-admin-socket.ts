@@ -1,5 +1,5 @@
 import type { Logger } from '../log';
-import { adminSocketPaths } from '../wire';
+import { adminSocketPaths, errorText } from '../wire';
 import { type AdminSocketSetting, AdminSocketTaken } from './admin-socket';
 
 /**
@@ -17,7 +17,7 @@ export async function openAdminSocket(
   if (setting === null) return;
   if (setting !== 'auto') {
     await http.listenForAdmin(setting.path).catch((error: unknown) => {
-      throw new Error(`http.adminSocket: ${messageOf(error)}`, { cause: error });
+      throw new Error(`http.adminSocket: ${errorText(error)}`, { cause: error });
     });
     return;
   }
@@ -27,13 +27,9 @@ export async function openAdminSocket(
       await http.listenForAdmin(path);
       return;
     } catch (error) {
-      reasons.push(messageOf(error));
+      reasons.push(errorText(error));
       if (error instanceof AdminSocketTaken) break;
     }
   }
   log.warn({ reasons }, 'no admin socket: changes need the token; http.adminSocket sets another place');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

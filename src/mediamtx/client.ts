@@ -1,10 +1,11 @@
 import { type Dispatcher, Pool } from 'undici';
 import { createTurns, processorMs } from '../measure';
+import { errorCode, errorText, isRecord } from '../wire';
 
 import type { ApiFailure, ApiOutcome, ApiResult } from './api-result';
 import { createListReader } from './list-reader';
 import { type PathConfig, readPathConfig } from './path-config';
-import { isRecord, type PathReport, readPathReport } from './path-report';
+import { type PathReport, readPathReport } from './path-report';
 
 export interface MediamtxClientOptions {
   /** HAProxy's name of the server, for error texts. */
@@ -320,8 +321,7 @@ function describe(error: unknown): readonly [ApiFailure, string] {
       : ['bad_status', error.message];
   }
   if (error instanceof BadBody) return ['bad_body', error.message];
-  const reason = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
-  return ['unreachable', reason];
+  return ['unreachable', errorCode(error) ?? errorText(error)];
 }
 
 async function readText(body: Dispatcher.ResponseData['body'], maxBytes: number): Promise<string> {

@@ -1,4 +1,4 @@
-import { isRecord } from './path-report';
+import { isRecord } from '../wire';
 
 /**
  * What makes a configured path live:

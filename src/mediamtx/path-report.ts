@@ -1,3 +1,4 @@
+import { isRecord } from '../wire';
 import { isPulledSource } from './source-type';
 import { isStreamName } from './stream-name';
 
@@ -70,10 +71,6 @@ function feedOf(item: Record<string, unknown>, sourceType: string | undefined): 
 }
 
 const goZeroTime = '0001-01-01T00:00:00Z';
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** RFC 3339 to ms; Go's zero time (year 1) and anything unreadable count as "not said". */
 function timeMs(value: unknown): number {

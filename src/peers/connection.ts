@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../log';
 import type { Cursor } from '../wire';
+import { type BackOff, backOffMs } from '../wire';
 import { createHelloReader, type Hello, helloAccepted } from './hello';
 import { ackMessage, controlMessage, controlType, messageClass } from './message';
 import { createMessageReader } from './message-reader';
@@ -28,9 +29,8 @@ export interface ConnectionContext {
   readonly ackMs: number;
   /** How long HAProxy may take for a dump. */
   readonly dumpTimeoutMs: number;
-  /** How soon another dump is asked for after a partial one; twice as late each time, up to `maxDumpRetryMs`. */
-  readonly dumpRetryMs: number;
-  readonly maxDumpRetryMs: number;
+  /** How soon another dump is asked for after a partial one. */
+  readonly dumpRetry: BackOff;
 }
 
 /** What becomes of a connection. */
@@ -85,7 +85,7 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
   /** The peer does not read: the last write went over the stream's high-water mark. */
   let blocked = false;
   let lastReadMs = nowMs();
-  let retryMs = context.dumpRetryMs;
+  let partialDumps = 0;
   /** Last plain update that is not acknowledged, by the sender's number of the table. */
   const unacked = new Map<number, number>();
   /** To leave in one write. */
@@ -202,8 +202,7 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
     // HAProxy does not hear acknowledgements while it dumps; what was pushed meanwhile comes again.
     unacked.clear();
     if (isPartial) {
-      timer = setTimeout(requestDump, retryMs);
-      retryMs = Math.min(2 * retryMs, context.maxDumpRetryMs);
+      timer = setTimeout(requestDump, backOffMs(++partialDumps, context.dumpRetry));
     }
     if (state !== 'dump') return;
     state = 'live';

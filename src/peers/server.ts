@@ -88,8 +88,7 @@ export function createPeersServer(options: PeersServerOptions): PeersServer {
     backlogMs: 100,
     ackMs: 100,
     dumpTimeoutMs: options.dumpTimeoutMs ?? 30_000,
-    dumpRetryMs: options.dumpRetryMs ?? 1000,
-    maxDumpRetryMs: 30_000,
+    dumpRetry: { firstMs: options.dumpRetryMs ?? 1000, longestMs: 30_000 },
   };
   const links = new Set<Link>();
   const nodes = new Map<string, Node>();

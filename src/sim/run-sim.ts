@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { ownValue } from '../wire';
+import { errorText, isRecord, ownValue } from '../wire';
 import { SIM_FAULT_KINDS, SIM_SIDES, type SimFault, type SimSide } from './fault';
 import { createSimFleet, type SimFleet, type SimFleetOptions } from './fleet';
 import type { SimServer } from './server';
@@ -156,11 +156,11 @@ function parseLine(line: string): { fields: Fields; command: Command } {
   } catch {
     value = undefined;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isRecord(value)) {
     const example = '{"server":"mtx1","do":"publish","stream":"live/a"}';
     throw new Error(`${JSON.stringify(line.slice(0, 80))} given; allowed is a JSON object such as ${example}`);
   }
-  const fields = Object.fromEntries(Object.entries(value));
+  const fields = value;
   return { fields, command: oneOf(fields, 'do', SIM_COMMANDS) };
 }
 
@@ -195,7 +195,7 @@ export async function runSim(options: RunSimOptions, stdin: Readable, stdout: Wr
       say({
         ok: false,
         ...(id !== undefined && { id }),
-        error: error instanceof Error ? error.message : String(error),
+        error: errorText(error),
       });
       return 'go on';
     }

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout } from 'node:timers/promises';
 import { boundedLog, type Logger } from '../log';
 import { type RecordTime, recordNothing } from '../measure';
-import { addressKey, type ListenAddress, listenOn, whoGoes } from '../wire';
+import { addressKey, errorCode, type ListenAddress, listenOn, whoGoes } from '../wire';
 import { createAckBatch } from './ack-batch';
 import { createAnswers } from './answers';
 import { type ConnectionContext, createConnection, type Decide, type SpoeConnection } from './connection';
@@ -191,7 +191,7 @@ async function listen(server: Server, address: ListenAddress, log: Logger): Prom
 }
 
 function isInUse(error: unknown): boolean {
-  return error instanceof Error && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
+  return error instanceof Error && errorCode(error.cause) === 'EADDRINUSE';
 }
 
 /** Whether a process accepts connections on a unix socket; the file of one that was killed stays behind. */

@@ -1,3 +1,5 @@
+import { errorCode } from '../wire';
+
 const code = 'LEASE_LOST';
 
 /** What a write rejects with that was to be made under a lease which is not held any more. */
@@ -6,5 +8,5 @@ export function leaseLost(lease: string): Error {
 }
 
 export function isLeaseLost(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+  return errorCode(error) === code;
 }

@@ -2,6 +2,7 @@ import { copyFile, link, mkdir, readdir, readFile, rename, rm, stat, writeFile }
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { Logger } from '../log';
+import { errorCode, errorText } from '../wire';
 import type { Backing } from './backing';
 
 /**
@@ -140,7 +141,7 @@ async function watchFolder(db: ClassicLevel, folder: string, log: Logger): Promi
       note(undefined);
     } catch (error) {
       const reason = reasonOf(error);
-      note(reason, messageOf(causeOf(error) ?? error));
+      note(reason, errorText(causeOf(error) ?? error));
       throw new Error(`store.folder ${folder}: ${reason}`, { cause: error });
     }
   };
@@ -190,7 +191,7 @@ async function totalBytes(folder: string, names: readonly string[]): Promise<num
 
 /** In words for everybody: without the files that LevelDB and Node name. */
 function reasonOf(error: unknown): string {
-  const message = messageOf(causeOf(error) ?? error);
+  const message = errorText(causeOf(error) ?? error);
   if (/no space left|quota exceeded/i.test(message)) return 'its disk is full';
   return message.replace(/^IO error: .*: /, '').replace(/, \w+( '.*')?$/, '');
 }
@@ -210,8 +211,8 @@ async function makeFolder(folder: string): Promise<void> {
     // Events may name streams and operators: nobody else's business.
     await mkdir(folder, { mode: 0o700 });
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return;
-    throw new Error(`store.folder ${folder} cannot be made: ${messageOf(error)}`, { cause: error });
+    if (errorCode(error) === 'EEXIST') return;
+    throw new Error(`store.folder ${folder} cannot be made: ${errorText(error)}`, { cause: error });
   }
 }
 
@@ -251,7 +252,7 @@ async function openOrRepair(db: ClassicLevel, folder: string, log: Logger): Prom
     if (!isDamage(cause)) throw explained(folder, cause ?? error);
     const copy = await keepCopy(folder);
     log.error(
-      { folder, error: messageOf(cause), copy },
+      { folder, error: errorText(cause), copy },
       'the store is damaged; it is repaired, what cannot be read is lost: look at what is wanted of each server',
     );
     try {
@@ -302,7 +303,7 @@ async function takeForDamaged(folder: string, logs: string): Promise<string | un
 
 /** Also a MANIFEST that is not there: the rest can be read without. */
 function isDamage(cause: unknown): boolean {
-  return codeOf(cause) === 'LEVEL_CORRUPTION' || /MANIFEST-\d+: No such file/.test(messageOf(cause));
+  return errorCode(cause) === 'LEVEL_CORRUPTION' || /MANIFEST-\d+: No such file/.test(errorText(cause));
 }
 
 /** A log ends at 4 MiB, and the next one may be begun before it is gone; one write may be longer. */
@@ -340,22 +341,14 @@ async function droppedBytes(folder: string): Promise<number> {
 }
 
 function explained(folder: string, cause: unknown): Error {
-  if (codeOf(cause) === 'LEVEL_LOCKED') {
+  if (errorCode(cause) === 'LEVEL_LOCKED') {
     return new Error(`store.folder ${folder} is in use by another process; every agent needs a folder of its own`, {
       cause,
     });
   }
-  return new Error(`store.folder ${folder} cannot be opened: ${messageOf(cause)}`, { cause });
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return new Error(`store.folder ${folder} cannot be opened: ${errorText(cause)}`, { cause });
 }
 
 function causeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }

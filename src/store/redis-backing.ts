@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Logger } from '../log';
+import { backOffMs, errorText } from '../wire';
 import type { Backing } from './backing';
 import { leaseLost } from './lease-lost';
 
@@ -15,7 +16,7 @@ export interface RedisAddress {
 
 const commandTimeoutMs = 2000;
 const openWithinMs = 10_000;
-const longestReconnectMs = 1000;
+const reconnect = { firstMs: 50, longestMs: 1000 };
 const seekPrimaryEveryMs = 2000;
 const pageSize = 1000;
 /** A page ends with the text that reaches this. */
@@ -44,7 +45,7 @@ export async function openRedisBacking(
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(attempt * 50, longestReconnectMs),
+    retryStrategy: (attempt) => backOffMs(attempt, reconnect),
   });
   const { host } = new URL(url);
   const health = watch(redis, host, log);
@@ -195,7 +196,7 @@ function watch(redis: Redis, host: string, log: Logger): Health {
     // It was hung up here.
     if (isSeeking) return;
     if (!isAway && !isEnded) {
-      const reason = error === undefined ? undefined : reasonOf(error);
+      const reason = error === undefined ? undefined : errorText(error);
       log.warn({ redis: host, error: reason }, 'Redis is away; it is tried again');
     }
     isAway = true;
@@ -316,7 +317,7 @@ function guardAnswers(redis: Redis, host: string, log: Logger): Guard {
       const { stream } = redis;
       const told = await redis.info('server').catch((error: unknown) => {
         // Who may not ask was told so by a Redis.
-        if (/^NOPERM/.test(reasonOf(error))) return 'redis_version:';
+        if (/^NOPERM/.test(errorText(error))) return 'redis_version:';
         throw error;
       });
       if (stream.destroyed || stream !== redis.stream) throw new Error('the connection was closed');
@@ -347,16 +348,11 @@ async function checkDurability(redis: Redis, host: string, log: Logger): Promise
 }
 
 function isRefusal(error: unknown): boolean {
-  return error !== undefined && /^(WRONGPASS|NOAUTH|NOPERM)/.test(reasonOf(error));
+  return error !== undefined && /^(WRONGPASS|NOAUTH|NOPERM)/.test(errorText(error));
 }
 
 function explained(error: unknown, host: string): Error {
-  return new Error(`Redis at ${host}: ${reasonOf(error)}`, { cause: error });
-}
-
-function reasonOf(error: unknown): string {
-  const { message, code } = error as { message?: string; code?: string };
-  return message === undefined || message === '' ? (code ?? String(error)) : message;
+  return new Error(`Redis at ${host}: ${errorText(error)}`, { cause: error });
 }
 
 const writeScript = `

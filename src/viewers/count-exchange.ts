@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../log';
 import type { Store } from '../store';
+import { errorText, isRecord } from '../wire';
 import type { OtherNode, ViewersWithOthers } from './with-others';
 
 /** What one agent counted over one HAProxy: one piece of it. */
@@ -108,7 +109,8 @@ export function shareViewers(
       await exchange();
       isFailing = false;
     } catch (error) {
-      if (!isFailing) log.warn({ error: String(error) }, "viewers of other agents' HAProxys are counted as they were");
+      if (!isFailing)
+        log.warn({ error: errorText(error) }, "viewers of other agents' HAProxys are counted as they were");
       isFailing = true;
     }
     if (!isStopped) timer = setTimeout(next, everyMs);
@@ -129,8 +131,8 @@ export function shareViewers(
 }
 
 function readPiece(value: unknown): Piece | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { agent, node, isUp, beat, viewers, servers, streams } = value as Partial<Record<keyof Piece, unknown>>;
+  if (!isRecord(value)) return undefined;
+  const { agent, node, isUp, beat, viewers, servers, streams } = value;
   if (typeof agent !== 'string' || typeof node !== 'string' || typeof isUp !== 'boolean') return undefined;
   if (typeof beat !== 'number' || typeof viewers !== 'number') return undefined;
   if (!areCounts(servers) || !areCounts(streams)) return undefined;
@@ -138,7 +140,5 @@ function readPiece(value: unknown): Piece | undefined {
 }
 
 function areCounts(value: unknown): value is Record<string, number> {
-  return (
-    typeof value === 'object' && value !== null && Object.values(value).every((count) => typeof count === 'number')
-  );
+  return isRecord(value) && Object.values(value).every((count) => typeof count === 'number');
 }

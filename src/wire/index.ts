@@ -1,6 +1,9 @@
 export { adminSocketPaths } from './admin-socket-paths';
+export { type BackOff, backOffMs } from './back-off';
 export type { Cursor } from './cursor';
 export { durationPattern, formatDuration, parseDuration } from './duration';
+export { errorCode, errorText } from './error-text';
+export { isRecord } from './is-record';
 export { type ListenAddress, listenOn } from './listen';
 export { ownValue } from './own-value';
 export { addressKey, type PlaceHolder, whoGoes } from './places';

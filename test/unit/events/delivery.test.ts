@@ -372,7 +372,7 @@ describe('delivery', () => {
     expect(await process.delivery.replay('hook', idBefore(0))).toEqual({
       ok: false,
       problem: 'not-kept',
-      detail: 'the store fails: Error: disk full',
+      detail: 'the store fails: disk full',
     });
     fails = false;
     process.emit({ n: 1 });

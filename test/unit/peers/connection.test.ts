@@ -56,8 +56,7 @@ function connect(settings: Partial<ConnectionContext> = {}, events: Partial<Conn
     backlogMs: 100,
     ackMs: 100,
     dumpTimeoutMs: 30_000,
-    dumpRetryMs: 1000,
-    maxDumpRetryMs: 30_000,
+    dumpRetry: { firstMs: 1000, longestMs: 30_000 },
     ...settings,
   };
   const connection = createConnection(peer.duplex, context, {

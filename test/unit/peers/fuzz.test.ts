@@ -36,8 +36,7 @@ function connect() {
       backlogMs: 60_000,
       ackMs: 60_000,
       dumpTimeoutMs: 60_000,
-      dumpRetryMs: 60_000,
-      maxDumpRetryMs: 60_000,
+      dumpRetry: { firstMs: 60_000, longestMs: 60_000 },
     },
     {
       onHello: () => true,
