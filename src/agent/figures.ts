@@ -1,9 +1,9 @@
-import { haproxyNodes, type Settings } from '../config';
+import type { Settings } from '../config';
 import type { Directory } from '../directory';
 import type { Logger } from '../log';
-import { createHistory, type History, type RecordTime } from '../measure';
+import { createHistory, type History } from '../measure';
 import type { Bridge } from '../router';
-import { createRuntimeClient } from '../runtime';
+import type { HaproxyNode } from '../runtime';
 import type { Viewers } from '../viewers';
 import { type LoadWatch, watchLoad } from './haproxy-load';
 
@@ -22,26 +22,20 @@ const maxSamples = 720;
 export function watchFigures(
   settings: Settings,
   {
+    nodes,
     directory,
     viewers,
     bridges,
-  }: { readonly directory: Directory; readonly viewers: Viewers; readonly bridges: readonly Bridge[] },
+  }: {
+    readonly nodes: readonly HaproxyNode[];
+    readonly directory: Directory;
+    readonly viewers: Viewers;
+    readonly bridges: readonly Bridge[];
+  },
   log: Logger,
-  recordCommand: RecordTime,
 ): FigureWatch {
   const history = createHistory(maxSamples);
-  const load = watchLoad({
-    nodes:
-      settings.servers.length > 0
-        ? []
-        : haproxyNodes(settings).map(({ name, socket: address }) => ({
-            name,
-            client: createRuntimeClient({ address, recordCommand }),
-          })),
-    backend: settings.haproxy.backend,
-    intervalMs: sampleEveryMs,
-    log,
-  });
+  const load = watchLoad({ nodes, backend: settings.haproxy.backend, intervalMs: sampleEveryMs, log });
   const take = (): void => {
     const slots = directory.slots();
     history.take({

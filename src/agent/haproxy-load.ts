@@ -1,6 +1,6 @@
 import type { Logger } from '../log';
 import { type Collector, counter, increase } from '../measure';
-import { type RuntimeClient, type StatLine, showStat } from '../runtime';
+import { type HaproxyNode, type StatLine, showStat } from '../runtime';
 
 /** What HAProxy does for one server, over all its nodes. */
 export interface ServerLoad {
@@ -18,7 +18,7 @@ export interface LoadWatch {
 }
 
 export interface LoadWatchOptions {
-  readonly nodes: readonly { readonly name: string; readonly client: RuntimeClient }[];
+  readonly nodes: readonly Pick<HaproxyNode, 'name' | 'statistics'>[];
   readonly backend: string;
   readonly intervalMs: number;
   readonly log: Logger;
@@ -40,8 +40,8 @@ export function watchLoad(options: LoadWatchOptions): LoadWatch {
   let requests: number | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  async function look(node: string, client: RuntimeClient): Promise<void> {
-    const reply = await showStat(client, backend, { signal: ending.signal });
+  async function look({ name: node, statistics }: (typeof nodes)[number]): Promise<void> {
+    const reply = await showStat(statistics, backend, { signal: ending.signal });
     const before = byNode.get(node);
     if (!reply.ok) {
       if (!ending.signal.aborted) log.debug({ node, error: reply.error.message }, 'counters of HAProxy not read');
@@ -68,7 +68,7 @@ export function watchLoad(options: LoadWatchOptions): LoadWatch {
 
   let round: Promise<void> = Promise.resolve();
   const go = (): void => {
-    round = Promise.all(nodes.map(({ name, client }) => look(name, client))).then(() => {
+    round = Promise.all(nodes.map(look)).then(() => {
       if (!ending.signal.aborted) timer = setTimeout(go, intervalMs);
     });
   };

@@ -15,10 +15,11 @@ import {
 } from '../events';
 import { httpMetrics, openAdminSocket } from '../http';
 import type { Logger } from '../log';
-import { createOperationTimes, type RecordTime } from '../measure';
+import { createOperationTimes } from '../measure';
 import { controlApiMetrics } from '../mediamtx';
 import { peersMetrics } from '../peers';
 import { type Bridge, createRouter, decisionMetrics, withCanaries, withDecisionLog } from '../router';
+import { createHaproxyNode, type HaproxyNode } from '../runtime';
 import { createSpoeServer, spoeMetrics } from '../spoe';
 import { createAwayStore, createMemoryStore, type Lease, openStore, type Store, storeMetrics } from '../store';
 import { version } from '../version';
@@ -170,20 +171,21 @@ async function runWith(store: Store, settings: Settings, log: Logger): Promise<R
     metrics.read(deliveryMetrics, delivery);
     metrics.read(storeMetrics, { store, lease });
     const { runtime_command: recordCommand, route_decision: recordDecision } = times.record;
-    const control = await controlFleet(settings, directory, { store, lease }, events.emit, log, recordCommand);
+    const nodes = haproxyNodes(settings).map((node) => createHaproxyNode(node, recordCommand));
+    const control = await controlFleet(settings, nodes, directory, { store, lease }, events.emit, log);
     if (control !== undefined) {
       closers.push(() => control.stop());
       metrics.read(controlMetrics, control);
       metrics.read(routeMetrics, control.pushes);
     }
 
-    const watch = await watchViewers(settings, directory, store, log, recordCommand);
+    const watch = await watchViewers(settings, nodes, directory, store, log);
     metrics.read(viewerMetrics, { ...watch, servers: () => directory.servers() });
     if (watch.peers !== undefined) metrics.read(peersMetrics, watch.peers);
     viewerEvents.watch(watch.viewers);
     closers.push(() => watch.stop());
 
-    const figures = watchFigures(settings, { directory, viewers: watch.viewers, bridges }, log, recordCommand);
+    const figures = watchFigures(settings, { nodes, directory, viewers: watch.viewers, bridges }, log);
     closers.push(() => figures.stop());
     metrics.read(loadMetrics, figures.load);
 
@@ -238,7 +240,7 @@ async function runWith(store: Store, settings: Settings, log: Logger): Promise<R
       'mtxpilot agent is running',
     );
     events.emit({ type: 'agent.started', evidence: 'agent', data: { version } });
-    if (settings.check.atStart) closers.push(startUpCheck(settings, log, process.env));
+    if (settings.check.atStart) closers.push(startUpCheck({ settings, nodes, env: process.env }, log));
     return { stop };
   } catch (error) {
     await stop();
@@ -269,11 +271,11 @@ async function openSettingsStore(settings: Settings, log: Logger, signal: AbortS
 /** Keeps the directory's fleet as HAProxy has it, and HAProxy as it should be; with a static list HAProxy is not asked. */
 async function controlFleet(
   settings: Settings,
+  nodes: readonly HaproxyNode[],
   directory: Directory,
   { store, lease }: { readonly store: Store; readonly lease: Lease },
   emit: Emit,
   log: Logger,
-  recordCommand: RecordTime,
 ): Promise<HaproxyControl | undefined> {
   const apiUrlFor = (server: { readonly name: string; readonly address: string }) =>
     mediamtxAccess(settings, server).apiUrl;
@@ -283,7 +285,7 @@ async function controlFleet(
   }
   const { backend, interval, map } = settings.haproxy;
   const control = createHaproxyControl({
-    nodes: haproxyNodes(settings),
+    nodes,
     backend,
     map,
     apiUrlFor,
@@ -297,7 +299,6 @@ async function controlFleet(
     intervalMs: interval,
     goneAfterMs: settings.viewers.goneAfter,
     log,
-    recordCommand,
   });
   await control.start();
   return control;

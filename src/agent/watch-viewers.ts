@@ -1,9 +1,8 @@
-import { haproxyNodes, type Settings } from '../config';
+import type { Settings } from '../config';
 import type { Directory } from '../directory';
 import type { Logger } from '../log';
-import type { RecordTime } from '../measure';
 import { createPeersServer, createTableWatch, type PeersServer } from '../peers';
-import { createRuntimeClient } from '../runtime';
+import type { HaproxyNode } from '../runtime';
 import type { Store } from '../store';
 import {
   createTablePoll,
@@ -24,16 +23,16 @@ export interface ViewerWatch {
 }
 
 /**
- * Watches HAProxy's tables: as their peer, or, with `peers.listen: off`, by reading them over the Runtime API (unless the servers are a static list).
+ * Watches HAProxy's tables: as their peer, or, with `peers.listen: off`, by reading them over the Runtime API.
  *
  * @throws Error when the address cannot be listened on; nothing is left running then.
  */
 export async function watchViewers(
   settings: Settings,
+  nodes: readonly HaproxyNode[],
   directory: Directory,
   store: Store,
   log: Logger,
-  recordCommand: RecordTime,
 ): Promise<ViewerWatch> {
   // Goes on evenly when the system's clock is set.
   const nowMs = (): number => performance.timeOrigin + performance.now();
@@ -54,11 +53,9 @@ export async function watchViewers(
     };
     peers = createPeersServer({ listener: createTableWatch({ viewers, onStream, nowMs }), log, hasSiblings: siblings });
     await peers.listen(listen);
-  } else if (settings.servers.length === 0) {
-    for (const node of haproxyNodes(settings)) {
-      const client = createRuntimeClient({ address: node.socket, recordCommand });
-      polls.push(createTablePoll({ node: node.name, client, viewers, log, nowMs }));
-    }
+  } else {
+    for (const { name: node, statistics: client } of nodes)
+      polls.push(createTablePoll({ node, client, viewers, log, nowMs }));
   }
   for (const poll of polls) poll.start();
   const exchange = store.isShared ? shareViewers(viewers, { store, log }) : undefined;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { formatAddress, type Settings } from '../config';
+import { formatAddress, haproxyNodes, type Settings } from '../config';
 import type { ConditionFacts } from './block-condition';
 import { checkChroot } from './check-chroot';
 import { checkConfig } from './check-config';
@@ -145,16 +145,11 @@ function environmentOf(env: NodeJS.ProcessEnv): Map<string, string> {
   return new Map(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
 }
 
-/** Of every HAProxy that the agent steers. */
-export function socketsOf({ haproxy }: Settings): Settings['haproxy']['socket'][] {
-  return haproxy.nodes.length > 0 ? haproxy.nodes.map(({ socket }) => socket) : [haproxy.socket];
-}
-
 function expectedOf(settings: Settings): ExpectedOfConfig {
   const { control, haproxy, lookup, spoe, http, peers, viewers } = settings;
   return {
     backend: haproxy.backend,
-    sockets: socketsOf(settings).map(formatAddress),
+    sockets: haproxyNodes({ ...settings, servers: [] }).map(({ socket }) => formatAddress(socket)),
     peersListen: peers.listen,
     viewerGoneAfterMs: viewers.goneAfter,
     lookupDeadlineMs: lookup.deadline,

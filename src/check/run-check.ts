@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { bracketed, mediamtxAccess, type Settings } from '../config';
+import { bracketed, haproxyNodes, mediamtxAccess, type Settings } from '../config';
 import {
   administrativeState,
-  createRuntimeClient,
+  createHaproxyNode,
   emptySlotName,
+  type HaproxyNode,
   type RuntimeClient,
   type ServerState,
   type StatLine,
@@ -11,7 +12,7 @@ import {
 import { ownValue } from '../wire';
 import { flyCanary } from './canary';
 import { agentWaitMs } from './check-bridge';
-import { checkFiles, type FilesToCheck, socketsOf } from './check-files';
+import { checkFiles, type FilesToCheck } from './check-files';
 import { checkRuntime } from './check-runtime';
 import { checkServers, type ServerToCheck } from './check-servers';
 import type { ConfigContext } from './config-context';
@@ -21,7 +22,9 @@ import { serversOf } from './proxy';
 import { type RuntimeView, readRuntime, serverStats } from './runtime-view';
 import { waysIn } from './viewers-url';
 
-export type StartUpCheckOptions = Omit<FilesToCheck, 'file'>;
+export interface StartUpCheckOptions extends Omit<FilesToCheck, 'file'> {
+  readonly nodes: readonly HaproxyNode[];
+}
 
 export interface CheckOptions extends FilesToCheck {
   /** The agent's HTTP API, without a slash at its end. Default: from `http.listen`. */
@@ -37,7 +40,8 @@ const startUpPauseMs = 1000;
 
 /** The whole preflight. Never rejects for what it finds: whatever fails becomes a finding. */
 export async function runCheck(options: CheckOptions): Promise<Finding[]> {
-  const looked = await look(options, 'full');
+  const nodes = haproxyNodes(options.settings).map((node) => createHaproxyNode(node));
+  const looked = await look(options, nodes, 'full');
   return [...looked.findings, ...(await checkAgent(options, looked))];
 }
 
@@ -50,7 +54,7 @@ export async function runStartUpCheck(
   options: StartUpCheckOptions,
   tell: (findings: readonly Finding[]) => void,
 ): Promise<void> {
-  const looked = await look(options, 'start-up');
+  const looked = await look(options, options.nodes, 'start-up');
   tell(looked.findings);
   tell(await flyStartUpCanary(options, looked));
 }
@@ -65,11 +69,9 @@ interface Looked {
   readonly agents: readonly StatLine[] | undefined;
 }
 
-async function look(options: FilesToCheck, depth: 'full' | 'start-up'): Promise<Looked> {
+async function look(options: FilesToCheck, nodes: readonly HaproxyNode[], depth: 'full' | 'start-up'): Promise<Looked> {
   const { settings, signal } = options;
-  // With a static list of servers the agent does not ask HAProxy either.
-  const clients =
-    settings.servers.length > 0 ? [] : socketsOf(settings).map((address) => createRuntimeClient({ address }));
+  const clients = nodes.map(({ statistics }) => statistics);
   const { backend } = settings.haproxy;
   const views: RuntimeView[] = [];
   for (const one of clients) views.push(await readRuntime(one, backend, signal));

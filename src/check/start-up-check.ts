@@ -1,7 +1,6 @@
-import type { Settings } from '../config';
 import type { Logger } from '../log';
 import type { CheckId, Finding } from './finding';
-import { runStartUpCheck } from './run-check';
+import { runStartUpCheck, type StartUpCheckOptions } from './run-check';
 
 /** What others tell (HAProxy's own log, the page), or is no mistake in the first second. */
 const toldElsewhere: readonly CheckId[] = [
@@ -17,9 +16,12 @@ const toldElsewhere: readonly CheckId[] = [
  *
  * @returns stops it; afterwards there is no connection and no further line.
  */
-export function startUpCheck(settings: Settings, log: Logger, env: NodeJS.ProcessEnv): () => Promise<void> {
+export function startUpCheck(options: Omit<StartUpCheckOptions, 'signal'>, log: Logger): () => Promise<void> {
   const stopping = new AbortController();
-  const running = report(settings, log, env, stopping.signal).catch((error: unknown) => {
+  const { signal } = stopping;
+  const running = runStartUpCheck({ ...options, signal }, (findings) => {
+    if (!signal.aborted) for (const finding of findings) write(finding, log);
+  }).catch((error: unknown) => {
     // A mistake of the check must not keep the agent from its work.
     log.error({ err: error }, 'the check at start-up failed');
   });
@@ -27,12 +29,6 @@ export function startUpCheck(settings: Settings, log: Logger, env: NodeJS.Proces
     stopping.abort();
     await running;
   };
-}
-
-async function report(settings: Settings, log: Logger, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
-  await runStartUpCheck({ settings, env, signal }, (findings) => {
-    if (!signal.aborted) for (const finding of findings) write(finding, log);
-  });
 }
 
 function write({ id, severity, what, why, place, change }: Finding, log: Logger): void {

@@ -13,7 +13,7 @@ import { intentId, isLine, longestDeadlineMs, longestOperator, longestReason, sh
 import { createIntents } from './intents';
 import { createKeptMemories } from './kept-memories';
 import { type LoadMemory, loadWeights, type ServerLoad } from './load-weights';
-import { type ControlNode, createNode, type HaproxyNode, type NodeStats } from './node';
+import { type ControlNode, createNode, type NodeStats, type NodeToControl } from './node';
 import type { NodeMemory } from './node-memory';
 import type { ObserverStats } from './observe';
 import { createServerEvents } from './server-events';
@@ -32,7 +32,7 @@ import { type ActionReason, actionReasons, makeWishes, type ServerFacts, type Wi
 
 export interface ControlOptions {
   /** At least one; the first one's order of servers is everybody's. */
-  readonly nodes: readonly HaproxyNode[];
+  readonly nodes: readonly NodeToControl[];
   /** HAProxy's name of the backend that holds the MediaMTX servers. */
   readonly backend: string;
   readonly apiUrlFor: ApiUrlFor;

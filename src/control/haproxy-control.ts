@@ -1,8 +1,7 @@
 import type { Directory } from '../directory';
 import type { Emit } from '../events';
 import type { Logger } from '../log';
-import type { RecordTime } from '../measure';
-import { createRuntimeClient, type RuntimeAddress } from '../runtime';
+import type { HaproxyNode } from '../runtime';
 import type { Store } from '../store';
 import { type Control, type ControlOptions, createControl } from './control';
 import { createMoves } from './moves';
@@ -22,8 +21,7 @@ export interface HaproxyControlOptions
     | 'emit'
     | 'log'
   > {
-  /** Every HAProxy and its `stats socket`. */
-  readonly nodes: readonly { readonly name: string; readonly socket: RuntimeAddress }[];
+  readonly nodes: readonly HaproxyNode[];
   readonly directory: Directory;
   /** The map to be kept filled, as haproxy.cfg names it; null for none. */
   readonly map: string | null;
@@ -32,8 +30,6 @@ export interface HaproxyControlOptions
   readonly store: Store;
   readonly emit: Emit;
   readonly log: Logger;
-  /** Told of every command on any socket. */
-  readonly recordCommand?: RecordTime;
 }
 
 /** Control of servers, routes and moves over every HAProxy, as one thing that starts and stops. */
@@ -44,32 +40,17 @@ export interface HaproxyControl extends Control {
 
 /** Makes control of every HAProxy; nothing is asked before `start`. */
 export function createHaproxyControl(options: HaproxyControlOptions): HaproxyControl {
-  const { directory, map, staleForMs, store, emit, log, recordCommand } = options;
-  const connect = (address: RuntimeAddress) => createRuntimeClient({ address, recordCommand });
-  const nodes = options.nodes.map(({ name, socket: address }) => {
-    const client = connect(address);
-    const bulk = connect(address);
-    const tables = connect(address);
-    if (map === null) return { name, client, bulk, tables };
-    const pushClient = connect(address);
-    return {
-      name,
-      client,
-      bulk,
-      tables,
-      push: createRoutePush({ node: name, client: pushClient, directory, map, staleForMs, log }),
-    };
-  });
+  const { directory, map, staleForMs, store, emit, log } = options;
+  const nodes = options.nodes.map((node) =>
+    map === null
+      ? node
+      : {
+          ...node,
+          push: createRoutePush({ node: node.name, client: node.routes, directory, map, staleForMs, log }),
+        },
+  );
   const pushes = nodes.flatMap((node) => ('push' in node ? [node.push] : []));
-  // A map goes its way over a client of its own, and so do tables, once for orders and once for questions: no state waits for them.
-  const moves = createMoves({
-    store,
-    directory,
-    nodes: nodes.map((node) => ({ ...node, client: node.bulk })),
-    emit,
-    log,
-    isFleetKnown: () => control.isFleetKnown(),
-  });
+  const moves = createMoves({ store, directory, nodes, emit, log, isFleetKnown: () => control.isFleetKnown() });
   const control: Control = createControl({ ...options, nodes, moves });
   return {
     ...control,

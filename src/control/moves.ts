@@ -7,7 +7,7 @@ import {
   administrativeState,
   clearTableKey,
   getMap,
-  type RuntimeClient,
+  type HaproxyNode,
   showServersState,
   showTable,
   showTableKey,
@@ -23,11 +23,7 @@ import { createStreamSessions } from './stream-sessions';
 import type { ControlProblem, ControlResult, Move, MoveOrder, NodeTables, Operations } from './views';
 
 /** One HAProxy whose tables are told about, and changed where an operator wishes it. */
-export interface MovesNode {
-  readonly name: string;
-  readonly client: RuntimeClient;
-  /** A client of its own for what people ask about tables, so that no order waits behind it. Default: `client`. */
-  readonly tables?: RuntimeClient;
+export interface MovesNode extends Pick<HaproxyNode, 'name' | 'bulk' | 'statistics'> {
   /** Keeps its routes.map; undefined where that is off. */
   readonly push?: Pick<RoutePush, 'view' | 'settled'>;
 }
@@ -74,7 +70,7 @@ export function createMoves(options: MovesOptions): Moves {
   const sessions = new Map(
     nodes.map((node) => [
       node.name,
-      createStreamSessions({ client: node.tables ?? node.client, signal, now: () => performance.now() }),
+      createStreamSessions({ client: node.statistics, signal, now: () => performance.now() }),
     ]),
   );
   const moves = new Map<string, KeptMove>();
@@ -288,14 +284,14 @@ export function createMoves(options: MovesOptions): Moves {
 
   /** Forgets the sessions of a stream that are on other servers, so that their next request is located anew. */
   async function moveViewers(node: MovesNode, stream: string, server: string): Promise<void> {
-    const elsewhere = await showTable(node.client, sessionsTable, {
+    const elsewhere = await showTable(node.bulk, sessionsTable, {
       signal,
       keep: ({ key, serverKey }) => key.startsWith(`${stream}|`) && serverKey !== server,
     });
     let left = 0;
     if (elsewhere.ok) {
       for (const { key } of elsewhere.value) {
-        const cleared = await clearTableKey(node.client, sessionsTable, key, { signal });
+        const cleared = await clearTableKey(node.bulk, sessionsTable, key, { signal });
         if (!cleared.ok) left++;
       }
     }
@@ -310,7 +306,7 @@ export function createMoves(options: MovesOptions): Moves {
 
   /** What one HAProxy holds about a stream. A HAProxy that hangs is told of, and holds nobody up for long. */
   async function tablesOf(node: MovesNode, stream: string): Promise<NodeTables> {
-    const { push, tables: client = node.client } = node;
+    const { push, statistics: client } = node;
     const nothing = { node: node.name, lastServer: undefined, route: undefined, sessions: {} };
     const limit = { signal: AbortSignal.any([signal, AbortSignal.timeout(tablesAfterMs)]) };
     const last = await showTableKey(client, streamsTable, stream, limit);

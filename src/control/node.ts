@@ -1,7 +1,7 @@
 import type { FleetServer } from '../directory';
 import type { Logger } from '../log';
 import { inTime } from '../measure';
-import type { HaproxyInfo, RuntimeClient, RuntimeError, ServerState } from '../runtime';
+import type { HaproxyInfo, HaproxyNode, RuntimeError, ServerState } from '../runtime';
 import { apply } from './apply';
 import { createBackOffs } from './back-offs';
 import { afterCommand, type Command, decide, type NodeFacts } from './decide';
@@ -11,18 +11,14 @@ import { createObserver, type Observation, type ObserverStats } from './observe'
 import type { RoutePush } from './push';
 import { createSessionCounts } from './session-counts';
 
-/** One HAProxy, as it is named in the settings. */
-export interface HaproxyNode {
-  readonly name: string;
-  readonly client: RuntimeClient;
-  /** A client of the same HAProxy for commands that go through whole tables, so that nothing waits behind them. Default: `client`. */
-  readonly bulk?: RuntimeClient;
+/** One HAProxy that is controlled. */
+export interface NodeToControl extends Pick<HaproxyNode, 'name' | 'state' | 'bulk'> {
   /** Fills its routes.map. */
   readonly push?: Pick<RoutePush, 'resync' | 'retry' | 'settled'>;
 }
 
 export interface NodeOptions {
-  readonly node: HaproxyNode;
+  readonly node: NodeToControl;
   readonly backend: string;
   readonly apiUrlFor: ApiUrlFor;
   /** A session that asked for nothing for so long is nobody's any more. */
@@ -88,7 +84,7 @@ const silences: ReadonlySet<RuntimeError['reason']> = new Set([
 
 export function createNode(options: NodeOptions): ControlNode {
   const { node, backend, goneAfterMs, log } = options;
-  const { client, bulk = client } = node;
+  const { state: client, bulk } = node;
   const stopping = new AbortController();
   const sessions = createSessionCounts({
     client: bulk,

@@ -1,4 +1,5 @@
 export { createRuntimeClient, type RuntimeAddress, type RuntimeClient } from './client';
+export { createHaproxyNode, type HaproxyNode } from './haproxy-node';
 export { showEnv, showInfo, showStat } from './info';
 export { addMap, clearMap, delMap, getMap, readMap, replaceMap, setMap, showMap, showMaps } from './maps';
 export type { HaproxyInfo } from './parse-info';

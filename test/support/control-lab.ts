@@ -5,6 +5,7 @@ import { createHaproxyControl, type HaproxyControl } from '../../src/control';
 import { createDirectory, type Directory } from '../../src/directory';
 import type { EventDraft } from '../../src/events/event';
 import { createLogger, type Logger } from '../../src/log';
+import { createHaproxyNode } from '../../src/runtime';
 import { createSimFleet, type SimFleet } from '../../src/sim';
 import { createMemoryStore, type Store } from '../../src/store';
 import { type FakeHaproxySocket, startFakeHaproxySocket } from './fake-haproxy-socket';
@@ -114,7 +115,7 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
       });
       directory.start();
       const control = createHaproxyControl({
-        nodes: nodes.map(({ name, socket }) => ({ name, socket: { path: socket.path } })),
+        nodes: nodes.map(({ name, socket }) => createHaproxyNode({ name, socket: { path: socket.path } })),
         backend: 'mtx',
         map: map ? 'routes.map' : null,
         staleForMs: 60_000,

@@ -341,7 +341,7 @@ function createNode(sessions: Record<string, string>) {
       return Promise.resolve();
     },
   };
-  const node: MovesNode = { name: 'edge', client, push };
+  const node: MovesNode = { name: 'edge', bulk: client, statistics: client, push };
   return { node, table, steps, asked };
 }
 
@@ -380,7 +380,7 @@ describe('viewers', () => {
 
   it('that cannot be moved are told of; the move stands', async () => {
     const { client } = fakeRuntimeClient(() => 'No such table\n');
-    const { moves, lines } = await startLab({ nodes: [{ name: 'edge', client }] });
+    const { moves, lines } = await startLab({ nodes: [{ name: 'edge', bulk: client, statistics: client }] });
     expect((await moves.move('live/a', 'mtx2', { ...by, moveViewers: true })).ok).toBe(true);
     expect(lines.filter(({ level }) => level === 'warn').map(({ text }) => text)).toEqual([
       'viewers could not be moved; they stay until they start again',
@@ -392,7 +392,9 @@ describe('what the tables of each HAProxy hold', () => {
   it('of a stream', async () => {
     const { node } = createNode(sessions);
     const broken = fakeRuntimeClient(() => ({ reason: 'unreachable', message: 'nobody listens' }));
-    const { moves } = await startLab({ nodes: [node, { name: 'other', client: broken.client }] });
+    const { moves } = await startLab({
+      nodes: [node, { name: 'other', bulk: broken.client, statistics: broken.client }],
+    });
     expect(await moves.tables('live/a')).toEqual([
       {
         node: 'edge',
@@ -414,7 +416,7 @@ describe('what the tables of each HAProxy hold', () => {
   it('is asked of a client of its own, and one reading of the sessions serves all who ask', async () => {
     const { node, asked } = createNode(sessions);
     const orders = fakeRuntimeClient(() => '');
-    const { moves } = await startLab({ nodes: [{ ...node, client: orders.client, tables: node.client }] });
+    const { moves } = await startLab({ nodes: [{ ...node, bulk: orders.client }] });
     const all = await Promise.all(['live/a', 'live/b', 'live/ab', 'live/none'].map((stream) => moves.tables(stream)));
     expect(all.map(([seen]) => seen?.sessions)).toEqual([{ mtx1: 2, mtx2: 1 }, { mtx1: 1 }, { mtx1: 1 }, {}]);
     expect(asked.filter((command) => command === 'show table sessions')).toHaveLength(1);
@@ -423,7 +425,7 @@ describe('what the tables of each HAProxy hold', () => {
 
   it('where the map is off', async () => {
     const { node, asked } = createNode(sessions);
-    const { moves } = await startLab({ nodes: [{ name: node.name, client: node.client }] });
+    const { moves } = await startLab({ nodes: [{ name: node.name, bulk: node.bulk, statistics: node.statistics }] });
     expect(await moves.tables('live/a')).toMatchObject([{ route: undefined, error: undefined }]);
     expect(asked.filter((command) => command.startsWith('get'))).toEqual([]);
   });

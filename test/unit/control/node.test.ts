@@ -75,7 +75,7 @@ function startNode(wanted: Record<string, Wish> = {}, weights: Record<string, nu
   const node = createNode({
     node: {
       name: 'edge',
-      client,
+      state: client,
       bulk,
       push: { resync: (reason) => void push.resync.push(reason), retry: countRetry, settled: () => push.settled() },
     },
