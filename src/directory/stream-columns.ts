@@ -1,5 +1,4 @@
 import { type Feed, noReaders, type ReaderCounts } from '../mediamtx';
-import { createNameTable } from './name-table';
 import type { KeptReport } from './server-slot';
 
 /**
@@ -82,7 +81,7 @@ export function createStreamTable(): StreamTable {
     readers: [],
   };
   const free: number[] = [];
-  const byName = createNameTable(columns.names);
+  const byName = new Map<string, number>();
 
   function grow(): void {
     const capacity = columns.holder.length * 2;
@@ -102,7 +101,7 @@ export function createStreamTable(): StreamTable {
 
   return {
     columns,
-    find: (name) => byName.find(name),
+    find: (name) => byName.get(name) ?? -1,
     *rows() {
       for (let row = 0; row < columns.names.length; row++) if (columns.names[row] !== undefined) yield row;
     },
@@ -110,12 +109,12 @@ export function createStreamTable(): StreamTable {
       const row = free.pop() ?? columns.names.length;
       if (row === columns.holder.length) grow();
       columns.names[row] = name;
-      byName.add(name, row);
+      byName.set(name, row);
       columns.quick[row] = columns.route[row] = columns.holder[row] = columns.policy[row] = columns.isLive[row] = 0;
       return row;
     },
     release(row) {
-      byName.remove(columns.names[row] ?? '');
+      byName.delete(columns.names[row] ?? '');
       columns.names[row] = undefined;
       free.push(row);
     },
