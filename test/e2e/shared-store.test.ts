@@ -380,7 +380,7 @@ describe(`HAProxy ${haproxyVersion}: two agents that share a Redis`, () => {
     expect(await agent.get('/readyz')).toMatchObject({ status: 200, body: { store: { up: false, leader: false } } });
     expect((await post(agent, '/v1/servers/mtx1/drain')).status).toBe(503);
     // The drain is in HAProxy, and whose it was is not known here.
-    expect((await serverOf(agent, 'mtx2'))?.wanted).not.toBe('ready');
+    await until('it is taken for somebody else’s', async () => (await serverOf(agent, 'mtx2'))?.wanted !== 'ready');
 
     await redis.restart();
     await until('it has started again with the store', async () => {
