@@ -8,6 +8,14 @@ import { errorText } from '../wire';
 import { createAutomatic } from './automatic';
 import { controlledServer, type NodeServer } from './controlled-server';
 import type { Command, NodeFacts } from './decide';
+import {
+  type ActionReason,
+  actionReasons,
+  type DesiredServer,
+  type DesiredStateMemory,
+  desiredState,
+  type ServerFacts,
+} from './desired-state';
 import { type ApiUrlFor, fleetServers } from './fleet-servers';
 import { intentId, isLine, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
 import { createIntents } from './intents';
@@ -28,7 +36,6 @@ import type {
   IntentKind,
   Operations,
 } from './views';
-import { type ActionReason, actionReasons, makeWishes, type ServerFacts, type Wish, type WishMemory } from './wishes';
 
 export interface ControlOptions {
   /** At least one; the first one's order of servers is everybody's. */
@@ -130,8 +137,8 @@ export function createControl(options: ControlOptions): Control {
       return emptySlots().length;
     },
   };
-  let wishMemory: WishMemory = new Map();
-  let wishes: ReadonlyMap<string, Wish> = new Map();
+  let desiredMemory: DesiredStateMemory = new Map();
+  let desired: ReadonlyMap<string, DesiredServer> = new Map();
   let loadMemory: LoadMemory | undefined;
   let weights: NodeFacts['weights'] = options.weights === 'auto' ? undefined : new Map();
   /** What was wanted and done before the agent was restarted. */
@@ -173,41 +180,41 @@ export function createControl(options: ControlOptions): Control {
   }
 
   /** What is wanted now, from what everybody was last seen to say. */
-  function think(): Pick<NodeFacts, 'wishes' | 'weights'> {
+  function think(): Pick<NodeFacts, 'desired' | 'weights'> {
     const nowMs = Date.now();
     intents.loadIfDue();
-    const before = wishes;
+    const before = desired;
     automatic?.loadIfDue();
-    wishes = wish(nowMs);
-    tellWishes(before);
+    desired = compute(nowMs);
+    tellDesired(before);
     report();
-    const isOut = [...wishes.values()].some(({ state }) => state === 'drain' || state === 'maint');
+    const isOut = [...desired.values()].some(({ state }) => state === 'drain' || state === 'maint');
     if (isOut || options.weights === 'auto' || isDemanded()) void survey.look('ifDue');
     if (isDemanded()) for (const node of nodes) void node.sessions.count('ifDue');
     if (options.weights === 'auto') thinkOfWeights(nowMs);
-    return { wishes, weights: weightsInForce() };
+    return { desired, weights: weightsInForce() };
   }
 
-  function wish(nowMs: number): ReadonlyMap<string, Wish> {
+  function compute(nowMs: number): ReadonlyMap<string, DesiredServer> {
     const facts = serverFacts();
     const { onApiFailure } = options;
     if (automatic === undefined || leads()) {
-      const made = makeWishes(wishMemory, facts, { onApiFailure }, nowMs);
-      wishMemory = made.memory;
-      if (automatic === undefined) return made.wishes;
+      const made = desiredState(desiredMemory, facts, { onApiFailure }, nowMs);
+      desiredMemory = made.memory;
+      if (automatic === undefined) return made.desired;
       const drained = [...made.memory].flatMap(([name, { damping }]) => (damping.drained ? [name] : []));
       const { drained: decided } = automatic.inForce();
       automatic.decide({ drained: new Set(drained), weights: weights ?? automatic.inForce().weights }, actNow);
       // Until the store has it, what was decided before is in force; but what is held back can be told.
-      const inForce = makeWishes(wishMemory, facts, { onApiFailure, decided }, nowMs).wishes;
-      return new Map([...inForce].map(([name, each]) => [name, withGuard(each, made.wishes.get(name))]));
+      const inForce = desiredState(desiredMemory, facts, { onApiFailure, decided }, nowMs).desired;
+      return new Map([...inForce].map(([name, each]) => [name, withGuard(each, made.desired.get(name))]));
     }
     const { drained: decided } = automatic.inForce();
-    const made = makeWishes(wishMemory, facts, { onApiFailure, decided }, nowMs);
+    const made = desiredState(desiredMemory, facts, { onApiFailure, decided }, nowMs);
     // To go on from, should this agent come to decide.
-    wishMemory = made.memory;
+    desiredMemory = made.memory;
     if (options.weights === 'auto') weights = weightsInForce();
-    return made.wishes;
+    return made.desired;
   }
 
   /** Weights by load, as this agent or the one that decides for all has found them. */
@@ -303,7 +310,7 @@ export function createControl(options: ControlOptions): Control {
   function report(): void {
     const fleet = unionFleet(
       heard().map((node) => node.fleet()),
-      outBy(wishes),
+      outBy(desired),
     );
     const api = new Map(directory.servers().map((server) => [server.name, server.api]));
     if (nodes.every((node) => node.states() === undefined)) return;
@@ -325,31 +332,31 @@ export function createControl(options: ControlOptions): Control {
     );
   }
 
-  /** Servers that are on their way out by a wish, where nobody's hand stands against it. */
-  function outBy(wanted: ReadonlyMap<string, Wish>): Map<string, IntentKind> {
+  /** Servers that are on their way out by what is desired, where nobody's hand stands against it. */
+  function outBy(wanted: ReadonlyMap<string, DesiredServer>): Map<string, IntentKind> {
     const out = [...wanted].flatMap(([name, { state }]): [string, IntentKind][] =>
       (state === 'drain' || state === 'maint') && !isExternal(name) ? [[name, state]] : [],
     );
     return new Map(out);
   }
 
-  function tellWishes(before: ReadonlyMap<string, Wish>): void {
+  function tellDesired(before: ReadonlyMap<string, DesiredServer>): void {
     let heldBack = 0;
-    for (const [server, wish] of wishes) {
+    for (const [server, wanted] of desired) {
       const old = before.get(server);
-      if (wish.isHeldBack) heldBack++;
-      if (wish.isHeldBack && old?.isHeldBack !== true) {
+      if (wanted.isHeldBack) heldBack++;
+      if (wanted.isHeldBack && old?.isHeldBack !== true) {
         stats.guardHolds++;
-        log.warn({ server }, `server is not drained: ${wish.because}`);
+        log.warn({ server }, `server is not drained: ${wanted.because}`);
       }
       // What an earlier life of the agent did, it told as well.
-      const isToldBefore = old === undefined && carriedOut.has(`${server} ${wish.intentId}`);
-      const isPastDeadline = wish.reason === 'deadline' && old?.reason !== 'deadline' && !isToldBefore;
-      if (isPastDeadline) tellIntent(server, 'maint', wish.because, 'agent');
-      const isAutomatic = wish.by === 'automatic';
+      const isToldBefore = old === undefined && carriedOut.has(`${server} ${wanted.intentId}`);
+      const isPastDeadline = wanted.reason === 'deadline' && old?.reason !== 'deadline' && !isToldBefore;
+      if (isPastDeadline) tellIntent(server, 'maint', wanted.because, 'agent');
+      const isAutomatic = wanted.by === 'automatic';
       if (isAutomatic && old !== undefined && old.by !== 'automatic')
-        tellIntent(server, 'drain', wish.because, 'agent');
-      if (!isAutomatic && old?.by === 'automatic' && wish.state !== 'drain' && wish.state !== 'maint')
+        tellIntent(server, 'drain', wanted.because, 'agent');
+      if (!isAutomatic && old?.by === 'automatic' && wanted.state !== 'drain' && wanted.state !== 'maint')
         tellIntent(server, 'ready', 'its Control API answers again, or automatic action may not hold it', 'agent');
     }
     stats.heldBack = heldBack;
@@ -389,7 +396,7 @@ export function createControl(options: ControlOptions): Control {
       name,
       nodes: nodes.flatMap((node) => nodeServer(node, name)),
       unanswered: nodes.filter((node) => node.states() === undefined).map((node) => node.name),
-      wish: wishes.get(name),
+      desired: desired.get(name),
       intent: intents.get(name),
       directory: known.get(name),
       survey: seen === undefined ? undefined : { server: seen.servers.get(name), ageMs: seen.ageMs },
@@ -423,11 +430,11 @@ export function createControl(options: ControlOptions): Control {
 
   async function setIntent(
     server: string,
-    wish: Parameters<Operations['setIntent']>[1],
+    order: Parameters<Operations['setIntent']>[1],
   ): Promise<ControlResult<ControlledServer>> {
-    const problem = checkOrder(server, wish, names(), emptySlots());
+    const problem = checkOrder(server, order, names(), emptySlots());
     if (problem !== undefined) return { ok: false, problem };
-    const { kind, reason, operator, deadlineMs } = wish;
+    const { kind, reason, operator, deadlineMs } = order;
     const nowMs = Date.now();
     const intent: Intent = {
       kind,
@@ -457,7 +464,7 @@ export function createControl(options: ControlOptions): Control {
       await automatic?.load();
       const kept = await Promise.all(nodes.map((node) => memories.load(node.name)));
       const drained = automatic?.inForce().drained ?? drainedIn(kept);
-      wishMemory = drainedBefore(drained, (server) => intents.get(server));
+      desiredMemory = drainedBefore(drained, (server) => intents.get(server));
       if (options.weights === 'auto') weights = weightsInForce();
       carriedOut = new Set(
         kept.flatMap(({ servers }) => [...servers].map(([server, { intentId: id }]) => `${server} ${id}`)),
@@ -491,7 +498,7 @@ export function createControl(options: ControlOptions): Control {
   };
 }
 
-function withGuard(inForce: Wish, decided: Wish | undefined): Wish {
+function withGuard(inForce: DesiredServer, decided: DesiredServer | undefined): DesiredServer {
   return decided?.isHeldBack === true ? { ...inForce, isHeldBack: true, because: decided.because } : inForce;
 }
 
@@ -502,7 +509,10 @@ function drainedIn(kept: readonly NodeMemory[]): Set<string> {
 }
 
 /** They stay so until their API answers. */
-function drainedBefore(drained: Iterable<string>, intentOf: (server: string) => Intent | undefined): WishMemory {
+function drainedBefore(
+  drained: Iterable<string>,
+  intentOf: (server: string) => Intent | undefined,
+): DesiredStateMemory {
   const damping = { drained: true, flaps: 1, okSinceMs: undefined, suspectSinceMs: undefined, releasedMs: undefined };
   return new Map(
     [...drained].map((name) => {

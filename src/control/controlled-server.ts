@@ -1,9 +1,9 @@
 import type { ServerView } from '../directory';
 import { administrativeState, type ServerState } from '../runtime';
+import type { DesiredServer } from './desired-state';
 import type { ServerMemory } from './node-memory';
 import type { ServerSurvey } from './survey';
 import type { ControlledServer, Intent, NodeServerView } from './views';
-import type { Wish } from './wishes';
 
 /** How one HAProxy has the server now. */
 export interface NodeServer {
@@ -23,7 +23,7 @@ export interface ControlledServerFacts {
   readonly nodes: readonly NodeServer[];
   /** HAProxys that have not said anything since the agent started: whether they know the server, nobody knows. */
   readonly unanswered: readonly string[];
-  readonly wish: Wish | undefined;
+  readonly desired: DesiredServer | undefined;
   readonly intent: Intent | undefined;
   /** The directory's word; undefined for a server whose Control API has no address. */
   readonly directory:
@@ -38,7 +38,7 @@ const surveyGoodForMs = 10_000;
 
 /** All that control knows of a server, for people and programs. */
 export function controlledServer(facts: ControlledServerFacts): ControlledServer {
-  const { name, wish, intent, directory, survey } = facts;
+  const { name, desired, intent, directory, survey } = facts;
   const nodes = facts.nodes.map(nodeView);
   const byHand = facts.nodes.filter(({ memory }) => memory?.isExternal === true);
   const readers = directory?.readers ?? 0;
@@ -49,7 +49,7 @@ export function controlledServer(facts: ControlledServerFacts): ControlledServer
     name,
     nodes,
     intent,
-    wanted: byHand.length > 0 ? 'external' : (wish?.state ?? 'ready'),
+    wanted: byHand.length > 0 ? 'external' : (desired?.state ?? 'ready'),
     because: byHand.length > 0 ? becauseOfHand(byHand, facts.nodes.length) : reasonOf(facts),
     api: directory?.api.health ?? 'unknown',
     viewersLeft,
@@ -95,9 +95,9 @@ function becauseOfHand(byHand: readonly NodeServer[], count: number): string {
   return `somebody else set it to ${state}${where}; it is left alone until an intent overrides that`;
 }
 
-function reasonOf({ wish, nodes }: ControlledServerFacts): string {
-  const because = wish?.because ?? 'nobody wants anything else';
-  const wanted = wish?.state;
+function reasonOf({ desired, nodes }: ControlledServerFacts): string {
+  const because = desired?.because ?? 'nobody wants anything else';
+  const wanted = desired?.state;
   const behind = nodes.filter(({ state }) => wanted !== undefined && administrativeState(state.adminBits) !== wanted);
   if (behind.length === 0) return because;
   const told = behind.map(({ node, trouble }) => (trouble === undefined ? node : `${node} (${trouble})`));

@@ -22,7 +22,7 @@ import { serverOf } from './server-of';
 import { createStreamSessions } from './stream-sessions';
 import type { ControlProblem, ControlResult, Move, MoveOrder, NodeTables, Operations } from './views';
 
-/** One HAProxy whose tables are told about, and changed where an operator wishes it. */
+/** One HAProxy whose tables are told about, and changed where an operator asks for it. */
 export interface MovesNode extends Pick<HaproxyNode, 'name' | 'bulk' | 'statistics'> {
   /** Keeps its routes.map; undefined where that is off. */
   readonly push?: Pick<RoutePush, 'view' | 'settled'>;

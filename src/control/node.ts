@@ -25,7 +25,7 @@ export interface NodeOptions {
   readonly goneAfterMs: number;
   readonly intervalMs: number;
   /** What is wanted now, made from what all nodes were last seen to have. */
-  readonly think: () => Pick<NodeFacts, 'wishes' | 'weights'>;
+  readonly think: () => Pick<NodeFacts, 'desired' | 'weights'>;
   readonly onProcess: (haproxy: HaproxyInfo, before: HaproxyInfo | undefined) => void;
   readonly onAction: (command: Command, error: RuntimeError | undefined) => void;
   /** Something is not as it was left: other agents may have done it. Resolves when it is known what they were told; with false when that cannot be known now. Never rejects. */
@@ -135,10 +135,10 @@ export function createNode(options: NodeOptions): ControlNode {
     // At the first look the map is read anyway.
     if (observation.isNewProcess && !isFirst) node.push?.resync('another HAProxy process answers');
     else if (isFirst || observer.trouble !== undefined) node.push?.retry();
-    const { wishes, weights } = options.think();
-    if ([...wishes.values()].some(({ state }) => state === 'drain' || state === 'maint')) void sessions.count('ifDue');
+    const { desired, weights } = options.think();
+    if ([...desired.values()].some(({ state }) => state === 'drain' || state === 'maint')) void sessions.count('ifDue');
     const { isShared } = options;
-    const facts = { states, uptimeSeconds, wishes, weights, sessions: sessions.latest(), isShared, knowsOthers };
+    const facts = { states, uptimeSeconds, desired, weights, sessions: sessions.latest(), isShared, knowsOthers };
     const decision = decide(memory, facts, Date.now());
     remember(decision.memory);
     // Whoever is there is located anew, and then the map must not lead him back: HAProxy would send him to any server.

@@ -20,9 +20,9 @@ export function unionFleet(
   }
   return [...servers.values()].map((server) => {
     const { administrative } = server;
-    const wish = wanted.get(server.name) ?? 'ready';
-    const isFurther = administrativeOrder.indexOf(wish) > administrativeOrder.indexOf(administrative);
-    return isFurther ? { ...server, administrative: wish } : server;
+    const desired = wanted.get(server.name) ?? 'ready';
+    const isFurther = administrativeOrder.indexOf(desired) > administrativeOrder.indexOf(administrative);
+    return isFurther ? { ...server, administrative: desired } : server;
   });
 }
 

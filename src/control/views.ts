@@ -4,7 +4,7 @@ import type { ApiHealth, OperationalState } from '../directory';
 export const intentKinds = ['ready', 'drain', 'maint'] as const;
 export type IntentKind = (typeof intentKinds)[number];
 
-/** An operator's wish, kept until another one replaces it. */
+/** An operator's order, in force until another one replaces it. */
 export interface Intent {
   readonly kind: IntentKind;
   readonly reason: string;
@@ -97,7 +97,7 @@ export interface Operations {
   /** Kept in the store and applied at once; the answer shows the server after that. */
   setIntent(
     server: string,
-    wish: {
+    order: {
       readonly kind: IntentKind;
       readonly reason: string;
       readonly operator: string;

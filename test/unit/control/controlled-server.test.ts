@@ -44,7 +44,7 @@ const facts = (change: Partial<ControlledServerFacts> = {}): ControlledServerFac
   name: 'mtx1',
   nodes: [node('lb1', 8)],
   unanswered: [],
-  wish: undefined,
+  desired: undefined,
   intent: undefined,
   directory: { readers: 0, hlsSessions: 0, api: { health: 'ok' } },
   survey: only(0),

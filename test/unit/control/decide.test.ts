@@ -1,4 +1,5 @@
 import { afterCommand, type Command, decide, type NodeFacts } from '../../../src/control/decide';
+import type { DesiredServer } from '../../../src/control/desired-state';
 import {
   emptyNodeMemory,
   enterProcess,
@@ -8,7 +9,6 @@ import {
   resumeNodeMemory,
 } from '../../../src/control/node-memory';
 import type { IntentKind } from '../../../src/control/views';
-import type { Wish } from '../../../src/control/wishes';
 import type { ServerState } from '../../../src/runtime';
 
 const bits = { ready: 0, drain: 8, maint: 1, disabled: 5, inheritedMaint: 2, inheritedDrain: 16, unresolved: 32 };
@@ -32,7 +32,7 @@ function server(admin: keyof typeof bits, change: Partial<ServerState> = {}): Se
   };
 }
 
-const nobody: Wish = {
+const nobody: DesiredServer = {
   state: undefined,
   by: 'nobody',
   intentId: undefined,
@@ -40,19 +40,19 @@ const nobody: Wish = {
   because: '-',
   isHeldBack: false,
 };
-const intent = (state: IntentKind, id = '1'): Wish => ({
+const intent = (state: IntentKind, id = '1'): DesiredServer => ({
   ...nobody,
   state,
   by: 'intent',
   intentId: `${id} ${state}`,
   reason: 'intent',
 });
-const automatic: Wish = { ...nobody, state: 'drain', by: 'automatic', reason: 'api-suspect' };
+const automatic: DesiredServer = { ...nobody, state: 'drain', by: 'automatic', reason: 'api-suspect' };
 
-const facts = (state: ServerState, wish: Wish, change: Partial<NodeFacts> = {}): NodeFacts => ({
+const facts = (state: ServerState, desired: DesiredServer, change: Partial<NodeFacts> = {}): NodeFacts => ({
   states: [state],
   uptimeSeconds: 100,
-  wishes: new Map([['mtx1', wish]]),
+  desired: new Map([['mtx1', desired]]),
   weights: new Map(),
   sessions: undefined,
   ...change,
@@ -72,7 +72,7 @@ function look(memory: NodeMemory, given: NodeFacts, nowMs: number, succeeds = tr
 }
 
 /** A story: what HAProxy shows and what is wanted at each look, and what is done. */
-type Step = readonly [shown: keyof typeof bits, wish: Wish, did: string, isExternal?: 'external'];
+type Step = readonly [shown: keyof typeof bits, desired: DesiredServer, did: string, isExternal?: 'external'];
 
 describe('what is done at each look (a second apart)', () => {
   it.each<[string, Step[]]>([
@@ -210,8 +210,8 @@ describe('what is done at each look (a second apart)', () => {
     ],
   ])('%s', (_, steps) => {
     let memory = emptyNodeMemory;
-    for (const [i, [shown, wish, did, external]] of steps.entries()) {
-      const step = look(memory, facts(server(shown), wish), i * 1000);
+    for (const [i, [shown, desired, did, external]] of steps.entries()) {
+      const step = look(memory, facts(server(shown), desired), i * 1000);
       expect({ step: i, did: step.did, isExternal: step.isExternal }).toEqual({
         step: i,
         did,
@@ -326,7 +326,7 @@ it('does states first, then weights, then what goes through tables', () => {
   const given: NodeFacts = {
     ...facts(server('ready'), nobody),
     states: [named('mtx1', 1), named('mtx2', 2), named('mtx3', 3)],
-    wishes: new Map([
+    desired: new Map([
       ['mtx1', intent('maint')],
       ['mtx2', nobody],
       ['mtx3', intent('drain')],
@@ -428,25 +428,28 @@ describe('another HAProxy process', () => {
 
 it('picks up servers that come, go and are renamed, and leaves alone what nobody spoke of', () => {
   const named = (name: string, serverId: number) => server('ready', { serverName: name, serverId });
-  const wishes = new Map([
+  const desired = new Map([
     ['mtx1', intent('drain')],
     ['mtx9', intent('maint')],
   ]);
   const at = (states: ServerState[], memory: NodeMemory, nowMs: number) =>
-    look(memory, { ...facts(server('ready'), nobody), states, wishes }, nowMs);
+    look(memory, { ...facts(server('ready'), nobody), states, desired }, nowMs);
   const first = at([named('mtx1', 1), named('mtx2', 2)], emptyNodeMemory, 0);
   const second = at([named('mtx2', 2), named('mtx9', 9)], first.memory, 1000);
   expect([first.did, second.did]).toEqual(['drain (intent)', 'maint (intent), clear 9']);
   expect([...second.memory.servers.keys()]).toEqual(['mtx2', 'mtx9']);
 });
 
-describe('where other agents carry out the same wishes', () => {
+describe('where other agents carry out the same orders', () => {
   const shared = { isShared: true, knowsOthers: true };
   /** Looks a second apart; what was done, and whether it is taken for a stranger's. */
-  function tell(steps: readonly (readonly [ServerState, Wish, Partial<NodeFacts>?])[], memory = emptyNodeMemory) {
+  function tell(
+    steps: readonly (readonly [ServerState, DesiredServer, Partial<NodeFacts>?])[],
+    memory = emptyNodeMemory,
+  ) {
     const told: string[] = [];
-    for (const [index, [state, wish, change]] of steps.entries()) {
-      const seen = look(memory, facts(state, wish, { ...shared, ...change }), 1000 * index);
+    for (const [index, [state, desired, change]] of steps.entries()) {
+      const seen = look(memory, facts(state, desired, { ...shared, ...change }), 1000 * index);
       memory = seen.memory;
       told.push(`${seen.did || '-'}${seen.isExternal ? ' external' : ''}`);
     }
@@ -564,7 +567,7 @@ it("an empty slot is told nothing, and what was set on it is no stranger's doing
   const first = decide(emptyNodeMemory, facts(server('ready'), intent('drain')), 0);
   const set = first.commands.reduce((memory, command) => afterCommand(memory, command, true), first.memory);
   expect(first.commands).toHaveLength(1);
-  // Neither a wish nor a weight reaches it.
+  // Neither an order nor a weight reaches it.
   const empty = server('drain', { adminBits: 8 | 0x20, address: undefined, fqdn: 'mtx.example' });
   const change = { weights: new Map([['mtx1', 7]]) };
   const meanwhile = decide(set, facts(empty, intent('maint', '2'), change), 1000);

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Command } from '../../../src/control/decide';
+import type { DesiredServer } from '../../../src/control/desired-state';
 import { type ControlNode, createNode } from '../../../src/control/node';
 import { emptyNodeMemory, type NodeMemory } from '../../../src/control/node-memory';
 import type { IntentKind } from '../../../src/control/views';
-import type { Wish } from '../../../src/control/wishes';
 import type { RuntimeError } from '../../../src/runtime';
 import { fakeRuntimeClient } from '../../support/fake-runtime-client';
 import { until } from '../../support/until';
@@ -13,7 +13,7 @@ const columns =
   'be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_fqdn srv_port';
 const table = '# table: sessions, type: string, size:100, used:0\n';
 const gone: RuntimeError = { reason: 'unreachable', message: 'there is no socket' };
-const nobody: Wish = {
+const nobody: DesiredServer = {
   state: undefined,
   by: 'nobody',
   intentId: undefined,
@@ -21,7 +21,13 @@ const nobody: Wish = {
   because: '-',
   isHeldBack: false,
 };
-const intent = (state: IntentKind): Wish => ({ ...nobody, state, by: 'intent', intentId: state, reason: 'intent' });
+const intent = (state: IntentKind): DesiredServer => ({
+  ...nobody,
+  state,
+  by: 'intent',
+  intentId: state,
+  reason: 'intent',
+});
 
 const running: ControlNode[] = [];
 afterEach(async () => {
@@ -29,7 +35,7 @@ afterEach(async () => {
 });
 
 /** A node before three servers of a fake HAProxy, which does what it is told unless `spoil` says something else. */
-function startNode(wanted: Record<string, Wish> = {}, weights: Record<string, number> = {}) {
+function startNode(wanted: Record<string, DesiredServer> = {}, weights: Record<string, number> = {}) {
   const servers = new Map(['mtx1', 'mtx2', 'mtx3'].map((name) => [name, { bits: 0, weight: 1 }]));
   const haproxy = {
     pid: 7,
@@ -84,7 +90,7 @@ function startNode(wanted: Record<string, Wish> = {}, weights: Record<string, nu
     goneAfterMs: 10_000,
     intervalMs: 5,
     think: () => ({
-      wishes: new Map([...servers.keys()].map((name) => [name, wanted[name] ?? nobody])),
+      desired: new Map([...servers.keys()].map((name) => [name, wanted[name] ?? nobody])),
       weights: new Map(Object.entries(weights)),
     }),
     isShared: false,

@@ -20,7 +20,7 @@ export const actionReasons = ['intent', 'deadline', 'api-suspect', 'api-recovere
 export type ActionReason = (typeof actionReasons)[number];
 
 /** What control wants of a server, on every node. */
-export interface Wish {
+export interface DesiredServer {
   /** Undefined: nothing; whatever state HAProxy has is left, but what control itself had set is taken back. */
   readonly state: IntentKind | undefined;
   readonly by: 'intent' | 'automatic' | 'nobody';
@@ -33,7 +33,7 @@ export interface Wish {
   readonly isHeldBack: boolean;
 }
 
-export interface WishOptions {
+export interface DesiredStateOptions {
   readonly onApiFailure: 'suspect' | 'drain';
   /** The servers that are drained automatically, where that is decided already; undefined: to be decided. */
   readonly decided?: ReadonlySet<string> | undefined;
@@ -42,22 +42,25 @@ export interface WishOptions {
 const releaseTakesMs = 5000;
 
 /** What is remembered between two rounds, by server. */
-export type WishMemory = ReadonlyMap<string, { readonly damping: Damping; readonly intentId: string | undefined }>;
+export type DesiredStateMemory = ReadonlyMap<
+  string,
+  { readonly damping: Damping; readonly intentId: string | undefined }
+>;
 
 /**
  * What is wanted of each server. Intents come first; without one a server that HAProxy calls UP while its API is suspect is drained, if
- * `onApiFailure` says so and the guard permits. Pure: the same facts, memory and time give the same wishes.
+ * `onApiFailure` says so and the guard permits. Pure: the same facts, memory and time give the same result.
  *
  * The guard: no automatic drain begins that would leave fewer than half of the servers (rounded up) with new viewers, whatever took the others out;
  * and when others fall out later, drained ones are given back, the last first. Backups take no new viewers while others do: they count
  * neither way, and one may be drained while some other server still takes viewers.
  */
-export function makeWishes(
-  memory: WishMemory,
+export function desiredState(
+  memory: DesiredStateMemory,
   servers: readonly ServerFacts[],
-  options: WishOptions,
+  options: DesiredStateOptions,
   nowMs: number,
-): { readonly wishes: ReadonlyMap<string, Wish>; readonly memory: WishMemory } {
+): { readonly desired: ReadonlyMap<string, DesiredServer>; readonly memory: DesiredStateMemory } {
   const { decided } = options;
   const dampings = new Map(
     servers.map((server) => {
@@ -91,19 +94,24 @@ export function makeWishes(
     }
   }
 
-  const wishes = servers.map((server): [string, Wish] => {
+  const desired = servers.map((server): [string, DesiredServer] => {
     const damping = dampings.get(server.name) ?? undamped;
     const guard = heldBack.has(server.name) ? `${out} of ${active.length} servers are out already` : undefined;
-    return [server.name, wishFor(server, damping, guard, nowMs)];
+    return [server.name, desiredServer(server, damping, guard, nowMs)];
   });
   const next = servers.map(({ name, intent }) => {
     const damping = dampings.get(name) ?? undamped;
     return [name, { damping, intentId: intent === undefined ? undefined : intentId(intent, nowMs) }] as const;
   });
-  return { wishes: new Map(wishes), memory: new Map(next) };
+  return { desired: new Map(desired), memory: new Map(next) };
 }
 
-function nextDamping(memory: WishMemory, { name, api, intent }: ServerFacts, options: WishOptions, nowMs: number) {
+function nextDamping(
+  memory: DesiredStateMemory,
+  { name, api, intent }: ServerFacts,
+  options: DesiredStateOptions,
+  nowMs: number,
+) {
   const old = memory.get(name);
   const damping = damp(old?.damping ?? undamped, api, nowMs);
   if (options.onApiFailure === 'suspect') return { ...damping, drained: false };
@@ -113,7 +121,7 @@ function nextDamping(memory: WishMemory, { name, api, intent }: ServerFacts, opt
 }
 
 /** An operator who said `ready` while the API was suspect already knows better than automatic action, until the API has answered again. */
-function mayDrain({ operational, api, intent }: ServerFacts, damping: Damping, options: WishOptions): boolean {
+function mayDrain({ operational, api, intent }: ServerFacts, damping: Damping, options: DesiredStateOptions): boolean {
   if (options.onApiFailure !== 'drain' || damping.drained || api !== 'suspect' || operational !== 'UP') return false;
   if (intent === undefined) return true;
   return intent.kind === 'ready' && (damping.suspectSinceMs ?? 0) > Date.parse(intent.since);
@@ -138,7 +146,7 @@ function isBeingReleased({ operational }: ServerFacts, damping: Damping | undefi
   return operational === 'UP' && damping?.releasedMs !== undefined && nowMs - damping.releasedMs < releaseTakesMs;
 }
 
-function wishFor(server: ServerFacts, damping: Damping, guard: string | undefined, nowMs: number) {
+function desiredServer(server: ServerFacts, damping: Damping, guard: string | undefined, nowMs: number) {
   const { api, intent, operational } = server;
   const isHeldBack = guard !== undefined;
   if (damping.drained && isAutomatic(server)) {

@@ -1,6 +1,6 @@
 import { holdDownMs } from '../../../src/control/damping';
+import { type DesiredStateMemory, desiredState, type ServerFacts } from '../../../src/control/desired-state';
 import type { Intent, IntentKind } from '../../../src/control/views';
-import { makeWishes, type ServerFacts, type WishMemory } from '../../../src/control/wishes';
 import type { ApiHealth } from '../../../src/directory/views';
 
 const start = Date.parse('2026-05-01T12:00:00Z');
@@ -17,21 +17,21 @@ const intent = (kind: IntentKind, atMs = start, deadlineMs?: number): Intent => 
   ...(deadlineMs === undefined ? {} : { deadline: new Date(atMs + deadlineMs).toISOString() }),
 });
 
-/** A fleet whose wishes are carried out at once, round after round. */
+/** A fleet whose desired state is carried out at once, round after round. */
 function control(onApiFailure: 'suspect' | 'drain' = 'drain') {
-  let memory: WishMemory = new Map();
+  let memory: DesiredStateMemory = new Map();
   let wanted = new Map<string, string>();
   let changes = 0;
   return {
     round(servers: readonly ServerFacts[], nowMs: number) {
       const isOut = (name: string) => ['drain', 'maint'].includes(wanted.get(name) ?? '');
       const shown = servers.map((server) => ({ ...server, takesViewers: server.takesViewers && !isOut(server.name) }));
-      const made = makeWishes(memory, shown, { onApiFailure }, nowMs);
+      const made = desiredState(memory, shown, { onApiFailure }, nowMs);
       memory = made.memory;
-      const next = new Map([...made.wishes].map(([name, { state }]) => [name, state ?? '-']));
+      const next = new Map([...made.desired].map(([name, { state }]) => [name, state ?? '-']));
       for (const [name, state] of next) if ((wanted.get(name) ?? '-') !== state) changes++;
       wanted = next;
-      return made.wishes;
+      return made.desired;
     },
     wanted: () => [...wanted.values()].join(' '),
     changes: () => changes,
@@ -103,9 +103,9 @@ describe('automatic drains', () => {
 
   it('are not made where a suspect server is only to get no new streams', () => {
     const suspects = control('suspect');
-    const wishes = suspects.round(fleet('suspect', 'ok', 'ok'), start);
+    const desired = suspects.round(fleet('suspect', 'ok', 'ok'), start);
     expect(suspects.wanted()).toBe('- - -');
-    expect(wishes.get('mtx1')?.because).toBe('its Control API does not answer: no new streams are placed there');
+    expect(desired.get('mtx1')?.because).toBe('its Control API does not answer: no new streams are placed there');
   });
 
   it('the guard says so, and drains when there is room again', () => {
@@ -270,8 +270,8 @@ describe('intents', () => {
   it('come before automatic action', () => {
     const fleetControl = control();
     const servers = [facts('mtx1', { api: 'suspect', intent: intent('maint') }), ...fleet('ok', 'ok').slice(1)];
-    const wish = fleetControl.round(servers, start + 1000).get('mtx1');
-    expect(wish).toMatchObject({ state: 'maint', by: 'intent', because: 'ada: update', reason: 'intent' });
+    const desired = fleetControl.round(servers, start + 1000).get('mtx1');
+    expect(desired).toMatchObject({ state: 'maint', by: 'intent', because: 'ada: update', reason: 'intent' });
   });
 
   it('a drain turns to maint at its deadline', () => {
@@ -307,16 +307,20 @@ describe('intents', () => {
 });
 
 it('forgets servers that are gone', () => {
-  const { memory } = makeWishes(new Map(), fleet('ok', 'suspect'), { onApiFailure: 'drain' }, start);
-  const next = makeWishes(memory, fleet('ok'), { onApiFailure: 'drain' }, start + 1000);
+  const { memory } = desiredState(new Map(), fleet('ok', 'suspect'), { onApiFailure: 'drain' }, start);
+  const next = desiredState(memory, fleet('ok'), { onApiFailure: 'drain' }, start + 1000);
   expect([...next.memory.keys()]).toEqual(['mtx1']);
 });
 
 describe('what another agent decided', () => {
   const options = (...decided: string[]) => ({ onApiFailure: 'drain', decided: new Set(decided) }) as const;
-  const states = (servers: readonly ServerFacts[], decided: readonly string[], memory: WishMemory = new Map()) => {
-    const made = makeWishes(memory, servers, options(...decided), start);
-    return [...made.wishes.values()].map(({ state }) => state ?? '-').join(' ');
+  const states = (
+    servers: readonly ServerFacts[],
+    decided: readonly string[],
+    memory: DesiredStateMemory = new Map(),
+  ) => {
+    const made = desiredState(memory, servers, options(...decided), start);
+    return [...made.desired.values()].map(({ state }) => state ?? '-').join(' ');
   };
 
   it('is carried out, whatever this one thinks of the servers', () => {
@@ -326,9 +330,9 @@ describe('what another agent decided', () => {
   });
 
   it('is what this one goes on from, should it come to decide', () => {
-    const { memory } = makeWishes(new Map(), fleet('suspect', 'ok', 'ok'), options('mtx1'), start);
-    const next = makeWishes(memory, fleet('suspect', 'ok', 'ok'), { onApiFailure: 'drain' }, start + 1000);
-    expect([...next.wishes.values()].map(({ state }) => state ?? '-').join(' ')).toBe('drain - -');
+    const { memory } = desiredState(new Map(), fleet('suspect', 'ok', 'ok'), options('mtx1'), start);
+    const next = desiredState(memory, fleet('suspect', 'ok', 'ok'), { onApiFailure: 'drain' }, start + 1000);
+    expect([...next.desired.values()].map(({ state }) => state ?? '-').join(' ')).toBe('drain - -');
   });
 
   it('does not stand against an operator', () => {
