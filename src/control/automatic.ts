@@ -16,8 +16,8 @@ export interface AutomaticDecisions {
  */
 export interface Automatic {
   inForce(): AutomaticDecisions;
-  /** Puts others in force, where they differ, as soon as the store has them; `then` is called after that. */
-  decide(decisions: AutomaticDecisions, then: () => void): void;
+  /** Puts others in force, where they differ, as soon as the store has them. */
+  decide(decisions: AutomaticDecisions): void;
   /** Takes over what another agent decided. Rejects when the store fails. */
   load(): Promise<void>;
   /** The same beside what goes on, now and then. */
@@ -32,7 +32,8 @@ interface Kept {
 const key = 'decisions';
 const periodMs = 500;
 
-export function createAutomatic(store: Store, log: Logger): Automatic {
+/** `onChange` is called when other decisions are in force. */
+export function createAutomatic(store: Store, log: Logger, onChange: () => void): Automatic {
   const collection = store.collection('automatic', readKept);
   let inForce: AutomaticDecisions = { drained: new Set(), weights: new Map() };
   let isDeciding = false;
@@ -46,10 +47,10 @@ export function createAutomatic(store: Store, log: Logger): Automatic {
     if (newest !== undefined && newest === revision) return;
     const kept = await collection.get(key);
     if (isDeciding) return;
-    if (kept !== undefined) {
-      inForce = { drained: new Set(kept.drained), weights: new Map(Object.entries(kept.weights)) };
-    }
     revision = newest;
+    if (kept === undefined) return;
+    inForce = { drained: new Set(kept.drained), weights: new Map(Object.entries(kept.weights)) };
+    onChange();
   }
 
   async function keep(decisions: AutomaticDecisions): Promise<boolean> {
@@ -67,14 +68,14 @@ export function createAutomatic(store: Store, log: Logger): Automatic {
 
   return {
     inForce: () => inForce,
-    decide(decisions, then) {
+    decide(decisions) {
       if (isDeciding || isSame(decisions, inForce)) return;
       isDeciding = true;
       void keep(decisions).then((isKept) => {
         isDeciding = false;
         if (!isKept) return;
         inForce = decisions;
-        then();
+        onChange();
       });
     },
     load,

@@ -19,7 +19,8 @@ export interface Intents {
 const alonePeriodMs = 5000;
 const sharedPeriodMs = 500;
 
-export function createIntents(store: Store, log: Logger): Intents {
+/** `onChange` is called when the store had others than those that were known. */
+export function createIntents(store: Store, log: Logger, onChange: () => void): Intents {
   const collection: Collection<Intent> = store.collection('intents', readIntent);
   const periodMs = store.isShared ? sharedPeriodMs : alonePeriodMs;
   let revision: string | undefined;
@@ -39,6 +40,7 @@ export function createIntents(store: Store, log: Logger): Intents {
     if (before !== writes) return;
     intents = new Map(entries);
     revision = newest;
+    onChange();
   }
 
   return {

@@ -223,7 +223,7 @@ export function createMoves(options: MovesOptions): Moves {
     return { kind: 'not-a-holder', message };
   }
 
-  async function move(stream: string, server: string, by: MoveOrder): Promise<ControlResult<Move>> {
+  async function order(stream: string, server: string, by: MoveOrder): Promise<ControlResult<Move>> {
     const problem = await refuse(stream, server, by);
     if (problem !== undefined) return { ok: false, problem };
     const from = directory.stream(stream)?.holders[0]?.server;
@@ -254,8 +254,6 @@ export function createMoves(options: MovesOptions): Moves {
       evidence: 'operator',
       data: { operator, from: from ?? null },
     });
-    await inTime(Promise.all(nodes.map(async ({ push }) => push?.settled())), answerAfterMs);
-    if (by.moveViewers === true) await Promise.all(nodes.map((node) => moveViewers(node, stream, server)));
     return { ok: true, value: withoutHeld(kept) };
   }
 
@@ -351,7 +349,14 @@ export function createMoves(options: MovesOptions): Moves {
       await last;
     },
     moves: () => [...moves.values()].map(withoutHeld),
-    move: (stream, server, by) => inTurn(() => move(stream, server, by)),
+    async move(stream, server, by) {
+      const moved = await inTurn(() => order(stream, server, by));
+      if (!moved.ok) return moved;
+      // Out of turn: a HAProxy that is stuck must not delay the next move.
+      await inTime(Promise.all(nodes.map(async ({ push }) => push?.settled())), answerAfterMs);
+      if (by.moveViewers === true) await Promise.all(nodes.map((node) => moveViewers(node, stream, server)));
+      return moved;
+    },
     clearMove: (stream, operator) => inTurn(() => clearMove(stream, operator)),
     async tables(stream) {
       if (!isStreamName(stream)) return [];

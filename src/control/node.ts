@@ -24,8 +24,10 @@ export interface NodeOptions {
   /** A session that asked for nothing for so long is nobody's any more. */
   readonly goneAfterMs: number;
   readonly intervalMs: number;
-  /** What is wanted now, made from what all nodes were last seen to have. */
-  readonly think: () => Pick<NodeFacts, 'desired' | 'weights'>;
+  /** What HAProxy should be. */
+  readonly desired: () => Pick<NodeFacts, 'desired' | 'weights'>;
+  /** HAProxy shows something else than at the look before; called before it is acted on. */
+  readonly onObserved: () => void;
   readonly onProcess: (haproxy: HaproxyInfo, before: HaproxyInfo | undefined) => void;
   readonly onAction: (command: Command, error: RuntimeError | undefined) => void;
   /** Something is not as it was left: other agents may have done it. Resolves when it is known what they were told; with false when that cannot be known now. Never rejects. */
@@ -104,6 +106,7 @@ export function createNode(options: NodeOptions): ControlNode {
   let fleet: readonly FleetServer[] = [];
   let backups: ReadonlySet<string> = new Set();
   let uptimeSeconds = 0;
+  let observed = '';
   let wasFollowedUp = false;
   let knowsOthers = !options.isShared;
   const backOffs = createBackOffs(() => performance.now());
@@ -135,7 +138,8 @@ export function createNode(options: NodeOptions): ControlNode {
     // At the first look the map is read anyway.
     if (observation.isNewProcess && !isFirst) node.push?.resync('another HAProxy process answers');
     else if (isFirst || observer.trouble !== undefined) node.push?.retry();
-    const { desired, weights } = options.think();
+    noteObserved();
+    const { desired, weights } = options.desired();
     if ([...desired.values()].some(({ state }) => state === 'drain' || state === 'maint')) void sessions.count('ifDue');
     const { isShared } = options;
     const facts = { states, uptimeSeconds, desired, weights, sessions: sessions.latest(), isShared, knowsOthers };
@@ -151,6 +155,18 @@ export function createNode(options: NodeOptions): ControlNode {
     wasFollowedUp = isFollowedUp;
     if (isFollowedUp) return 0;
     return decision.lookAgain ? lookAgainMs : undefined;
+  }
+
+  function noteObserved(): void {
+    const now = JSON.stringify([states, [...backups], fleet, isYoung()], (key, value: unknown) =>
+      key === 'secondsSinceLastChange' ? undefined : value,
+    );
+    if (now !== observed) options.onObserved();
+    observed = now;
+  }
+
+  function isYoung(): boolean {
+    return uptimeSeconds < settlingSeconds;
   }
 
   /** All is to be done again where it is another process than the one that is remembered. */
@@ -240,7 +256,7 @@ export function createNode(options: NodeOptions): ControlNode {
     backups: () => backups,
     memory: () => memory,
     isLost: () => states === undefined || observer.failuresInRow >= failuresUntilLost,
-    isSettling: () => uptimeSeconds < settlingSeconds,
+    isSettling: isYoung,
     get trouble() {
       return observer.trouble;
     },

@@ -33,3 +33,19 @@ export function fakeRuntimeClient(answer: (command: string, payload: readonly st
   };
   return { client, asked };
 }
+
+/** A client that takes every command and answers none, until it is given up. */
+export function hangingRuntimeClient(): RuntimeClient {
+  const wait = (signal: AbortSignal | undefined): Promise<RuntimeResult<never>> =>
+    new Promise((resolve) => {
+      const giveUp = () => resolve({ ok: false, error: { reason: 'aborted', message: 'given up' } });
+      signal?.addEventListener('abort', giveUp);
+      if (signal?.aborted === true) giveUp();
+    });
+  return {
+    name: '/run/admin.sock',
+    stats: createRuntimeClientStats(),
+    execute: (_, options) => wait(options?.signal),
+    executeLines: (_, __, options) => wait(options?.signal),
+  };
+}

@@ -6,7 +6,7 @@ import type { EventDraft } from '../../../src/events/event';
 import { isStreamName } from '../../../src/mediamtx';
 import { createMemoryStore, type Store } from '../../../src/store';
 import { createFakeServer, type FakeServer } from '../../support/fake-mediamtx';
-import { fakeRuntimeClient } from '../../support/fake-runtime-client';
+import { fakeRuntimeClient, hangingRuntimeClient } from '../../support/fake-runtime-client';
 import { until } from '../../support/until';
 import { createFakeLog } from './push-lab';
 
@@ -386,6 +386,16 @@ describe('viewers', () => {
       'viewers could not be moved; they stay until they start again',
     ]);
   });
+});
+
+it('a HAProxy that hangs while viewers are moved delays no other move', async () => {
+  const { statistics } = createNode(sessions).node;
+  const { moves, directory } = await startLab({ nodes: [{ name: 'edge', bulk: hangingRuntimeClient(), statistics }] });
+  const hanging = moves.move('live/a', 'mtx2', { ...by, moveViewers: true });
+  expect((await moves.move('live/b', 'mtx1', by)).ok).toBe(true);
+  expect(directory.route('live/a')).toBe('mtx2');
+  await moves.stop();
+  expect((await hanging).ok).toBe(true);
 });
 
 describe('what the tables of each HAProxy hold', () => {

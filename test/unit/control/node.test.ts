@@ -5,13 +5,10 @@ import { type ControlNode, createNode } from '../../../src/control/node';
 import { emptyNodeMemory, type NodeMemory } from '../../../src/control/node-memory';
 import type { IntentKind } from '../../../src/control/views';
 import type { RuntimeError } from '../../../src/runtime';
-import { fakeRuntimeClient } from '../../support/fake-runtime-client';
+import { fakeHaproxyServers } from '../../support/fake-haproxy-servers';
 import { until } from '../../support/until';
 import { createFakeLog } from './push-lab';
 
-const columns =
-  'be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_fqdn srv_port';
-const table = '# table: sessions, type: string, size:100, used:0\n';
 const gone: RuntimeError = { reason: 'unreachable', message: 'there is no socket' };
 const nobody: DesiredServer = {
   state: undefined,
@@ -34,29 +31,10 @@ afterEach(async () => {
   for (const node of running.splice(0)) await node.stop();
 });
 
-/** A node before three servers of a fake HAProxy, which does what it is told unless `spoil` says something else. */
+/** A node before the three servers of a fake HAProxy. */
 function startNode(wanted: Record<string, DesiredServer> = {}, weights: Record<string, number> = {}) {
-  const servers = new Map(['mtx1', 'mtx2', 'mtx3'].map((name) => [name, { bits: 0, weight: 1 }]));
-  const haproxy = {
-    pid: 7,
-    spoil: undefined as ((command: string) => string | RuntimeError | undefined) | undefined,
-  };
-  const answer = (command: string): string | RuntimeError => {
-    const spoilt = haproxy.spoil?.(command);
-    if (spoilt !== undefined) return spoilt;
-    if (command === 'show info') return `Version: 3.2.1\nPid: ${haproxy.pid}\nUptime_sec: 100\n`;
-    const [, name = '', what = '', value = ''] = /^set server mtx\/(\S+) (\S+) (\S+)$/.exec(command) ?? [];
-    const server = servers.get(name);
-    if (server !== undefined && what === 'state') server.bits = { ready: 0, drain: 8, maint: 1 }[value as IntentKind];
-    if (server !== undefined && what === 'weight') server.weight = Number(value);
-    if (command.startsWith('set') || command.startsWith('clear')) return '';
-    if (command.startsWith('show table')) return table;
-    const lines = [...servers].map(
-      ([each, { bits, weight }], i) => `3 mtx ${i + 1} ${each} 10.0.0.1 2 ${bits} ${weight} 1 9 - 8888`,
-    );
-    return ['1', `# ${columns}`, ...lines, ''].join('\n');
-  };
-  const { client, asked } = fakeRuntimeClient(answer);
+  const haproxy = fakeHaproxyServers();
+  const { client, asked, servers } = haproxy;
   // Clearing that does not end until the test says so.
   const held: (() => void)[] = [];
   const bulk = {
@@ -76,6 +54,7 @@ function startNode(wanted: Record<string, DesiredServer> = {}, weights: Record<s
     push.retries++;
   };
   const { log, lines } = createFakeLog();
+  const observed: number[] = [];
   const memories: NodeMemory[] = [];
   const done: Command[] = [];
   const node = createNode({
@@ -89,7 +68,8 @@ function startNode(wanted: Record<string, DesiredServer> = {}, weights: Record<s
     apiUrlFor: () => 'http://10.0.0.1:9997',
     goneAfterMs: 10_000,
     intervalMs: 5,
-    think: () => ({
+    onObserved: () => void observed.push(asked.length),
+    desired: () => ({
       desired: new Map([...servers.keys()].map((name) => [name, wanted[name] ?? nobody])),
       weights: new Map(Object.entries(weights)),
     }),
@@ -109,7 +89,7 @@ function startNode(wanted: Record<string, DesiredServer> = {}, weights: Record<s
     await until(`${count} looks`, () => node.stats.polls > goal, 1);
   };
   const orders = () => asked.filter((command) => /^(set|clear) /.test(command));
-  return { node, haproxy, servers, wanted, asked, orders, looks, push, bulk, held, lines, memories, done };
+  return { node, haproxy, servers, wanted, asked, orders, looks, push, bulk, held, lines, memories, done, observed };
 }
 
 describe('a command that is refused', () => {
@@ -207,6 +187,25 @@ it('remembers what was given up: it may have been carried out', async () => {
   await until('the command', () => lab.orders().length > 0, 1);
   await lab.node.stop();
   expect(lab.memories.at(-1)?.servers.get('mtx1')?.own).toEqual({ state: 'drain', by: 'intent' });
+});
+
+it('reports what HAProxy shows when it is something else, and not at every look', async () => {
+  const { haproxy, servers, looks, observed, done, wanted } = startNode();
+  await looks(20);
+  expect(observed).toHaveLength(1);
+  // By hand, by control, and by a new process.
+  servers.set('mtx2', { bits: 0, weight: 9 });
+  await looks(20);
+  expect(observed).toHaveLength(2);
+  wanted['mtx1'] = intent('drain');
+  await until('drain', () => done.length > 0, 1);
+  await looks(20);
+  expect(observed).toHaveLength(3);
+  haproxy.spoil = () => gone;
+  await looks(5);
+  haproxy.spoil = undefined;
+  await looks(5);
+  expect(observed).toHaveLength(3);
 });
 
 describe('the map', () => {
