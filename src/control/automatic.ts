@@ -24,7 +24,7 @@ export interface Automatic {
   loadIfDue(): void;
 }
 
-interface Kept {
+interface StoredDecisions {
   readonly drained: readonly string[];
   readonly weights: Readonly<Record<string, number>>;
 }
@@ -34,7 +34,7 @@ const periodMs = 500;
 
 /** `onChange` is called when other decisions are in force. */
 export function createAutomatic(store: Store, log: Logger, onChange: () => void): Automatic {
-  const collection = store.collection('automatic', readKept);
+  const collection = store.collection('automatic', readStored);
   let inForce: AutomaticDecisions = { drained: new Set(), weights: new Map() };
   let isDeciding = false;
   let isFailing = false;
@@ -45,22 +45,21 @@ export function createAutomatic(store: Store, log: Logger, onChange: () => void)
     loadedAtMs = performance.now();
     const newest = await collection.revision();
     if (newest !== undefined && newest === revision) return;
-    const kept = await collection.get(key);
+    const stored = await collection.get(key);
     if (isDeciding) return;
     revision = newest;
-    if (kept === undefined) return;
-    inForce = { drained: new Set(kept.drained), weights: new Map(Object.entries(kept.weights)) };
+    if (stored === undefined) return;
+    inForce = { drained: new Set(stored.drained), weights: new Map(Object.entries(stored.weights)) };
     onChange();
   }
 
-  async function keep(decisions: AutomaticDecisions): Promise<boolean> {
+  async function write(decisions: AutomaticDecisions): Promise<boolean> {
     try {
-      await collection.set(key, toKept(decisions));
+      await collection.set(key, toStored(decisions));
       isFailing = false;
       return true;
     } catch (error) {
-      if (!isFailing)
-        log.warn({ error: errorText(error) }, 'the store does not keep what was decided, so it is not done');
+      if (!isFailing) log.warn({ error: errorText(error) }, 'what was decided could not be stored, so it is not done');
       isFailing = true;
       return false;
     }
@@ -71,9 +70,9 @@ export function createAutomatic(store: Store, log: Logger, onChange: () => void)
     decide(decisions) {
       if (isDeciding || isSame(decisions, inForce)) return;
       isDeciding = true;
-      void keep(decisions).then((isKept) => {
+      void write(decisions).then((isStored) => {
         isDeciding = false;
-        if (!isKept) return;
+        if (!isStored) return;
         inForce = decisions;
         onChange();
       });
@@ -87,15 +86,15 @@ export function createAutomatic(store: Store, log: Logger, onChange: () => void)
   };
 }
 
-function toKept({ drained, weights }: AutomaticDecisions): Kept {
+function toStored({ drained, weights }: AutomaticDecisions): StoredDecisions {
   return { drained: [...drained].sort(), weights: Object.fromEntries([...weights].sort()) };
 }
 
 function isSame(left: AutomaticDecisions, right: AutomaticDecisions): boolean {
-  return JSON.stringify(toKept(left)) === JSON.stringify(toKept(right));
+  return JSON.stringify(toStored(left)) === JSON.stringify(toStored(right));
 }
 
-function readKept(value: unknown): Kept | undefined {
+function readStored(value: unknown): StoredDecisions | undefined {
   if (!isRecord(value)) return undefined;
   const { drained, weights } = value;
   if (!Array.isArray(drained) || !drained.every((name): name is string => typeof name === 'string')) return undefined;

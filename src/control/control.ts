@@ -12,10 +12,10 @@ import type { ApiUrlFor } from './fleet-servers';
 import { createFleetView } from './fleet-view';
 import { isLine, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
 import { createIntents } from './intents';
-import { createKeptMemories } from './kept-memories';
 import { type ControlNode, createNode, type NodeStats, type NodeToControl } from './node';
 import type { ObserverStats } from './observe';
 import { createReconciler, type Reconciler } from './reconciler';
+import { createStoredMemories } from './stored-memories';
 import { createSurvey } from './survey';
 import type { ControlledServer, ControlProblem, ControlResult, EmptySlot, Intent, Operations } from './views';
 
@@ -80,7 +80,7 @@ export function createControl(options: ControlOptions): Control {
   const { directory, store, emit, log, moves, intervalMs = 1000, leads = () => true } = options;
   const stopping = new AbortController();
   const intents = createIntents(store, log, () => reconciler.reconcile());
-  const memories = createKeptMemories(store, log);
+  const memories = createStoredMemories(store, log);
   const survey = createSurvey(directory, stopping.signal, () => performance.now());
   const nodes = options.nodes.map((node) =>
     createNode({
@@ -95,7 +95,7 @@ export function createControl(options: ControlOptions): Control {
       onDoubt: () => reconciler.reload(),
       onProcess: (haproxy, before) => onProcess(node.name, haproxy, before),
       onAction: (command, error) => onAction(node.name, command, error),
-      onMemory: (memory) => memories.keep(node.name, memory),
+      onMemory: (memory) => memories.note(node.name, memory),
       log,
     }),
   );
@@ -146,7 +146,7 @@ export function createControl(options: ControlOptions): Control {
     if (error !== undefined) return;
     if (kind !== 'clear-entries') stats.actions[reason]++;
     const what = kind === 'set-state' ? command.state : kind === 'set-weight' ? command.weight : undefined;
-    log.info({ node, server, command: kind, to: what, reason, because }, 'HAProxy was told');
+    log.info({ node, server, command: kind, to: what, reason, because }, 'applied to HAProxy');
   }
 
   /** @param known what the directory knows, by server: made once for all of them, since it goes through all. */
@@ -177,8 +177,8 @@ export function createControl(options: ControlOptions): Control {
         state,
         memory: node.memory().servers.get(name),
         viewers: counts === undefined ? undefined : (counts.get(state.serverId) ?? 0),
-        trouble: node.trouble?.message,
-        isSettling: node.isSettling(),
+        lastError: node.lastError?.message,
+        isYoung: node.isYoung(),
       },
     ];
   }
@@ -221,10 +221,10 @@ export function createControl(options: ControlOptions): Control {
   return {
     async start() {
       await intents.load();
-      const kept = await Promise.all(nodes.map((node) => memories.load(node.name)));
-      await reconciler.start(kept);
+      const stored = await Promise.all(nodes.map((node) => memories.load(node.name)));
+      await reconciler.start(stored);
       for (const [i, node] of nodes.entries()) {
-        const memory = kept[i];
+        const memory = stored[i];
         if (memory !== undefined) node.start(memory);
       }
     },
@@ -232,7 +232,7 @@ export function createControl(options: ControlOptions): Control {
       stopping.abort();
       reconciler.stop();
       await Promise.all(nodes.map((node) => node.stop()));
-      await memories.settled();
+      await memories.written();
     },
     refresh,
     servers() {

@@ -13,9 +13,9 @@ export interface NodeServer {
   /** Entries of its table `sessions` that point there; undefined while they are not counted. */
   readonly viewers: number | undefined;
   /** Why this HAProxy cannot be asked now. */
-  readonly trouble: string | undefined;
+  readonly lastError: string | undefined;
   /** It has been running for so short a time that it has not heard yet who watches, and takes every server for UP. */
-  readonly isSettling: boolean;
+  readonly isYoung: boolean;
 }
 
 export interface ControlledServerFacts {
@@ -100,7 +100,7 @@ function reasonOf({ desired, nodes }: ControlledServerFacts): string {
   const wanted = desired?.state;
   const behind = nodes.filter(({ state }) => wanted !== undefined && administrativeState(state.adminBits) !== wanted);
   if (behind.length === 0) return because;
-  const told = behind.map(({ node, trouble }) => (trouble === undefined ? node : `${node} (${trouble})`));
+  const told = behind.map(({ node, lastError }) => (lastError === undefined ? node : `${node} (${lastError})`));
   return `${because}; not yet so on ${told.join(', ')}`;
 }
 
@@ -114,7 +114,7 @@ function whyNotSafe(
   if (nodes.length === 0) return 'no HAProxy knows it';
   if (unanswered.length > 0)
     return `${unanswered.join(', ')} ${unanswered.length === 1 ? 'has' : 'have'} not answered yet`;
-  const lost = known.find(({ trouble }) => trouble !== undefined);
+  const lost = known.find(({ lastError }) => lastError !== undefined);
   if (lost !== undefined) return `${lost.node} does not say how many watch`;
   if (serving.length > 0) return `it takes new viewers${known.length > 1 ? ` on ${serving.join(', ')}` : ''}`;
   if (directory?.api.health !== 'ok') return 'its Control API does not answer, so nobody can tell what it holds';
@@ -123,7 +123,7 @@ function whyNotSafe(
   if (viewersLeft > 0) return `${viewersLeft} ${viewersLeft === 1 ? 'viewer watches' : 'viewers watch'} from it`;
   if (survey?.server === undefined || survey.ageMs > surveyGoodForMs) return 'its streams are not counted yet';
   const { onlyHere, onlyHereCount } = survey.server;
-  const settling = known.find(({ isSettling }) => isSettling);
+  const settling = known.find(({ isYoung }) => isYoung);
   if (onlyHereCount === 0)
     return settling === undefined ? '' : `${settling.node} has only just started and may not know yet who watches`;
   const named = onlyHere.slice(0, 3).join(', ');

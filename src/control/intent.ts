@@ -28,7 +28,7 @@ export function intentId(intent: Intent, nowMs: number): string {
   return `${intent.since} ${kindInForce(intent, nowMs)}`;
 }
 
-/** Reads an intent as the store kept it; undefined where it is none. */
+/** Reads an intent from the store; undefined where it is none. */
 export function readIntent(value: unknown): Intent | undefined {
   if (!isRecord(value)) return undefined;
   const { kind, reason, operator, since, deadline } = value;

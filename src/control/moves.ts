@@ -16,16 +16,16 @@ import type { Collection, Store } from '../store';
 import { errorText } from '../wire';
 import { sessionsTable, streamsTable } from './apply';
 import { isLine, longestOperator, longestReason } from './intent';
-import { type KeptMove, readMove } from './kept-move';
 import type { RoutePush } from './push';
 import { serverOf } from './server-of';
+import { readMove, type StoredMove } from './stored-move';
 import { createStreamSessions } from './stream-sessions';
 import type { ControlProblem, ControlResult, Move, MoveOrder, NodeTables, Operations } from './views';
 
 /** One HAProxy whose tables are told about, and changed where an operator asks for it. */
 export interface MovesNode extends Pick<HaproxyNode, 'name' | 'bulk' | 'statistics'> {
   /** Keeps its routes.map; undefined where that is off. */
-  readonly push?: Pick<RoutePush, 'view' | 'settled'>;
+  readonly push?: Pick<RoutePush, 'view' | 'sent'>;
 }
 
 export interface MovesOptions {
@@ -45,7 +45,7 @@ const hasLostIt = 'the server has lost the stream';
 /** Operators' moves of single streams. */
 export interface Moves extends Pick<Operations, 'moves' | 'clearMove' | 'tables'> {
   /**
-   * Routes a stream to a server until `clearMove`, or until the server loses the stream; kept in the store. New viewers go there from the moment
+   * Routes a stream to a server until `clearMove`, or until the server loses the stream. The store has it. New viewers go there from the moment
    * that the promise resolves; see MoveOrder for those who watch already. The server must hold the stream and be usable, except with `force`.
    */
   move(stream: string, server: string, by: MoveOrder): Promise<ControlResult<Move>>;
@@ -64,7 +64,7 @@ const tablesAfterMs = 3000;
 export function createMoves(options: MovesOptions): Moves {
   const { directory, nodes, emit, log, isFleetKnown = () => false } = options;
   const { periodMs = options.store.isShared ? 500 : 5000 } = options;
-  const collection: Collection<KeptMove> = options.store.collection('moves', readMove);
+  const collection: Collection<StoredMove> = options.store.collection('moves', readMove);
   const stopping = new AbortController();
   const { signal } = stopping;
   const sessions = new Map(
@@ -73,7 +73,7 @@ export function createMoves(options: MovesOptions): Moves {
       createStreamSessions({ client: node.statistics, signal, now: () => performance.now() }),
     ]),
   );
-  const moves = new Map<string, KeptMove>();
+  const moves = new Map<string, StoredMove>();
   /** Moves of an earlier life, or given to another agent, and since when (by performance.now()) their server is to be heard: it may have lost the stream meanwhile. */
   const unheard = new Map<string, number>();
   /** Ended moves that the store still holds, by their time: it could not be reached. */
@@ -101,9 +101,9 @@ export function createMoves(options: MovesOptions): Moves {
     // What was set meanwhile is newer than what was read.
     if (before !== writes) return;
     revision = newest;
-    const kept = new Map(entries.filter(([stream, move]) => isStreamName(stream) && move.stream === stream));
-    for (const stream of [...moves.keys()]) if (!kept.has(stream)) forget(stream);
-    for (const [stream, move] of kept) {
+    const stored = new Map(entries.filter(([stream, move]) => isStreamName(stream) && move.stream === stream));
+    for (const stream of [...moves.keys()]) if (!stored.has(stream)) forget(stream);
+    for (const [stream, move] of stored) {
       if (ended.get(stream) === move.since) {
         await removeEnded(stream);
       } else if (moves.get(stream)?.since !== move.since) {
@@ -112,9 +112,9 @@ export function createMoves(options: MovesOptions): Moves {
     }
   }
 
-  function takeOver(move: KeptMove): boolean {
+  function takeOver(move: StoredMove): boolean {
     if (moves.size >= maxOverrides && !moves.has(move.stream)) {
-      log.warn({ stream: move.stream, maxOverrides }, 'a kept move is left out: there are too many');
+      log.warn({ stream: move.stream, maxOverrides }, 'a stored move is left out: there are too many');
       return false;
     }
     moves.set(move.stream, move);
@@ -145,17 +145,17 @@ export function createMoves(options: MovesOptions): Moves {
     writes++;
     try {
       // Another agent may have been given a new one meanwhile.
-      const kept = await collection.get(stream);
-      if (kept?.since === ended.get(stream)) await collection.delete(stream);
+      const stored = await collection.get(stream);
+      if (stored?.since === ended.get(stream)) await collection.delete(stream);
       ended.delete(stream);
-      tellStore(undefined);
+      noteStore(undefined);
     } catch (error) {
-      tellStore(error);
+      noteStore(error);
     }
   }
 
-  /** Told when it begins to fail, and not at every attempt. */
-  function tellStore(error: unknown): void {
+  /** Logged when it begins to fail, and not at every attempt. */
+  function noteStore(error: unknown): void {
     if (error !== undefined && !isFailing) {
       log.warn(
         { error: errorText(error) },
@@ -165,7 +165,7 @@ export function createMoves(options: MovesOptions): Moves {
     isFailing = error !== undefined;
   }
 
-  async function settleUnheard(): Promise<void> {
+  async function checkUnheard(): Promise<void> {
     for (const [stream, sinceMs] of unheard) {
       const server = directory.servers().find(({ name }) => name === moves.get(stream)?.server);
       if (server === undefined && isFleetKnown()) end(stream, 'the server is gone');
@@ -179,8 +179,8 @@ export function createMoves(options: MovesOptions): Moves {
   }
 
   async function tick(): Promise<void> {
-    await settleUnheard();
-    await inTurn(load).then(() => tellStore(undefined), tellStore);
+    await checkUnheard();
+    await inTurn(load).then(() => noteStore(undefined), noteStore);
     if (!signal.aborted) timer = setTimeout(() => void tick(), periodMs);
   }
 
@@ -228,7 +228,7 @@ export function createMoves(options: MovesOptions): Moves {
     if (problem !== undefined) return { ok: false, problem };
     const from = directory.stream(stream)?.holders[0]?.server;
     const { reason, operator } = by;
-    const kept: KeptMove = {
+    const stored: StoredMove = {
       stream,
       server,
       reason,
@@ -238,13 +238,13 @@ export function createMoves(options: MovesOptions): Moves {
     };
     writes++;
     try {
-      await collection.set(stream, kept);
+      await collection.set(stream, stored);
     } catch (error) {
-      return notKept(error);
+      return notStored(error);
     } finally {
       writes++;
     }
-    takeOver(kept);
+    takeOver(stored);
     log.info({ stream, server, reason, operator, moveViewers: by.moveViewers === true }, 'stream moved');
     emit({
       type: 'stream.moved',
@@ -254,7 +254,7 @@ export function createMoves(options: MovesOptions): Moves {
       evidence: 'operator',
       data: { operator, from: from ?? null },
     });
-    return { ok: true, value: withoutHeld(kept) };
+    return { ok: true, value: withoutHeld(stored) };
   }
 
   async function clearMove(stream: string, operator: string): Promise<ControlResult<undefined>> {
@@ -270,7 +270,7 @@ export function createMoves(options: MovesOptions): Moves {
     try {
       await collection.delete(stream);
     } catch (error) {
-      return notKept(error);
+      return notStored(error);
     } finally {
       writes++;
     }
@@ -353,7 +353,7 @@ export function createMoves(options: MovesOptions): Moves {
       const moved = await inTurn(() => order(stream, server, by));
       if (!moved.ok) return moved;
       // Out of turn: a HAProxy that is stuck must not delay the next move.
-      await inTime(Promise.all(nodes.map(async ({ push }) => push?.settled())), answerAfterMs);
+      await inTime(Promise.all(nodes.map(async ({ push }) => push?.sent())), answerAfterMs);
       if (by.moveViewers === true) await Promise.all(nodes.map((node) => moveViewers(node, stream, server)));
       return moved;
     },
@@ -365,7 +365,7 @@ export function createMoves(options: MovesOptions): Moves {
   };
 }
 
-function withoutHeld({ stream, server, reason, operator, since }: KeptMove): Move {
+function withoutHeld({ stream, server, reason, operator, since }: StoredMove): Move {
   return { stream, server, reason, operator, since };
 }
 
@@ -373,7 +373,7 @@ function shown(text: string): string {
   return JSON.stringify(text.slice(0, 80));
 }
 
-function notKept(error: unknown): { readonly ok: false; readonly problem: ControlProblem } {
+function notStored(error: unknown): { readonly ok: false; readonly problem: ControlProblem } {
   const message = `the store does not keep it, so nothing was done: ${errorText(error)}`;
   return { ok: false, problem: { kind: 'store-failed', message } };
 }

@@ -8,7 +8,7 @@ export interface HaproxyProcess {
   readonly startedMs: number;
 }
 
-/** A state that control set, on behalf of whom. */
+/** The state that control last applied, and on whose behalf. */
 export interface OwnState {
   readonly state: AdministrativeState;
   readonly by: 'intent' | 'automatic';
@@ -19,7 +19,7 @@ export interface ServerMemory {
   /** The state that was last seen or set; undefined when a command ended so that nobody knows. */
   readonly state: AdministrativeState | undefined;
   readonly weight: number | undefined;
-  /** What control set last, while it stands. */
+  /** What control last applied, while it stands. */
   readonly own: OwnState | undefined;
   readonly ownWeight: number | undefined;
   /** The intent that was carried out last; see intentId. */
@@ -29,7 +29,7 @@ export interface ServerMemory {
   readonly isWeightExternal: boolean;
   /** It went into maintenance, and what points there has not been forgotten yet. */
   readonly isToBeCleared: boolean;
-  /** Seen to differ from what was expected, and to be believed when it still does at another look. Never kept. */
+  /** Seen to differ from what was expected, and to be believed when it still does at another look. Never stored. */
   readonly doubtSinceMs: number | undefined;
 }
 
@@ -54,35 +54,37 @@ export function enterProcess(memory: NodeMemory, process: HaproxyProcess): NodeM
   return { process, servers: new Map(), before: new Map(before) };
 }
 
-/** The memory as the store keeps it. */
-export interface KeptNodeMemory {
+/** The memory as it is stored. */
+export interface StoredNodeMemory {
   readonly process: HaproxyProcess;
   readonly servers: Readonly<Record<string, Omit<ServerMemory, 'doubtSinceMs'>>>;
 }
 
-export function keepNodeMemory({ process, servers }: NodeMemory): KeptNodeMemory | undefined {
+export function toStoredNodeMemory({ process, servers }: NodeMemory): StoredNodeMemory | undefined {
   if (process === undefined) return undefined;
-  const kept = [...servers].map(([name, memory]) => {
+  const stored = [...servers].map(([name, memory]) => {
     const { state, weight, own, ownWeight, intentId, isExternal, isWeightExternal, isToBeCleared } = memory;
     return [name, { state, weight, own, ownWeight, intentId, isExternal, isWeightExternal, isToBeCleared }] as const;
   });
-  return { process, servers: Object.fromEntries(kept) };
+  return { process, servers: Object.fromEntries(stored) };
 }
 
-/** Reads what keepNodeMemory made; undefined where it is none. */
-export function readNodeMemory(value: unknown): KeptNodeMemory | undefined {
+/** Reads what toStoredNodeMemory made; undefined where it is none. */
+export function readNodeMemory(value: unknown): StoredNodeMemory | undefined {
   if (!isRecord(value) || !isRecord(value['process']) || !isRecord(value['servers'])) return undefined;
   const { pid, startedMs } = value['process'];
   if (typeof pid !== 'number' || typeof startedMs !== 'number') return undefined;
-  const servers = Object.entries(value['servers']).flatMap(([name, kept]) => {
-    const memory = readServerMemory(kept);
+  const servers = Object.entries(value['servers']).flatMap(([name, stored]) => {
+    const memory = readServerMemory(stored);
     return memory === undefined ? [] : [[name, memory] as const];
   });
   return { process: { pid, startedMs }, servers: Object.fromEntries(servers) };
 }
 
-export function resumeNodeMemory({ process, servers }: KeptNodeMemory): NodeMemory {
-  const resumed = Object.entries(servers).map(([name, kept]) => [name, { ...kept, doubtSinceMs: undefined }] as const);
+export function resumeNodeMemory({ process, servers }: StoredNodeMemory): NodeMemory {
+  const resumed = Object.entries(servers).map(
+    ([name, stored]) => [name, { ...stored, doubtSinceMs: undefined }] as const,
+  );
   return { process, servers: new Map(resumed), before: new Map() };
 }
 

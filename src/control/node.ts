@@ -14,7 +14,7 @@ import { createSessionCounts } from './session-counts';
 /** One HAProxy that is controlled. */
 export interface NodeToControl extends Pick<HaproxyNode, 'name' | 'state' | 'bulk'> {
   /** Fills its routes.map. */
-  readonly push?: Pick<RoutePush, 'resync' | 'retry' | 'settled'>;
+  readonly push?: Pick<RoutePush, 'resync' | 'retry' | 'sent'>;
 }
 
 export interface NodeOptions {
@@ -62,8 +62,8 @@ export interface ControlNode {
   /** It has not answered lately, so what it last said may be over. */
   isLost(): boolean;
   /** The process is so young that its checks have not told the servers that are down. */
-  isSettling(): boolean;
-  readonly trouble: RuntimeError | undefined;
+  isYoung(): boolean;
+  readonly lastError: RuntimeError | undefined;
   readonly sessions: ReturnType<typeof createSessionCounts>;
   readonly stats: NodeStats;
 }
@@ -71,7 +71,7 @@ export interface ControlNode {
 /** What differs is looked at again after this time. */
 const lookAgainMs = 250;
 const failuresUntilLost = 3;
-const settlingSeconds = 5;
+const youngSeconds = 5;
 /** So long a server that is to be taken out waits for routes.map to name others. */
 const routesFirstMs = 500;
 
@@ -134,10 +134,10 @@ export function createNode(options: NodeOptions): ControlNode {
     states = observation.states;
     backups = observation.backups;
     uptimeSeconds = observation.haproxy.uptimeSeconds;
-    if (observation.isNewProcess) greet(observation.haproxy);
+    if (observation.isNewProcess) enter(observation.haproxy);
     // At the first look the map is read anyway.
     if (observation.isNewProcess && !isFirst) node.push?.resync('another HAProxy process answers');
-    else if (isFirst || observer.trouble !== undefined) node.push?.retry();
+    else if (isFirst || observer.lastError !== undefined) node.push?.retry();
     noteObserved();
     const { desired, weights } = options.desired();
     if ([...desired.values()].some(({ state }) => state === 'drain' || state === 'maint')) void sessions.count('ifDue');
@@ -147,7 +147,7 @@ export function createNode(options: NodeOptions): ControlNode {
     remember(decision.memory);
     // Whoever is there is located anew, and then the map must not lead him back: HAProxy would send him to any server.
     if (decision.commands.some((command) => command.kind === 'set-state' && command.state === 'maint'))
-      await inTime(node.push?.settled() ?? Promise.resolve(), routesFirstMs);
+      await inTime(node.push?.sent() ?? Promise.resolve(), routesFirstMs);
     const isAnyDone = await carryOut(decision.commands);
     knowsOthers = decision.lookAgain ? await options.onDoubt() : !isShared;
     // What was done is looked at once more, at once; but what will not stay as it was set is no reason for haste.
@@ -166,11 +166,11 @@ export function createNode(options: NodeOptions): ControlNode {
   }
 
   function isYoung(): boolean {
-    return uptimeSeconds < settlingSeconds;
+    return uptimeSeconds < youngSeconds;
   }
 
   /** All is to be done again where it is another process than the one that is remembered. */
-  function greet({ pid, uptimeSeconds: uptime }: HaproxyInfo): void {
+  function enter({ pid, uptimeSeconds: uptime }: HaproxyInfo): void {
     memory = enterProcess(memory, { pid, startedMs: Date.now() - uptime * 1000 });
     sessions.forget();
     backOffs.forget();
@@ -237,8 +237,8 @@ export function createNode(options: NodeOptions): ControlNode {
 
   return {
     name: node.name,
-    start(kept) {
-      memory = kept;
+    start(stored) {
+      memory = stored;
       observer.start();
     },
     async stop() {
@@ -256,9 +256,9 @@ export function createNode(options: NodeOptions): ControlNode {
     backups: () => backups,
     memory: () => memory,
     isLost: () => states === undefined || observer.failuresInRow >= failuresUntilLost,
-    isSettling: isYoung,
-    get trouble() {
-      return observer.trouble;
+    isYoung: isYoung,
+    get lastError() {
+      return observer.lastError;
     },
     sessions,
     stats: Object.assign(observer.stats, { commands }),

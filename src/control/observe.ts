@@ -68,7 +68,7 @@ export interface Observer {
   /** Gives up what is under way and stops for good; afterwards there is no timer, no connection and no further report. */
   stop(): Promise<void>;
   /** Why the last poll failed; undefined when it did not. */
-  readonly trouble: RuntimeError | undefined;
+  readonly lastError: RuntimeError | undefined;
   readonly failuresInRow: number;
   readonly stats: ObserverStats;
 }
@@ -105,7 +105,7 @@ export function createObserver(options: ObserverOptions): Observer {
   let lastFleet: readonly FleetServer[] = [];
   /** Servers that this process has had an address for: if one loses it, that is news and not a matter of its start. */
   let resolved = new Set<string>();
-  let trouble: RuntimeError | undefined;
+  let lastError: RuntimeError | undefined;
   let failuresInRow = 0;
   let backups: ReadonlySet<string> | undefined;
   /** Of which servers that is known; undefined when it must be asked again. */
@@ -224,10 +224,10 @@ export function createObserver(options: ObserverOptions): Observer {
     empty = now;
   };
 
-  // A trouble is told when it begins, when it becomes another, and when it ends; not at every poll.
-  const tell = (error: RuntimeError | undefined) => {
-    const before = trouble;
-    trouble = error;
+  // An error is logged when it begins, when it becomes another, and when it ends; not at every poll.
+  const note = (error: RuntimeError | undefined) => {
+    const before = lastError;
+    lastError = error;
     stats.isUp = error === undefined;
     failuresInRow = error === undefined ? 0 : failuresInRow + 1;
     if (error === undefined) {
@@ -265,7 +265,7 @@ export function createObserver(options: ObserverOptions): Observer {
       stats.polls += 1;
       const look = await observe().catch(unforeseen);
       const error = 'error' in look ? look.error : undefined;
-      if (!isStopped()) tell(error);
+      if (!isStopped()) note(error);
       const pauseMs = 'error' in look ? undefined : look.pauseMs;
       // What was done is seen at the look that follows at once.
       if (pauseMs !== 0 || isStopped()) for (const resolve of served.splice(0)) resolve();
@@ -291,8 +291,8 @@ export function createObserver(options: ObserverOptions): Observer {
       wake?.();
       await running;
     },
-    get trouble() {
-      return trouble;
+    get lastError() {
+      return lastError;
     },
     get failuresInRow() {
       return failuresInRow;

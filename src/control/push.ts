@@ -1,22 +1,10 @@
 import type { Directory } from '../directory';
 import type { Logger } from '../log';
-import {
-  addMap,
-  clearTableKey,
-  delMap,
-  type HaproxyInfo,
-  type MapInfo,
-  type RuntimeClient,
-  type RuntimeError,
-  readMap,
-  replaceMap,
-  setMap,
-  showInfo,
-  showMap,
-  showMaps,
-} from '../runtime';
+import { type HaproxyInfo, type RuntimeClient, type RuntimeError, showInfo } from '../runtime';
 import { backOffMs } from '../wire';
-import { isPushable, isReplacementCheaper, type PushPlan, planPush, type Route } from './push-plan';
+import { createMovedStreams } from './moved-streams';
+import { type PushPlan, planPush } from './push-plan';
+import { createRoutesMap, type RoutesMapStats } from './routes-map';
 
 /** The part of the directory that routes come from. */
 export type RouteDirectory = Pick<Directory, 'route' | 'routes' | 'onRouteChange' | 'servers'>;
@@ -35,7 +23,7 @@ export interface RoutePushOptions {
    */
   readonly staleForMs?: number;
   /** How long changes are collected before they are sent. Default 10. */
-  readonly settleMs?: number;
+  readonly collectMs?: number;
   /** Pause between two looks at the number of the map's entries. Default 5000. */
   readonly checkEveryMs?: number;
   /** Least pause between two comparisons of the whole map. Default 60,000. */
@@ -47,15 +35,7 @@ export interface RoutePushOptions {
 }
 
 /** Plain counters, read by the metrics. */
-export interface RoutePushStats {
-  /** Entries sent, by what was done to them; those of a whole map count as what changed. */
-  added: number;
-  changed: number;
-  removed: number;
-  /** Times that the whole map was replaced at once. */
-  replacements: number;
-  /** Times that the whole map was read back. */
-  reads: number;
+export interface RoutePushStats extends RoutesMapStats {
   /** Entries that were not as they had been left, and were repaired. */
   repaired: number;
   failures: number;
@@ -98,14 +78,11 @@ export interface RoutePush {
   /** HAProxy was seen to answer: what could not be sent is tried again now, however long ago it failed. Nothing while all goes well. */
   retry(): void;
   /** Resolves when everything that changed before the call has been sent, or could not be. */
-  settled(): Promise<void>;
+  sent(): Promise<void>;
   view(): RoutePushView;
   readonly stats: RoutePushStats;
 }
 
-const streamsTable = 'streams';
-const maxRemembered = 10_000;
-const clearsAtATime = 50;
 const backOff = { firstMs: 250, longestMs: 30_000 };
 const evidenceEveryMs = 250;
 const checkAgainMs = 1000;
@@ -115,7 +92,7 @@ const checkAgainMs = 1000;
  *
  * - At the start, after `resync` and after any failure the map is read, and what differs is sent; a map that is empty, or differs much,
  *   is replaced in one step, so that lookups never meet an empty one.
- * - Then changes of the directory are sent as they come, collected for `settleMs`.
+ * - Then changes of the directory are sent as they come, collected for `collectMs`.
  * - An entry whose stream nobody is known to have is taken out only after every usable server has been listed once (or `staleForMs` has
  *   passed): an agent that has just started knows less than the map that its predecessor left.
  * - The number of entries is checked every `checkEveryMs`, the entries themselves at times (at most 1 % of the time goes into that).
@@ -126,7 +103,7 @@ const checkAgainMs = 1000;
  */
 export function createRoutePush(options: RoutePushOptions): RoutePush {
   const { node, client, directory, map, log } = options;
-  const { staleForMs = 60_000, settleMs = 10, checkEveryMs = 5000, compareEveryMs = 60_000 } = options;
+  const { staleForMs = 60_000, collectMs = 10, checkEveryMs = 5000, compareEveryMs = 60_000 } = options;
   const { maxPending = 10_000 } = options;
   const now = options.now ?? (() => performance.now());
   const stats: RoutePushStats = {
@@ -143,20 +120,13 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   const stopping = new AbortController();
   const { signal } = stopping;
   const pending = new Set<string>();
-  /** Streams whose entry in the table `streams` names a server that they left. */
-  const moved = new Set<string>();
-  /** Where streams were whose entry was taken out: a publisher that moves is often away for a moment. */
-  const lastServers = new Map<string, string>();
-  let have = new Map<string, string>();
-  /** Entries of HAProxy's count that are not in `have`: foreign ones, the second of two of the same key. */
-  let surplus = 0;
-  /** The map's name as HAProxy lists it. */
-  let file = map;
+  const inHaproxy = createRoutesMap({ client, map, directory, signal, stats });
+  const moved = createMovedStreams(client, signal);
   /** Why the map must be read; undefined while we know what is in it. */
   let unread: string | undefined = 'start';
   let mustCompareAll = false;
   let mayRemove = false;
-  let trouble: RuntimeError | undefined;
+  let lastError: RuntimeError | undefined;
   let failuresInARow = 0;
   let startedAt = 0;
   let nextCheckAt = 0;
@@ -170,13 +140,11 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   let process: HaproxyInfo | undefined;
   let running: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let isSettling = false;
+  let isCollecting = false;
   let unsubscribe: (() => void) | undefined;
   let waiting: (() => void)[] = [];
   /** The map is read because nobody knows what is in it. */
   let isReading = false;
-  /** Entries of the plan that is carried out now. */
-  let sending = 0;
 
   function noteChange(stream: string): void {
     if (!mustCompareAll) {
@@ -187,9 +155,9 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
         stats.overflows++;
       }
     }
-    if (isSettling || running !== undefined || trouble !== undefined || unread !== undefined) return;
-    isSettling = true;
-    arm(settleMs);
+    if (isCollecting || running !== undefined || lastError !== undefined || unread !== undefined) return;
+    isCollecting = true;
+    arm(collectMs);
   }
 
   function arm(delayMs: number): void {
@@ -198,7 +166,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   }
 
   function run(): void {
-    isSettling = false;
+    isCollecting = false;
     running ??= pass().finally(() => {
       running = undefined;
       arm(nextDelayMs());
@@ -211,11 +179,11 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   }
 
   function nextDelayMs(): number {
-    if (trouble !== undefined) return failuresInARow === 0 ? 0 : backOffMs(failuresInARow, backOff);
+    if (lastError !== undefined) return failuresInARow === 0 ? 0 : backOffMs(failuresInARow, backOff);
     if (unread !== undefined || moved.size > 0) return 0;
     if (pending.size > 0 || mustCompareAll) {
-      isSettling = true;
-      return settleMs;
+      isCollecting = true;
+      return collectMs;
     }
     const untilCheckMs = Math.max(0, nextCheckAt - now());
     return mayRemove ? untilCheckMs : Math.min(evidenceEveryMs, untilCheckMs);
@@ -225,11 +193,11 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     const due = waiting;
     waiting = [];
     const error = await step();
-    if (!signal.aborted) tell(error);
+    if (!signal.aborted) note(error);
     // What was to be sent before a pass was sent by it, unless the map must be read first: changes that come all the time hold nobody up.
-    if (unread !== undefined && trouble === undefined) waiting = [...due, ...waiting];
+    if (unread !== undefined && lastError === undefined) waiting = [...due, ...waiting];
     else release(due);
-    if (!isBehind() || trouble !== undefined) releaseAll();
+    if (!isBehind() || lastError !== undefined) releaseAll();
   }
 
   function isBehind(): boolean {
@@ -259,28 +227,31 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
       return error;
     }
     if (pending.size > 0 || mustCompareAll) return carryOut(planFromDirectory());
-    if (moved.size > 0) return clearMoved();
+    if (moved.size > 0) {
+      stats.cleared += await moved.clearSome();
+      return undefined;
+    }
     return now() >= nextCheckAt ? check() : undefined;
   }
 
-  // A trouble is told when it begins, when it becomes another, and when it ends. That HAProxy cannot be reached is told by who watches it.
-  function tell(error: RuntimeError | undefined): void {
+  // An error is logged when it begins, when it becomes another, and when it ends. That HAProxy cannot be reached is logged by who watches it.
+  function note(error: RuntimeError | undefined): void {
     if (error === undefined) {
-      if (trouble !== undefined) log.info({ node, map }, 'routes are pushed again');
-      trouble = undefined;
+      if (lastError !== undefined) log.info({ node, map }, 'routes are pushed again');
+      lastError = undefined;
       failuresInARow = 0;
       return;
     }
     stats.failures++;
     unread ??= 'a failure';
-    if (error.reason !== trouble?.reason) {
+    if (error.reason !== lastError?.reason) {
       const write = error.reason === 'unreachable' ? log.debug.bind(log) : log.warn.bind(log);
       write(
         { node, map, reason: error.reason },
         `${error.message}; until routes can be pushed, HAProxy asks the agent`,
       );
     }
-    trouble = error;
+    lastError = error;
     failuresInARow++;
   }
 
@@ -299,7 +270,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   function* everything(): Iterable<readonly [string, string | undefined]> {
     yield* directory.routes();
     if (!mayRemove) return;
-    for (const stream of have.keys()) if (directory.route(stream) === undefined) yield [stream, undefined];
+    for (const stream of inHaproxy.entries.keys()) if (directory.route(stream) === undefined) yield [stream, undefined];
   }
 
   function* whatChanged(): Iterable<readonly [string, string | undefined]> {
@@ -311,20 +282,10 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
 
   /** The plan for all that waits, in the same turn: what changes later waits again. */
   function planFromDirectory(): PushPlan {
-    const plan = planPush(have, mustCompareAll ? everything() : whatChanged());
+    const plan = planPush(inHaproxy.entries, mustCompareAll ? everything() : whatChanged());
     pending.clear();
     mustCompareAll = false;
     return plan;
-  }
-
-  function findMap(maps: readonly MapInfo[]): MapInfo | RuntimeError {
-    return (
-      maps.find((one) => one.file === map) ??
-      maps.find((one) => one.file.endsWith(`/${map}`)) ?? {
-        reason: 'not-found',
-        message: `HAProxy at ${client.name} has no map ${map}: its haproxy.cfg names ${maps.length === 0 ? 'none' : 'others'} (haproxy.map: off says that this is meant)`,
-      }
-    );
   }
 
   async function readAndRepair(): Promise<RuntimeError | undefined> {
@@ -337,25 +298,12 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     if (process !== undefined && (info.value.pid !== process.pid || info.value.uptimeSeconds < process.uptimeSeconds))
       reason = 'another HAProxy process answers';
     process = info.value;
-    const maps = await showMaps(client, { signal });
-    if (!maps.ok) return maps.error;
-    const found = findMap(maps.value);
-    if ('reason' in found) return found;
-    file = found.file;
-    const listed = found.entryCount === 0 ? undefined : await showMap(client, file, { signal });
-    if (listed?.ok === false) return listed.error;
-    if (listed !== undefined && listed.value.length < found.entryCount) {
-      // Another agent may have replaced the map while it was printed: then the list is short.
-      const again = await showMaps(client, { signal });
-      if (!again.ok) return again.error;
-      if (again.value.find((one) => one.file === file)?.currentVersion !== found.currentVersion) {
-        unread ??= reason;
-        return undefined;
-      }
+    const read = await inHaproxy.read();
+    if (!read.ok) return read.error;
+    if (read.value === 'replaced') {
+      unread ??= reason;
+      return undefined;
     }
-    stats.reads++;
-    have = ownEntries(listed?.value ?? []);
-    surplus = found.entryCount - have.size;
     const tookMs = now() - began;
     // During a reload the old process may have answered once more: that is seen soon.
     nextCheckAt = now() + (isResync ? Math.min(checkAgainMs, checkEveryMs) : checkEveryMs);
@@ -368,42 +316,18 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     mustCompareAll = true;
     const plan = planFromDirectory();
     if (expected !== undefined) noteRepairs(plan, expected);
-    const error = await carryOut(plan, have.size === 0 && plan.add.length > 0);
+    const error = await carryOut(plan, inHaproxy.entries.size === 0 && plan.add.length > 0);
     if (error !== undefined) return error;
     if (!isCheck) {
       const { add, change, remove } = plan;
       const counts = { added: add.length, changed: change.length, removed: remove.length };
       log.info(
-        { node, map, reason, entries: have.size, ...counts, tookMs: Math.round(now() - began) },
+        { node, map, reason, entries: inHaproxy.entries.size, ...counts, tookMs: Math.round(now() - began) },
         'routes pushed',
       );
     }
     wasRead = true;
     return undefined;
-  }
-
-  /** What was read, without foreign keys. The strings are the directory's own where it has them: parts of a reply would keep all of it in memory. */
-  function ownEntries(listed: readonly Route[]): Map<string, string> {
-    const found = new Map<string, string>();
-    // The first of two is the one that lookups find.
-    for (const [stream, server] of listed) {
-      if (isPushable(stream, server) && !found.has(stream)) found.set(stream, server);
-    }
-    const names = new Map<string, string>();
-    const ownName = (server: string): string => {
-      const own = names.get(server) ?? ownText(server);
-      names.set(server, own);
-      return own;
-    };
-    const own = new Map<string, string>();
-    for (const [stream] of directory.routes()) {
-      const server = found.get(stream);
-      if (server === undefined) continue;
-      own.set(stream, ownName(server));
-      found.delete(stream);
-    }
-    for (const [stream, server] of found) own.set(ownText(stream), ownName(server));
-    return own;
   }
 
   function noteRepairs({ add, change, remove }: PushPlan, expected: ReadonlySet<string>): void {
@@ -416,126 +340,39 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   }
 
   async function carryOut(plan: PushPlan, isFill = false): Promise<RuntimeError | undefined> {
-    noteMoves(plan);
-    sending = plan.add.length + plan.change.length + plan.remove.length;
-    const isWhole = isFill || isReplacementCheaper(plan, have.size + plan.add.length);
-    const error = await (isWhole ? replaceAll(plan) : sendEach(plan));
-    sending = 0;
-    return error;
-  }
-
-  async function sendEach(plan: PushPlan): Promise<RuntimeError | undefined> {
-    // A wrong entry costs a viewer a detour, a missing one only a question.
-    const missing: Route[] = [];
-    for (const route of plan.change) {
-      const [stream, server] = route;
-      const changed = await setMap(client, file, stream, server, { signal });
-      if (changed.ok) {
-        have.set(stream, server);
-        stats.changed++;
-      } else if (changed.error.reason === 'not-found') missing.push(route);
-      else return changed.error;
-    }
-    const additions = missing.length === 0 ? plan.add : [...plan.add, ...missing];
-    if (additions.length > 0) {
-      const added = await addMap(client, file, additions, { signal });
-      if (!added.ok) return added.error;
-      for (const [stream, server] of additions) have.set(stream, server);
-      stats.added += additions.length;
-    }
-    for (const stream of plan.remove) {
-      const removed = await delMap(client, file, stream, { signal });
-      // What is gone already is as it should be.
-      if (!removed.ok && removed.error.reason !== 'not-found') return removed.error;
-      have.delete(stream);
-      stats.removed++;
-    }
-    return undefined;
-  }
-
-  async function replaceAll({ add, change, remove }: PushPlan): Promise<RuntimeError | undefined> {
-    const next = new Map(have);
-    for (const stream of remove) next.delete(stream);
-    for (const [stream, server] of [add, change].flat()) next.set(stream, server);
-    const replaced = await replaceMap(client, file, next, { signal });
-    if (!replaced.ok) return replaced.error;
-    have = next;
-    surplus = 0;
-    stats.replacements++;
-    stats.added += add.length;
-    stats.changed += change.length;
-    stats.removed += remove.length;
-    return undefined;
-  }
-
-  function noteMoves({ add, change, remove }: PushPlan): void {
-    for (const stream of remove) remember(lastServers, stream, have.get(stream) ?? '');
-    for (const [stream] of change) noteMove(stream);
-    if (lastServers.size === 0) return;
-    for (const [stream, server] of add) {
-      const before = lastServers.get(stream);
-      if (before === undefined) continue;
-      lastServers.delete(stream);
-      if (before !== server) noteMove(stream);
-    }
-  }
-
-  // Without the entry's removal an agentless HAProxy makes a detour by the old server: no reason to keep an endless list.
-  function noteMove(stream: string): void {
-    if (moved.size < maxRemembered) moved.add(stream);
-  }
-
-  /** Some at a time: new changes come first. What cannot be cleared stays; it is right again with the next viewer. */
-  async function clearMoved(): Promise<undefined> {
-    for (const stream of [...moved].slice(0, clearsAtATime)) {
-      moved.delete(stream);
-      const cleared = await clearTableKey(client, streamsTable, stream, { signal });
-      if (cleared.ok) stats.cleared++;
-    }
-    return undefined;
+    moved.note(plan, inHaproxy.entries);
+    return inHaproxy.apply(plan, isFill);
   }
 
   async function check(): Promise<RuntimeError | undefined> {
     nextCheckAt = now() + checkEveryMs;
-    const maps = await showMaps(client, { signal });
-    if (!maps.ok) return maps.error;
-    const info = findMap(maps.value);
-    if ('reason' in info) return info;
+    const count = await inHaproxy.count();
+    if (!count.ok) return count.error;
     // Several agents add the same stream at the same moment: what is there twice is harmless, what is missing is not.
-    const isWorthReading = info.entryCount < have.size || now() >= nextCountReadAt;
-    if (info.entryCount !== have.size + surplus && isWorthReading) unread ??= 'count';
+    const isWorthReading = count.value === 'fewer' || (count.value === 'other' && now() >= nextCountReadAt);
+    if (isWorthReading) unread ??= 'count';
     else if (now() >= nextComparisonAt) return compare();
     return undefined;
   }
 
-  /** Nothing is kept of what is read: a list of 100,000 entries would be a burden for the sake of none that differs. */
   async function compare(): Promise<RuntimeError | undefined> {
     const began = now();
-    let right = 0;
-    const read = await readMap(
-      client,
-      file,
-      (stream, server) => {
-        if (have.get(stream) === server) right++;
-      },
-      { signal },
-    );
-    if (!read.ok) return read.error;
+    const isRight = await inHaproxy.compare();
+    if (!isRight.ok) return isRight.error;
     nextComparisonAt = now() + Math.max(compareEveryMs, (now() - began) * 100);
-    // Of what is there twice both may be right.
-    if (right < have.size) unread ??= 'comparison';
+    if (!isRight.value) unread ??= 'comparison';
     return undefined;
   }
 
   function waitingNow(): number {
-    if (!mustCompareAll) return pending.size + sending;
+    if (!mustCompareAll) return pending.size + inHaproxy.sending;
     return directory.servers().reduce((sum, { streams }) => sum + streams, 0);
   }
 
   function stateNow(): RoutePushState {
-    if (trouble !== undefined) return 'refused';
+    if (lastError !== undefined) return 'refused';
     if (!wasRead) return 'starting';
-    return isBehind() || isReading || sending > 0 ? 'behind' : 'right';
+    return isBehind() || isReading || inHaproxy.sending > 0 ? 'behind' : 'right';
   }
 
   return {
@@ -552,9 +389,9 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
       await running;
       releaseAll();
     },
-    settled() {
+    sent() {
       if (unsubscribe === undefined || signal.aborted) return Promise.resolve();
-      if (running === undefined && (!isBehind() || trouble !== undefined)) return Promise.resolve();
+      if (running === undefined && (!isBehind() || lastError !== undefined)) return Promise.resolve();
       return new Promise((resolve) => waiting.push(resolve));
     },
     resync(reason) {
@@ -563,22 +400,17 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
       hurry();
     },
     retry() {
-      if (trouble !== undefined) hurry();
+      if (lastError !== undefined) hurry();
     },
-    view: () => ({ node, map, file, state: stateNow(), entries: have.size, waiting: waitingNow(), error: trouble }),
+    view: () => ({
+      node,
+      map,
+      file: inHaproxy.file,
+      state: stateNow(),
+      entries: inHaproxy.entries.size,
+      waiting: waitingNow(),
+      error: lastError,
+    }),
     stats,
   };
-}
-
-function ownText(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1');
-}
-
-/** Keeps at most `maxRemembered`; the oldest go. */
-function remember(memory: Map<string, string>, key: string, value: string): void {
-  memory.delete(key);
-  memory.set(key, value);
-  if (memory.size <= maxRemembered) return;
-  const [oldest] = memory.keys();
-  if (oldest !== undefined) memory.delete(oldest);
 }

@@ -136,7 +136,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }));
     announceServers(
       seen,
-      view.heard().some((node) => node.isSettling()),
+      view.heard().some((node) => node.isYoung()),
     );
   }
 

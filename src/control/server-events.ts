@@ -12,16 +12,16 @@ export interface SeenServer {
 
 /**
  * Tells of servers that went up, down or became suspect. The first sight of a server is no change. While a HAProxy is so young that
- * it takes every server for UP (`isSettling`), and for a server in maintenance, what was known stands.
+ * it takes every server for UP (`isYoung`), and for a server in maintenance, what was known stands.
  */
-export function createServerEvents(emit: Emit): (servers: readonly SeenServer[], isSettling: boolean) => void {
+export function createServerEvents(emit: Emit): (servers: readonly SeenServer[], isYoung: boolean) => void {
   let known: ReadonlyMap<string, { readonly operational: OperationalState; readonly isSuspect: boolean }> = new Map();
-  return (servers, isSettling) => {
+  return (servers, isYoung) => {
     known = new Map(
       servers.map((server) => {
         const { name, api, apiError } = server;
         const before = known.get(name);
-        const isFrozen = before !== undefined && (isSettling || server.isMaint);
+        const isFrozen = before !== undefined && (isYoung || server.isMaint);
         const operational = isFrozen ? before.operational : server.operational;
         if (before !== undefined && before.operational !== operational) {
           if (operational === 'DOWN') {

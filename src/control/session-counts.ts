@@ -38,7 +38,7 @@ export function createSessionCounts(options: {
     | undefined;
   let dueAt = Number.NEGATIVE_INFINITY;
   let underWay: Promise<void> | undefined;
-  let trouble: string | undefined;
+  let lastError: string | undefined;
   let round = 0;
   let startedRound = 0;
 
@@ -54,15 +54,15 @@ export function createSessionCounts(options: {
     dueAt = now() + Math.max(periodMs, tookMs * rest);
     if (signal.aborted) return;
     if (!read.ok) {
-      if (read.error.reason !== trouble)
+      if (read.error.reason !== lastError)
         log.warn(
           { socket: client.name, reason: read.error.reason },
           `viewers cannot be counted: ${read.error.message}`,
         );
-      trouble = read.error.reason;
+      lastError = read.error.reason;
       return;
     }
-    trouble = undefined;
+    lastError = undefined;
     expireMs = Math.max(expireMs, read.value.longestExpiresInMs);
     if (startedRound === round) counted = { counts: read.value.byServer, at: startedAt, tookMs };
   }

@@ -39,7 +39,7 @@ export function createTablePoll(options: TablePollOptions): TablePoll {
   /** The table's `expire`, which `show table` does not tell: an entry in use comes close to it. */
   let expireMs = 0;
   let isFirst = true;
-  let trouble: string | undefined;
+  let lastError: string | undefined;
 
   async function look(): Promise<void> {
     stats.polls++;
@@ -55,13 +55,13 @@ export function createTablePoll(options: TablePollOptions): TablePoll {
       }
       viewers.nodeUp(node, now);
       isFirst = false;
-      trouble = undefined;
+      lastError = undefined;
     } else {
       stats.failures++;
       viewers.nodeDown(node, nowMs());
-      if (trouble !== table.error.reason)
+      if (lastError !== table.error.reason)
         log.warn({ node, reason: table.error.reason }, `viewers: ${table.error.message}`);
-      trouble = table.error.reason;
+      lastError = table.error.reason;
     }
     timer = setTimeout(
       () => {

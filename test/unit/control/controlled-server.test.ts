@@ -32,8 +32,8 @@ const node = (name: string, adminBits: number, change: Partial<NodeServer> = {})
   state: state(adminBits),
   memory,
   viewers: 0,
-  trouble: undefined,
-  isSettling: false,
+  lastError: undefined,
+  isYoung: false,
   ...change,
 });
 const only = (count: number) => ({
@@ -59,19 +59,19 @@ describe('safe to stop', () => {
     ['unknown to every HAProxy', { nodes: [] }, 'no HAProxy knows it'],
     [
       'a HAProxy that does not answer',
-      { nodes: [node('lb1', 8), node('lb2', 8, { trouble: 'gone' })] },
+      { nodes: [node('lb1', 8), node('lb2', 8, { lastError: 'gone' })] },
       'lb2 does not say how many watch',
     ],
     [
       'a HAProxy that does not answer any more, and took viewers when it did',
-      { nodes: [node('lb1', 8), node('lb2', 0, { trouble: 'gone' })] },
+      { nodes: [node('lb1', 8), node('lb2', 0, { lastError: 'gone' })] },
       'lb2 does not say how many watch',
     ],
     ['a HAProxy that was never heard', { unanswered: ['lb2'] }, 'lb2 has not answered yet'],
     ['two that were never heard', { unanswered: ['lb2', 'lb3'] }, 'lb2, lb3 have not answered yet'],
     [
       'a HAProxy that has just started',
-      { nodes: [node('lb1', 8), node('lb2', 8, { isSettling: true })] },
+      { nodes: [node('lb1', 8), node('lb2', 8, { isYoung: true })] },
       'lb2 has only just started and may not know yet who watches',
     ],
     ['one viewer', { nodes: [node('lb1', 8, { viewers: 1 })] }, '1 viewer watches from it'],

@@ -3,10 +3,10 @@ import type { DesiredServer } from '../../../src/control/desired-state';
 import {
   emptyNodeMemory,
   enterProcess,
-  keepNodeMemory,
   type NodeMemory,
   readNodeMemory,
   resumeNodeMemory,
+  toStoredNodeMemory,
 } from '../../../src/control/node-memory';
 import type { IntentKind } from '../../../src/control/views';
 import type { ServerState } from '../../../src/runtime';
@@ -345,7 +345,7 @@ describe('weights by load that are not known', () => {
   it('leave those of an earlier life of the agent alone', () => {
     const before = look(emptyNodeMemory, given(1, byLoad), 0).memory;
     const kept = readNodeMemory(
-      JSON.parse(JSON.stringify(keepNodeMemory({ ...before, process: { pid: 7, startedMs: 0 } }))),
+      JSON.parse(JSON.stringify(toStoredNodeMemory({ ...before, process: { pid: 7, startedMs: 0 } }))),
     );
     if (kept === undefined) throw new Error('not read');
     const unknown = look(resumeNodeMemory(kept), given(64, undefined), 1000);
@@ -408,7 +408,7 @@ describe('another HAProxy process', () => {
   it('is told from the same one, also over a restart of the agent', () => {
     expect(enterProcess(drained, { pid: 7, startedMs: 1_000_900 })).toBe(drained);
     expect(enterProcess(drained, { pid: 7, startedMs: 9_000_000 }).servers.size).toBe(0);
-    const kept = readNodeMemory(JSON.parse(JSON.stringify(keepNodeMemory(drained))));
+    const kept = readNodeMemory(JSON.parse(JSON.stringify(toStoredNodeMemory(drained))));
     if (kept === undefined) throw new Error('not read');
     const resumed = enterProcess(resumeNodeMemory(kept), { pid: 7, startedMs: 1_001_000 });
     expect(look(resumed, facts(server('drain'), intent('drain')), 9000).did).toBe('');

@@ -336,7 +336,7 @@ function createNode(sessions: Record<string, string>) {
   });
   const push = {
     view: () => ({ file: '/etc/routes.map', state: 'behind' }) as ReturnType<NonNullable<MovesNode['push']>['view']>,
-    settled: () => {
+    sent: () => {
       steps.push('map settled');
       return Promise.resolve();
     },

@@ -45,10 +45,10 @@ function startNode(wanted: Record<string, DesiredServer> = {}, weights: Record<s
       return client.execute(...args);
     },
   };
-  const push: { readonly resync: string[]; retries: number; settled: () => Promise<void> } = {
+  const push: { readonly resync: string[]; retries: number; sent: () => Promise<void> } = {
     resync: [],
     retries: 0,
-    settled: () => Promise.resolve(),
+    sent: () => Promise.resolve(),
   };
   const countRetry = () => {
     push.retries++;
@@ -62,7 +62,7 @@ function startNode(wanted: Record<string, DesiredServer> = {}, weights: Record<s
       name: 'edge',
       state: client,
       bulk,
-      push: { resync: (reason) => void push.resync.push(reason), retry: countRetry, settled: () => push.settled() },
+      push: { resync: (reason) => void push.resync.push(reason), retry: countRetry, sent: () => push.sent() },
     },
     backend: 'mtx',
     apiUrlFor: () => 'http://10.0.0.1:9997',
@@ -166,7 +166,7 @@ it('takes a server out when routes.map names others, and not before', async () =
   const { wanted, push, orders, looks } = startNode();
   await looks(1);
   const before: string[][] = [];
-  push.settled = async () => {
+  push.sent = async () => {
     before.push(orders());
     await nextTurn();
     before.push(orders());

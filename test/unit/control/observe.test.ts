@@ -196,12 +196,12 @@ it('goes on after a look that went wrong in a way that nobody thought of, and sa
   };
   const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0]) }, 1, { onServers });
   await seen.polls(3);
-  expect(seen.observer.trouble?.reason).toBe('unexpected');
+  expect(seen.observer.lastError?.reason).toBe('unexpected');
   expect(seen.lines).toHaveLength(1);
   expect(seen.lines[0]).toContain('what /run/admin.sock said cannot be worked with: Invalid URL');
   isBad = false;
   await seen.polls(3);
-  expect(seen.observer.trouble).toBeUndefined();
+  expect(seen.observer.lastError).toBeUndefined();
 });
 
 it('leaves out a server without an address, and says so once', async () => {

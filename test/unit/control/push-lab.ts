@@ -151,7 +151,7 @@ export function createPushLab(
     directory,
     map: 'routes.map',
     log,
-    settleMs: 1,
+    collectMs: 1,
     checkEveryMs: 3_600_000,
     ...options,
   });

@@ -140,7 +140,7 @@ describe('changes', () => {
   });
 
   it('of one moment travel together', async () => {
-    const lab = await started({ 'live/x': 'mtx1' }, { 'live/x': 'mtx1' }, { settleMs: 10 });
+    const lab = await started({ 'live/x': 'mtx1' }, { 'live/x': 'mtx1' }, { collectMs: 10 });
     for (let i = 0; i < 400; i++) lab.directory.change(`live/${i}`, 'mtx1');
     for (let i = 0; i < 400; i++) lab.directory.change(`live/${i}`, 'mtx2');
     for (let i = 0; i < 100; i++) lab.directory.change(`gone/${i}`, 'mtx2');
@@ -302,7 +302,7 @@ describe('whoever waits until all is sent', () => {
     };
     lab.directory.change('live/a', 'mtx2');
     lab.directory.change('live/b', 'mtx3');
-    await lab.push.settled();
+    await lab.push.sent();
     expect(lab.lookups()['live/b']).toBe('mtx3');
     expect(lab.push.view().state).toBe('behind');
     lab.haproxy.spoil = undefined;
@@ -311,11 +311,11 @@ describe('whoever waits until all is sent', () => {
   it('waits for a map that must be read first', async () => {
     const lab = createPushLab({}, { 'live/a': 'mtx1' });
     lab.push.start();
-    await lab.push.settled();
+    await lab.push.sent();
     expect(lab.lookups()).toEqual({ 'live/a': 'mtx1' });
     lab.haproxy.entries = [];
     lab.push.resync('reload');
-    await lab.push.settled();
+    await lab.push.sent();
     expect(lab.lookups()).toEqual({ 'live/a': 'mtx1' });
   });
 
@@ -323,11 +323,11 @@ describe('whoever waits until all is sent', () => {
     const lab = createPushLab({}, { 'live/a': 'mtx1' });
     lab.haproxy.spoil = () => ({ reason: 'unreachable', message: 'gone' });
     lab.push.start();
-    await lab.push.settled();
+    await lab.push.sent();
     expect(lab.push.view().state).toBe('refused');
     lab.haproxy.spoil = undefined;
     lab.push.resync('reload');
-    const ended = lab.push.settled();
+    const ended = lab.push.sent();
     await Promise.all([lab.push.stop(), ended]);
   });
 });
@@ -410,7 +410,7 @@ describe('drift', () => {
   });
 
   it('is not what the directory has changed meanwhile', async () => {
-    const lab = await started({}, { 'live/a': 'mtx1' }, { settleMs: 50, checkEveryMs: 1, compareEveryMs: 1 });
+    const lab = await started({}, { 'live/a': 'mtx1' }, { collectMs: 50, checkEveryMs: 1, compareEveryMs: 1 });
     for (const server of ['mtx2', 'mtx3', 'mtx1', 'mtx2']) {
       lab.directory.change('live/a', server);
       await until('the change', () => lab.lookups()['live/a'] === server, 1);

@@ -4,66 +4,66 @@ import type { Store } from '../store';
 import { errorText } from '../wire';
 import {
   emptyNodeMemory,
-  type KeptNodeMemory,
-  keepNodeMemory,
   type NodeMemory,
   readNodeMemory,
   resumeNodeMemory,
+  type StoredNodeMemory,
+  toStoredNodeMemory,
 } from './node-memory';
 
-/** What was set in each HAProxy, kept so that a restarted agent can tell its own doing from others'. */
-export interface KeptMemories {
-  /** What was kept of a node; nothing where the store has nothing, or fails. */
+/** What was set in each HAProxy, stored so that a restarted agent can tell its own doing from others'. */
+export interface StoredMemories {
+  /** What was stored of a node; nothing where the store has nothing, or fails. */
   load(node: string): Promise<NodeMemory>;
-  /** Keeps a memory when it differs from the last one; writes in the background, the latest wins. */
-  keep(node: string, memory: NodeMemory): void;
+  /** Stores a memory when it differs from the last one; writes in the background, the latest wins. */
+  note(node: string, memory: NodeMemory): void;
   /** Resolves when everything is written, or failed. */
-  settled(): Promise<void>;
+  written(): Promise<void>;
 }
 
-export function createKeptMemories(store: Store, log: Logger): KeptMemories {
+export function createStoredMemories(store: Store, log: Logger): StoredMemories {
   const collection = store.collection('haproxy-nodes', readNodeMemory);
   // Agents that share a store may each have a HAProxy of the same name.
   const keyOf = (node: string): string => (store.isShared ? `${hostname()} ${node}` : node);
   const written = new Map<string, string>();
-  const wanted = new Map<string, KeptNodeMemory>();
+  const waiting = new Map<string, StoredNodeMemory>();
   let writing: Promise<void> | undefined;
 
   async function write(): Promise<void> {
     for (;;) {
-      const [next] = wanted;
+      const [next] = waiting;
       if (next === undefined) return;
-      const [node, kept] = next;
-      wanted.delete(node);
+      const [node, stored] = next;
+      waiting.delete(node);
       try {
-        await collection.set(keyOf(node), kept);
+        await collection.set(keyOf(node), stored);
       } catch (error) {
         written.delete(node);
-        log.warn({ node, error: errorText(error) }, 'the store does not keep what was set in HAProxy');
+        log.warn({ node, error: errorText(error) }, 'what was set in HAProxy could not be stored');
       }
     }
   }
 
   return {
     async load(node) {
-      const kept = await collection.get(keyOf(node)).catch((error: unknown) => {
+      const stored = await collection.get(keyOf(node)).catch((error: unknown) => {
         log.warn({ node, error: errorText(error) }, 'the store does not say what was set in HAProxy before');
         return undefined;
       });
-      return kept === undefined ? emptyNodeMemory : resumeNodeMemory(kept);
+      return stored === undefined ? emptyNodeMemory : resumeNodeMemory(stored);
     },
-    keep(node, memory) {
-      const kept = keepNodeMemory(memory);
-      if (kept === undefined) return;
-      const text = JSON.stringify(kept);
+    note(node, memory) {
+      const stored = toStoredNodeMemory(memory);
+      if (stored === undefined) return;
+      const text = JSON.stringify(stored);
       if (text === written.get(node)) return;
       written.set(node, text);
-      wanted.set(node, kept);
+      waiting.set(node, stored);
       writing ??= write().finally(() => {
         writing = undefined;
       });
     },
-    async settled() {
+    async written() {
       await writing;
     },
   };
