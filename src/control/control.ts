@@ -2,7 +2,7 @@ import type { Directory } from '../directory';
 import type { Emit } from '../events';
 import type { Logger } from '../log';
 import { inTime } from '../measure';
-import type { HaproxyInfo, RuntimeError } from '../runtime';
+import type { HaproxyInfo, HaproxyNode, RuntimeError } from '../runtime';
 import type { Store } from '../store';
 import { errorText } from '../wire';
 import { controlledServer, type NodeServer } from './controlled-server';
@@ -12,23 +12,29 @@ import type { ApiUrlFor } from './fleet-servers';
 import { createFleetView } from './fleet-view';
 import { isLine, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
 import { createIntents } from './intents';
-import { type ControlNode, createNode, type NodeStats, type NodeToControl } from './node';
+import { createMoves } from './moves';
+import { type ControlNode, createNode, type NodeStats } from './node';
 import type { ObserverStats } from './observe';
+import { createRoutePush, type RoutePush } from './push';
 import { createReconciler, type Reconciler } from './reconciler';
 import { createStoredMemories } from './stored-memories';
+import { createStreamTables } from './stream-tables';
 import { createSurvey } from './survey';
 import type { ControlledServer, ControlProblem, ControlResult, EmptySlot, Intent, Operations } from './views';
 
-export interface ControlOptions {
+export interface HaproxyControlOptions {
   /** At least one; the first one's order of servers is everybody's. */
-  readonly nodes: readonly NodeToControl[];
+  readonly nodes: readonly HaproxyNode[];
   /** HAProxy's name of the backend that holds the MediaMTX servers. */
   readonly backend: string;
   readonly apiUrlFor: ApiUrlFor;
-  readonly directory: Pick<Directory, 'servers' | 'slots' | 'setServers' | 'streamNames' | 'entry'>;
+  readonly directory: Directory;
+  /** The map to be kept filled, as haproxy.cfg names it; null for none. */
+  readonly map: string | null;
+  /** How long the last good answer of a server counts. */
+  readonly staleForMs: number;
   readonly store: Store;
   readonly emit: Emit;
-  readonly moves: Pick<Operations, 'moves' | 'move' | 'clearMove' | 'tables'>;
   /** What to do with a server whose Control API fails while HAProxy calls it UP: no new streams, or drained as well. */
   readonly onApiFailure: 'suspect' | 'drain';
   /** Whether weights follow load. */
@@ -58,16 +64,16 @@ export interface ControlStats {
   readonly emptySlots: number;
 }
 
-/** Keeps every HAProxy as reality and operators want it. */
-export interface Control extends Operations {
+/** Keeps every HAProxy as reality and operators want it: the states of its servers, its routes.map, and where moved streams go. */
+export interface HaproxyControl extends Operations {
   /** Reads the store and begins to look at every HAProxy. Rejects when the store cannot be read. */
   start(): Promise<void>;
   /** Gives up what is under way and stops for good. HAProxy stays as it is. */
   stop(): Promise<void>;
   /** Counts viewers and streams, so that `servers()` tells of this moment. Never rejects. */
   refresh(): Promise<void>;
-  /** Whether every HAProxy has told its servers since the start. */
-  isFleetKnown(): boolean;
+  /** One for each HAProxy; none when no map is kept. */
+  readonly pushes: readonly RoutePush[];
   readonly stats: ControlStats;
 }
 
@@ -76,13 +82,20 @@ const answerAfterMs = 5000;
 /** Who asked for the servers lately will ask again. */
 const demandMs = 5000;
 
-export function createControl(options: ControlOptions): Control {
-  const { directory, store, emit, log, moves, intervalMs = 1000, leads = () => true } = options;
+export function createHaproxyControl(options: HaproxyControlOptions): HaproxyControl {
+  const { directory, store, emit, log, map, staleForMs, intervalMs = 1000, leads = () => true } = options;
   const stopping = new AbortController();
   const intents = createIntents(store, log, () => reconciler.reconcile());
   const memories = createStoredMemories(store, log);
   const survey = createSurvey(directory, stopping.signal, () => performance.now());
-  const nodes = options.nodes.map((node) =>
+  const haproxys = options.nodes.map((node) => {
+    const { name, routes: client } = node;
+    return map === null
+      ? node
+      : { ...node, push: createRoutePush({ node: name, client, directory, map, staleForMs, log }) };
+  });
+  const pushes = haproxys.flatMap((node) => ('push' in node ? [node.push] : []));
+  const nodes = haproxys.map((node) =>
     createNode({
       node,
       backend: options.backend,
@@ -99,6 +112,8 @@ export function createControl(options: ControlOptions): Control {
       log,
     }),
   );
+  const isFleetKnown = () => nodes.every((node) => node.states() !== undefined);
+  const moves = createMoves({ store, directory, nodes: haproxys, emit, log, isFleetKnown });
   const view = createFleetView(nodes, directory, (server) => intents.get(server));
   const reconciler: Reconciler = createReconciler({
     ...options,
@@ -220,6 +235,7 @@ export function createControl(options: ControlOptions): Control {
 
   return {
     async start() {
+      await moves.start();
       await intents.load();
       const stored = await Promise.all(nodes.map((node) => memories.load(node.name)));
       await reconciler.start(stored);
@@ -227,12 +243,15 @@ export function createControl(options: ControlOptions): Control {
         const memory = stored[i];
         if (memory !== undefined) node.start(memory);
       }
+      for (const push of pushes) push.start();
     },
     async stop() {
+      await Promise.all(pushes.map((push) => push.stop()));
       stopping.abort();
       reconciler.stop();
       await Promise.all(nodes.map((node) => node.stop()));
       await memories.written();
+      await moves.stop();
     },
     refresh,
     servers() {
@@ -244,11 +263,11 @@ export function createControl(options: ControlOptions): Control {
     },
     emptySlots: () => view.emptySlots(),
     setIntent,
-    isFleetKnown: () => nodes.every((node) => node.states() !== undefined),
     moves: () => moves.moves(),
     move: (stream, server, by) => moves.move(stream, server, by),
     clearMove: (stream, operator) => moves.clearMove(stream, operator),
-    tables: (stream) => moves.tables(stream),
+    tables: createStreamTables(haproxys, stopping.signal),
+    pushes,
     stats,
   };
 }

@@ -1,4 +1,4 @@
-export { createHaproxyControl, type HaproxyControl } from './haproxy-control';
+export { createHaproxyControl, type HaproxyControl } from './control';
 export { isLine, isOneLine, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
 export { controlMetrics, routeMetrics } from './metrics';
 export { createObserver, type Observer } from './observe';

@@ -1,8 +1,8 @@
 import { type Collector, counter, gauge, samplesOf, snakeCase } from '../measure';
-import type { Control } from './control';
+import type { HaproxyControl } from './control';
 import type { RoutePush } from './push';
 
-export const controlMetrics: Collector<Pick<Control, 'stats'>> = {
+export const controlMetrics: Collector<Pick<HaproxyControl, 'stats'>> = {
   component: 'HAProxy and its servers',
   metrics: {
     mtxpilot_haproxy_polls_total: counter(

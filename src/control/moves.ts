@@ -3,29 +3,19 @@ import type { Emit } from '../events';
 import type { Logger } from '../log';
 import { inTime } from '../measure';
 import { isStreamName } from '../mediamtx';
-import {
-  administrativeState,
-  clearTableKey,
-  getMap,
-  type HaproxyNode,
-  showServersState,
-  showTable,
-  showTableKey,
-} from '../runtime';
+import { clearTableKey, type HaproxyNode, showTable } from '../runtime';
 import type { Collection, Store } from '../store';
 import { errorText } from '../wire';
-import { sessionsTable, streamsTable } from './apply';
+import { sessionsTable } from './apply';
 import { isLine, longestOperator, longestReason } from './intent';
 import type { RoutePush } from './push';
-import { serverOf } from './server-of';
 import { readMove, type StoredMove } from './stored-move';
-import { createStreamSessions } from './stream-sessions';
-import type { ControlProblem, ControlResult, Move, MoveOrder, NodeTables, Operations } from './views';
+import type { ControlProblem, ControlResult, Move, MoveOrder, Operations } from './views';
 
-/** One HAProxy whose tables are told about, and changed where an operator asks for it. */
-export interface MovesNode extends Pick<HaproxyNode, 'name' | 'bulk' | 'statistics'> {
+/** One HAProxy whose viewers are moved where an operator asks for it. */
+export interface MovesNode extends Pick<HaproxyNode, 'name' | 'bulk'> {
   /** Keeps its routes.map; undefined where that is off. */
-  readonly push?: Pick<RoutePush, 'view' | 'sent'>;
+  readonly push?: Pick<RoutePush, 'sent'>;
 }
 
 export interface MovesOptions {
@@ -43,7 +33,7 @@ export interface MovesOptions {
 const hasLostIt = 'the server has lost the stream';
 
 /** Operators' moves of single streams. */
-export interface Moves extends Pick<Operations, 'moves' | 'clearMove' | 'tables'> {
+export interface Moves extends Pick<Operations, 'moves' | 'clearMove'> {
   /**
    * Routes a stream to a server until `clearMove`, or until the server loses the stream. The store has it. New viewers go there from the moment
    * that the promise resolves; see MoveOrder for those who watch already. The server must hold the stream and be usable, except with `force`.
@@ -54,25 +44,14 @@ export interface Moves extends Pick<Operations, 'moves' | 'clearMove' | 'tables'
   stop(): Promise<void>;
 }
 
-/** HAProxy's backend of the agents, by whose checks its configuration goes. */
-const agentBackend = 'mtx_agent';
 /** A move is answered when HAProxy knows it, or after this; what goes on at HAProxy then goes on beside. */
 const answerAfterMs = 2000;
-/** People wait for what the tables hold, and a HAProxy that hangs must not keep them. */
-const tablesAfterMs = 3000;
-
 export function createMoves(options: MovesOptions): Moves {
   const { directory, nodes, emit, log, isFleetKnown = () => false } = options;
   const { periodMs = options.store.isShared ? 500 : 5000 } = options;
   const collection: Collection<StoredMove> = options.store.collection('moves', readMove);
   const stopping = new AbortController();
   const { signal } = stopping;
-  const sessions = new Map(
-    nodes.map((node) => [
-      node.name,
-      createStreamSessions({ client: node.statistics, signal, now: () => performance.now() }),
-    ]),
-  );
   const moves = new Map<string, StoredMove>();
   /** Moves of an earlier life, or given to another agent, and since when (by performance.now()) their server is to be heard: it may have lost the stream meanwhile. */
   const unheard = new Map<string, number>();
@@ -302,38 +281,6 @@ export function createMoves(options: MovesOptions): Moves {
     }
   }
 
-  /** What one HAProxy holds about a stream. A HAProxy that hangs is told of, and holds nobody up for long. */
-  async function tablesOf(node: MovesNode, stream: string): Promise<NodeTables> {
-    const { push, statistics: client } = node;
-    const nothing = { node: node.name, lastServer: undefined, route: undefined, sessions: {} };
-    const limit = { signal: AbortSignal.any([signal, AbortSignal.timeout(tablesAfterMs)]) };
-    const last = await showTableKey(client, streamsTable, stream, limit);
-    if (!last.ok) return { ...nothing, error: last.error.message };
-    const watched = await sessions.get(node.name)?.read();
-    if (watched?.ok === false) return { ...nothing, error: watched.error.message };
-    const agents = await showServersState(client, agentBackend, limit);
-    const seen = {
-      node: node.name,
-      // Where the backend has another name, nothing is said.
-      agentsUp: agents.ok
-        ? agents.value.filter(
-            ({ operational, adminBits }) => operational !== 'stopped' && administrativeState(adminBits) !== 'maint',
-          ).length
-        : undefined,
-      lastServer: last.value === undefined ? undefined : serverOf(last.value),
-      sessions: Object.fromEntries(watched?.value.get(stream) ?? []),
-    };
-    if (push === undefined) return { ...seen, route: undefined, error: undefined };
-    const { file, state } = push.view();
-    const route = await getMap(client, file, stream, limit);
-    return {
-      ...seen,
-      push: state,
-      route: route.ok ? route.value : undefined,
-      error: route.ok ? undefined : route.error.message,
-    };
-  }
-
   return {
     async start() {
       unsubscribe = directory.onOverrideGone((stream, server) => {
@@ -358,10 +305,6 @@ export function createMoves(options: MovesOptions): Moves {
       return moved;
     },
     clearMove: (stream, operator) => inTurn(() => clearMove(stream, operator)),
-    async tables(stream) {
-      if (!isStreamName(stream)) return [];
-      return Promise.all(nodes.map((node) => tablesOf(node, stream)));
-    },
   };
 }
 

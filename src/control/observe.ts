@@ -100,8 +100,6 @@ export function createObserver(options: ObserverOptions): Observer {
   /** When that process started, by the monotonic clock. */
   let startedMs = 0;
   let reported: string | undefined;
-  let left: string | undefined;
-  let empty = '';
   let lastFleet: readonly FleetServer[] = [];
   /** Servers that this process has had an address for: if one loses it, that is news and not a matter of its start. */
   let resolved = new Set<string>();
@@ -148,8 +146,8 @@ export function createObserver(options: ObserverOptions): Observer {
     const servers = [...found, ...stillResolving(states.value, haproxy, found)];
     const isEmpty = (state: ServerState) => emptySlotName(state) !== undefined;
     const isLeftOut = (state: ServerState) => !isEmpty(state) && !servers.some(({ name }) => name === state.serverName);
-    sayLeftOut(states.value.filter(isLeftOut).map(nameOf));
-    sayEmpty(states.value.filter(isEmpty).map(nameOf));
+    noteLeftOut(states.value.filter(isLeftOut).map(nameOf));
+    noteEmpty(states.value.filter(isEmpty).map(nameOf));
     const now = JSON.stringify(servers);
     if (now !== reported) {
       log.debug({ backend, servers }, 'the fleet, as HAProxy sees it');
@@ -202,27 +200,18 @@ export function createObserver(options: ObserverOptions): Observer {
     backupsAmong = among;
   };
 
-  const sayLeftOut = (names: readonly string[]) => {
-    const now = names.join(' ');
-    if (now !== (left ?? '')) {
-      if (now !== '')
-        log.warn(
-          { backend, servers: names },
-          'servers without an address are left out, give their API URLs in mediamtx.servers',
-        );
-      else log.info({ backend }, 'every server has an address again');
+  const noteLeftOut = whenOthers((names) => {
+    if (names.length === 0) log.info({ backend }, 'every server has an address again');
+    else {
+      const text = 'servers without an address are left out, give their API URLs in mediamtx.servers';
+      log.warn({ backend, servers: names }, text);
     }
-    left = now;
-  };
+  });
 
-  const sayEmpty = (names: readonly string[]) => {
-    const now = names.join(' ');
-    if (now === empty) return;
-    if (now !== '')
-      log.info({ backend, slots: names }, 'slots without an address are no servers until HAProxy has one');
-    else log.info({ backend }, 'every slot has an address');
-    empty = now;
-  };
+  const noteEmpty = whenOthers((names) => {
+    if (names.length === 0) log.info({ backend }, 'every slot has an address');
+    else log.info({ backend, slots: names }, 'slots without an address are no servers until HAProxy has one');
+  });
 
   // An error is logged when it begins, when it becomes another, and when it ends; not at every poll.
   const note = (error: RuntimeError | undefined) => {
@@ -298,5 +287,15 @@ export function createObserver(options: ObserverOptions): Observer {
       return failuresInRow;
     },
     stats,
+  };
+}
+
+/** Calls `log` when the names are others than before; at first there are none. */
+function whenOthers(log: (names: readonly string[]) => void): (names: readonly string[]) => void {
+  let before = '';
+  return (names) => {
+    const now = names.join(' ');
+    if (now !== before) log(names);
+    before = now;
   };
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { createMoves, type MovesNode } from '../../../src/control/moves';
+import { createStreamTables, type NodeWithTables } from '../../../src/control/stream-tables';
 import type { MoveOrder } from '../../../src/control/views';
 import { createDirectory, type Directory } from '../../../src/directory';
 import type { EventDraft } from '../../../src/events/event';
@@ -47,7 +48,7 @@ async function startDirectory(fakes: readonly FakeServer[]): Promise<Directory> 
 async function startLab(
   options: {
     store?: Store;
-    nodes?: readonly MovesNode[];
+    nodes?: readonly (MovesNode & NodeWithTables)[];
     fakes?: readonly FakeServer[];
     isFleetKnown?: () => boolean;
   } = {},
@@ -67,7 +68,8 @@ async function startLab(
   const moves = createMoves({ store, directory, nodes: options.nodes ?? [], emit, log, periodMs: 5, ...known });
   closers.push(() => moves.stop());
   await moves.start();
-  return { fakes, directory, store, events, lines, moves };
+  const tables = createStreamTables(options.nodes ?? [], new AbortController().signal);
+  return { fakes, directory, store, events, lines, moves, tables };
 }
 
 const kept = async (store: Store) => (await store.collection('moves', (value) => value).entries()).map(([key]) => key);
@@ -335,13 +337,14 @@ function createNode(sessions: Record<string, string>) {
     return '';
   });
   const push = {
-    view: () => ({ file: '/etc/routes.map', state: 'behind' }) as ReturnType<NonNullable<MovesNode['push']>['view']>,
+    view: () =>
+      ({ file: '/etc/routes.map', state: 'behind' }) as ReturnType<NonNullable<NodeWithTables['push']>['view']>,
     sent: () => {
       steps.push('map settled');
       return Promise.resolve();
     },
   };
-  const node: MovesNode = { name: 'edge', bulk: client, statistics: client, push };
+  const node: MovesNode & NodeWithTables = { name: 'edge', bulk: client, statistics: client, push };
   return { node, table, steps, asked };
 }
 
@@ -402,10 +405,10 @@ describe('what the tables of each HAProxy hold', () => {
   it('of a stream', async () => {
     const { node } = createNode(sessions);
     const broken = fakeRuntimeClient(() => ({ reason: 'unreachable', message: 'nobody listens' }));
-    const { moves } = await startLab({
+    const { tables } = await startLab({
       nodes: [node, { name: 'other', bulk: broken.client, statistics: broken.client }],
     });
-    expect(await moves.tables('live/a')).toEqual([
+    expect(await tables('live/a')).toEqual([
       {
         node: 'edge',
         lastServer: 'mtx2',
@@ -417,17 +420,14 @@ describe('what the tables of each HAProxy hold', () => {
       },
       { node: 'other', lastServer: undefined, route: undefined, sessions: {}, error: 'nobody listens' },
     ]);
-    expect(await moves.tables('live/none')).toMatchObject([
-      { lastServer: undefined, route: undefined, sessions: {} },
-      {},
-    ]);
+    expect(await tables('live/none')).toMatchObject([{ lastServer: undefined, route: undefined, sessions: {} }, {}]);
   });
 
   it('is asked of a client of its own, and one reading of the sessions serves all who ask', async () => {
     const { node, asked } = createNode(sessions);
     const orders = fakeRuntimeClient(() => '');
-    const { moves } = await startLab({ nodes: [{ ...node, bulk: orders.client }] });
-    const all = await Promise.all(['live/a', 'live/b', 'live/ab', 'live/none'].map((stream) => moves.tables(stream)));
+    const { tables } = await startLab({ nodes: [{ ...node, bulk: orders.client }] });
+    const all = await Promise.all(['live/a', 'live/b', 'live/ab', 'live/none'].map((stream) => tables(stream)));
     expect(all.map(([seen]) => seen?.sessions)).toEqual([{ mtx1: 2, mtx2: 1 }, { mtx1: 1 }, { mtx1: 1 }, {}]);
     expect(asked.filter((command) => command === 'show table sessions')).toHaveLength(1);
     expect(orders.asked).toEqual([]);
@@ -435,15 +435,15 @@ describe('what the tables of each HAProxy hold', () => {
 
   it('where the map is off', async () => {
     const { node, asked } = createNode(sessions);
-    const { moves } = await startLab({ nodes: [{ name: node.name, bulk: node.bulk, statistics: node.statistics }] });
-    expect(await moves.tables('live/a')).toMatchObject([{ route: undefined, error: undefined }]);
+    const { tables } = await startLab({ nodes: [{ name: node.name, bulk: node.bulk, statistics: node.statistics }] });
+    expect(await tables('live/a')).toMatchObject([{ route: undefined, error: undefined }]);
     expect(asked.filter((command) => command.startsWith('get'))).toEqual([]);
   });
 });
 
 it('names that no stream can have never reach HAProxy, the servers or the store', async () => {
   const { node, asked } = createNode(sessions);
-  const { moves, store, fakes } = await startLab({ nodes: [node] });
+  const { moves, store, fakes, tables } = await startLab({ nodes: [node] });
   const part = fc.constantFrom('live', '/', '..', ';', '\n', ' ', '<<', '#', '\\', '\u0000', 'ä', '|');
   const name = fc
     .oneof(
@@ -458,7 +458,7 @@ it('names that no stream can have never reach HAProxy, the servers or the store'
       const order: MoveOrder = { ...by, force: true, moveViewers: true };
       expect(await moves.move(stream, 'mtx1', order)).toMatchObject({ ok: false });
       expect(await moves.clearMove(stream, 'ada')).toMatchObject({ ok: false });
-      expect(await moves.tables(stream)).toEqual([]);
+      expect(await tables(stream)).toEqual([]);
     }),
   );
   expect([asked, await kept(store), gets() - before]).toEqual([[], [], 0]);

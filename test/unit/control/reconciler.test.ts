@@ -1,4 +1,4 @@
-import { createControl } from '../../../src/control/control';
+import { createHaproxyControl } from '../../../src/control/control';
 import type { Directory, FleetServer } from '../../../src/directory';
 import type { EventDraft } from '../../../src/events/event';
 import { createMemoryStore } from '../../../src/store';
@@ -33,18 +33,20 @@ async function startControl(options: { readonly isFirstStuck?: boolean; readonly
     },
     streamNames: () => [],
     entry: () => undefined,
+    onOverrideGone: () => () => undefined,
   } as unknown as Directory;
-  const control = createControl({
+  const control = createHaproxyControl({
     nodes: haproxys.map(({ client }, i) => {
       const used = options.isFirstStuck === true && i === 0 ? hangingRuntimeClient() : client;
-      return { name: `lb${i + 1}`, state: used, bulk: used };
+      return { name: `lb${i + 1}`, state: used, bulk: used, routes: used, statistics: used };
     }),
     backend: 'mtx',
     apiUrlFor: ({ name }) => `http://${name}:9997`,
     directory,
     store,
     emit: (event) => void events.push(event),
-    moves: { moves: () => [], move: unused, clearMove: unused, tables: unused },
+    map: null,
+    staleForMs: 60_000,
     onApiFailure: 'drain',
     weights: 'config',
     intervalMs: options.intervalMs ?? 5,
@@ -58,10 +60,6 @@ async function startControl(options: { readonly isFirstStuck?: boolean; readonly
   const [first, second] = haproxys;
   await until('the fleet', () => fleet.length === 3, 1);
   return { control, first, second, events, suspects };
-}
-
-function unused(): never {
-  throw new Error('not asked for here');
 }
 
 it('a HAProxy that never answers delays no other: neither orders nor what is decided without them', async () => {
