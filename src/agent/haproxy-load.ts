@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../log';
 import { type Collector, counter, increase } from '../measure';
 import { type HaproxyNode, type StatLine, showStat } from '../runtime';
@@ -32,19 +33,19 @@ interface NodeCounters {
   loads: Map<string, ServerLoad>;
 }
 
-/** Reads `show stat` of every node in turn, again and again. A node that does not answer keeps its last counters, without a rate. */
+/** Reads `show stat` of every node again and again, each by itself. A node that does not answer keeps its last counters, without a rate. */
 export function watchLoad(options: LoadWatchOptions): LoadWatch {
   const { nodes, backend, intervalMs, log, now = () => performance.now() } = options;
   const byNode = new Map<string, NodeCounters>();
-  const ending = new AbortController();
+  const stopping = new AbortController();
+  const { signal } = stopping;
   let requests: number | undefined;
-  let timer: NodeJS.Timeout | undefined;
 
   async function look({ name: node, statistics }: (typeof nodes)[number]): Promise<void> {
-    const reply = await showStat(statistics, backend, { signal: ending.signal });
+    const reply = await showStat(statistics, backend, { signal });
     const before = byNode.get(node);
     if (!reply.ok) {
-      if (!ending.signal.aborted) log.debug({ node, error: reply.error.message }, 'counters of HAProxy not read');
+      if (!signal.aborted) log.debug({ node, error: reply.error.message }, 'counters of HAProxy not read');
       if (before !== undefined) before.loads = new Map();
       return;
     }
@@ -66,13 +67,14 @@ export function watchLoad(options: LoadWatchOptions): LoadWatch {
     byNode.set(node, { atMs, servers, loads });
   }
 
-  let round: Promise<void> = Promise.resolve();
-  const go = (): void => {
-    round = Promise.all(nodes.map(look)).then(() => {
-      if (!ending.signal.aborted) timer = setTimeout(go, intervalMs);
-    });
-  };
-  if (nodes.length > 0) go();
+  async function watch(node: (typeof nodes)[number]): Promise<void> {
+    while (!signal.aborted) {
+      await look(node);
+      await pause(intervalMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  const watching = nodes.map(watch);
 
   return {
     requests: () => requests,
@@ -85,10 +87,8 @@ export function watchLoad(options: LoadWatchOptions): LoadWatch {
       };
     },
     async stop() {
-      clearTimeout(timer);
-      ending.abort();
-      await round;
-      clearTimeout(timer);
+      stopping.abort();
+      await Promise.all(watching);
     },
   };
 }
