@@ -69,6 +69,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let timer: NodeJS.Timeout | undefined;
 
   function reconcile(): void {
+    try {
+      reconcileNow();
+    } catch (error) {
+      // A bug, or a configuration that nobody thought of: HAProxy stays as it is, and what is known of it is still shown.
+      log.error({ err: error }, 'what HAProxy should be cannot be computed');
+    }
+  }
+
+  function reconcileNow(): void {
     intents.loadIfDue();
     automatic?.loadIfDue();
     if (!view.isKnown()) return;
