@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { setTimeout as pause } from 'node:timers/promises';
 import { apiMetrics, createHttpServer } from '../api';
 import { startUpCheck } from '../check';
 import { haproxyNodes, mediamtxAccess, type Settings } from '../config';
@@ -21,7 +20,7 @@ import { peersMetrics } from '../peers';
 import { type Bridge, createRouter, decisionMetrics, withCanaries, withDecisionLog } from '../router';
 import { createHaproxyNode, type HaproxyNode } from '../runtime';
 import { createSpoeServer, spoeMetrics } from '../spoe';
-import { createAwayStore, createMemoryStore, type Lease, openStore, type Store, storeMetrics } from '../store';
+import { createMemoryStore, type Lease, openStore, type Store, storeMetrics } from '../store';
 import { version } from '../version';
 import { viewerMetrics } from '../viewers';
 import { watchFigures } from './figures';
@@ -39,78 +38,16 @@ export interface RunningAgent {
 
 /** So long a start waits for a store that others share. */
 const storePatienceMs = 2000;
-const storePauseMs = 1000;
 
 /**
  * Starts the agent: the directory, the SPOE and HTTP servers, and the eye on HAProxy (or the static list of servers). While a store that
- * others share does not answer, it routes without: it knows no orders, takes none, and tells no events; as soon as the store answers, it
- * starts again with it.
+ * others share has not answered, it routes without: it knows no orders, takes none, and announces no events; all of that is taken up when
+ * the store answers.
  *
  * @throws Error when an address cannot be listened on, or the store refuses; nothing is left running then.
  */
 export async function runAgent(settings: Settings, log: Logger): Promise<RunningAgent> {
-  const stopping = new AbortController();
-  const opening = openSettingsStore(settings, log, stopping.signal);
-  const patience = new AbortController();
-  const late = pause(storePatienceMs, undefined, { signal: patience.signal }).catch(() => undefined);
-  let store: Store | undefined;
-  try {
-    store = await Promise.race([opening, late]);
-  } finally {
-    patience.abort();
-  }
-  if (store !== undefined) return runWith(store, settings, log);
-  return runUntilStore(opening, stopping, settings, log);
-}
-
-async function runUntilStore(
-  opening: Promise<Store>,
-  stopping: AbortController,
-  settings: Settings,
-  log: Logger,
-): Promise<RunningAgent> {
-  const { signal } = stopping;
-  log.warn('the store does not answer: the agent routes without orders and events until it does');
-  let running: RunningAgent;
-  try {
-    running = await runWith(createAwayStore(log), settings, log);
-  } catch (error) {
-    stopping.abort();
-    await opening.then((store) => store.close()).catch(() => undefined);
-    throw error;
-  }
-
-  async function takeUp(): Promise<void> {
-    for (let next = opening; ; next = openSettingsStore(settings, log, signal)) {
-      try {
-        const store = await next;
-        if (signal.aborted) {
-          await store.close();
-          return;
-        }
-        log.info('the store answers: the agent starts again with it');
-        await running.stop();
-        running = await runWith(store, settings, log);
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        log.warn({ err: error }, 'the agent cannot start with the store yet');
-        await pause(storePauseMs, undefined, { signal }).catch(() => undefined);
-      }
-    }
-  }
-  const takingUp = takeUp();
-  return {
-    async stop() {
-      stopping.abort();
-      await takingUp;
-      await running.stop();
-    },
-  };
-}
-
-/** @throws Error when an address cannot be listened on; nothing is left running then, and the store is closed. */
-async function runWith(store: Store, settings: Settings, log: Logger): Promise<RunningAgent> {
+  const store = await openSettingsStore(settings, log);
   const times = createOperationTimes();
   const directory = createDirectory({
     intervalMs: settings.directory.interval,
@@ -258,9 +195,10 @@ function webhooksOf({ events }: Settings): ReadonlyMap<string, Webhook> {
 }
 
 /** The store of the configured folder or Redis; without one a store that forgets with the process. */
-async function openSettingsStore(settings: Settings, log: Logger, signal: AbortSignal): Promise<Store> {
+async function openSettingsStore(settings: Settings, log: Logger): Promise<Store> {
   const { redis: url, username, password, prefix } = settings.store;
-  if (url !== undefined) return openStore({ redis: { url, username, password, prefix }, log, signal });
+  if (url !== undefined)
+    return openStore({ redis: { url, username, password, prefix }, log, patienceMs: storePatienceMs });
   // systemd gives several folders separated by colons; the first is ours.
   const folder = settings.store.folder ?? process.env['STATE_DIRECTORY']?.split(':')[0];
   if (folder !== undefined && folder !== '') return openStore({ folder, log });

@@ -35,7 +35,11 @@ export async function watchStreams(
 ): Promise<StreamWatch> {
   const startedAtMs = Date.now();
   const told = createToldStreams({ store, events, log });
-  const before = await told.load();
+  // Where agents share a store that fails now, what was told comes with the lead (see onLead).
+  const before = await told.load().catch((error: unknown) => {
+    if (!store.isShared) throw error;
+    return undefined;
+  });
   const streams = createStreamEvents({
     endGraceMs: settings.events.endGrace,
     holdersOf: (stream) => holdersOf(directory, stream),

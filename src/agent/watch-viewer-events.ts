@@ -29,7 +29,11 @@ export async function watchViewerEvents(
 ): Promise<ViewerEventsWatch> {
   const { unwatchedAfter, viewers: tellsViewers } = settings.events;
   const told = createToldWatched({ store, events, log });
-  const before = await told.load();
+  // Where agents share a store that fails now, what was told comes with the lead (see onLead).
+  const before = await told.load().catch((error: unknown) => {
+    if (!store.isShared) throw error;
+    return new Set<string>();
+  });
   // A clock that nobody sets: the time is as long as it says.
   const nowMs = (): number => performance.now();
   const enoughAtMs = nowMs() + settings.directory.staleFor;

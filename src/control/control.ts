@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Directory } from '../directory';
 import type { Emit } from '../events';
 import type { Logger } from '../log';
@@ -66,7 +67,7 @@ export interface ControlStats {
 
 /** Keeps every HAProxy as reality and operators want it: the states of its servers, its routes.map, and where moved streams go. */
 export interface HaproxyControl extends Operations {
-  /** Reads the store and begins to look at every HAProxy. Rejects when the store cannot be read. */
+  /** Reads the store and begins to look at every HAProxy. Rejects when the store cannot be read; one that others share is waited for meanwhile. */
   start(): Promise<void>;
   /** Gives up what is under way and stops for good. HAProxy stays as it is. */
   stop(): Promise<void>;
@@ -77,6 +78,7 @@ export interface HaproxyControl extends Operations {
   readonly stats: ControlStats;
 }
 
+const resumeEveryMs = 500;
 /** An operator waits so long for HAProxy to be as desired; after that it is still being worked on. */
 const answerAfterMs = 5000;
 /** Who asked for the servers lately will ask again. */
@@ -145,6 +147,7 @@ export function createHaproxyControl(options: HaproxyControlOptions): HaproxyCon
     },
   };
   let demandedAt = Number.NEGATIVE_INFINITY;
+  let resuming: Promise<void> | undefined;
 
   function onProcess(node: string, haproxy: HaproxyInfo, before: HaproxyInfo | undefined): void {
     const { pid, version } = haproxy;
@@ -233,21 +236,44 @@ export function createHaproxyControl(options: HaproxyControlOptions): HaproxyCon
     return { ok: true, value: serverView(server) };
   }
 
+  /** Goes on where an earlier life of the agent ended. Rejects when the store fails. */
+  async function resume(): Promise<void> {
+    await intents.load();
+    const stored = await Promise.all(nodes.map(async (node) => ({ node, memory: await memories.load(node.name) })));
+    await reconciler.resume(stored.map(({ memory }) => memory));
+    for (const { node, memory } of stored) node.resume(memory);
+  }
+
+  /** A store that others share may come late. */
+  async function resumeLater(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await pause(resumeEveryMs, undefined, { signal: stopping.signal });
+        await resume();
+        reconciler.reconcile();
+        for (const node of nodes) void node.now();
+        return;
+      } catch {
+        // The store logs that it is away.
+      }
+    }
+  }
+
   return {
     async start() {
       await moves.start();
-      await intents.load();
-      const stored = await Promise.all(nodes.map((node) => memories.load(node.name)));
-      await reconciler.start(stored);
-      for (const [i, node] of nodes.entries()) {
-        const memory = stored[i];
-        if (memory !== undefined) node.start(memory);
-      }
+      await resume().catch((error: unknown) => {
+        if (!store.isShared) throw error;
+        resuming = resumeLater();
+      });
+      reconciler.start();
+      for (const node of nodes) node.start();
       for (const push of pushes) push.start();
     },
     async stop() {
       await Promise.all(pushes.map((push) => push.stop()));
       stopping.abort();
+      await resuming;
       reconciler.stop();
       await Promise.all(nodes.map((node) => node.stop()));
       await memories.written();

@@ -39,7 +39,7 @@ export interface Moves extends Pick<Operations, 'moves' | 'clearMove'> {
    * that the promise resolves; see MoveOrder for those who watch already. The server must hold the stream and be usable, except with `force`.
    */
   move(stream: string, server: string, by: MoveOrder): Promise<ControlResult<Move>>;
-  /** Takes over what the store holds. Rejects when the store cannot be read. */
+  /** Takes over what the store holds. Rejects when the store cannot be read; one that others share is read as soon as it can be. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -286,7 +286,10 @@ export function createMoves(options: MovesOptions): Moves {
       unsubscribe = directory.onOverrideGone((stream, server) => {
         if (moves.get(stream)?.server === server) end(stream, hasLostIt);
       });
-      await inTurn(load);
+      await inTurn(load).catch((error: unknown) => {
+        if (!options.store.isShared) throw error;
+        tellStore(error);
+      });
       timer = setTimeout(() => void tick(), periodMs);
     },
     async stop() {

@@ -49,7 +49,9 @@ export interface NodeStats extends ObserverStats {
 /** Observes one HAProxy, decides, applies, and observes again. */
 export interface ControlNode {
   readonly name: string;
-  start(memory: NodeMemory): void;
+  start(): void;
+  /** What earlier lives of the agent did. Until that is known HAProxy is only looked at. */
+  resume(memory: NodeMemory): void;
   stop(): Promise<void>;
   /** Resolves when HAProxy was looked at, and what it needed was done, after the call; a failing command is tried at once. */
   now(): Promise<void>;
@@ -102,6 +104,7 @@ export function createNode(options: NodeOptions): ControlNode {
     'clear-entries': { done: 0, failed: 0 },
   };
   let memory = emptyNodeMemory;
+  let isResumed = false;
   let states: readonly ServerState[] | undefined;
   let fleet: readonly FleetServer[] = [];
   let backups: ReadonlySet<string> = new Set();
@@ -142,8 +145,16 @@ export function createNode(options: NodeOptions): ControlNode {
     const { desired, weights } = options.desired();
     if ([...desired.values()].some(({ state }) => state === 'drain' || state === 'maint')) void sessions.count('ifDue');
     const { isShared } = options;
-    const facts = { states, uptimeSeconds, desired, weights, sessions: sessions.latest(), isShared, knowsOthers };
+    const facts = {
+      ...{ states, uptimeSeconds, desired, weights, sessions: sessions.latest(), isShared },
+      knowsOthers: knowsOthers || !isResumed,
+    };
     const decision = decide(memory, facts, Date.now());
+    if (!isResumed) {
+      // To be shown; nothing of it is carried out or stored.
+      memory = decision.memory;
+      return undefined;
+    }
     remember(decision.memory);
     // Whoever is there is located anew, and then the map must not lead him back: HAProxy would send him to any server.
     if (decision.commands.some((command) => command.kind === 'set-state' && command.state === 'maint'))
@@ -237,9 +248,11 @@ export function createNode(options: NodeOptions): ControlNode {
 
   return {
     name: node.name,
-    start(stored) {
-      memory = stored;
-      observer.start();
+    start: () => observer.start(),
+    resume(stored) {
+      const { process } = memory;
+      memory = process === undefined ? stored : enterProcess(stored, process);
+      isResumed = true;
     },
     async stop() {
       stopping.abort();

@@ -49,8 +49,9 @@ export interface Reconciler {
   reconcile(): void;
   /** Takes over what other agents stored; false where that cannot be known now. Never rejects. */
   reload(): Promise<boolean>;
-  /** Goes on from what was set before the agent was restarted. Rejects when the store cannot be read. */
-  start(stored: readonly NodeMemory[]): Promise<void>;
+  start(): void;
+  /** Goes on from what was set before the agent was restarted; until then nothing is decided for other agents, and nothing announced. Rejects when the store cannot be read. */
+  resume(stored: readonly NodeMemory[]): Promise<void>;
   stop(): void;
   readonly stats: { readonly guardHolds: number; readonly heldBack: number };
 }
@@ -67,6 +68,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let currentText = '';
   let reported = '';
   let timer: NodeJS.Timeout | undefined;
+  let isResumed = false;
 
   function reconcile(): void {
     try {
@@ -83,7 +85,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (!view.isKnown()) return;
     const nowMs = Date.now();
     const desired = compute(nowMs);
-    announceDesired.note(desired);
+    if (isResumed) announceDesired.note(desired);
     reportFleet(desired);
     const isAnyOut = [...desired.values()].some(({ state }) => state === 'drain' || state === 'maint');
     if (isAnyOut || followsLoad || options.isWatched()) void survey.look('ifDue');
@@ -99,7 +101,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   function compute(nowMs: number): ReadonlyMap<string, DesiredServer> {
     const facts = view.facts();
     const decided = automatic?.inForce().drained;
-    const decides = automatic === undefined || options.leads();
+    const decides = automatic === undefined || (isResumed && options.leads());
     const made = desiredState(memory, facts, { onApiFailure, decided: decides ? undefined : decided }, nowMs);
     // Of another agent's decisions too: to go on from, should this one come to decide.
     memory = made.memory;
@@ -162,12 +164,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         return false;
       }
     },
-    async start(stored) {
+    start() {
+      timer = setInterval(reconcile, options.intervalMs);
+    },
+    async resume(stored) {
       await automatic?.load();
       memory = drainedBefore(automatic?.inForce().drained ?? drainedIn(stored), intents);
       if (followsLoad) weights.takeOver(weightsInForce());
       announceDesired.start(stored);
-      timer = setInterval(reconcile, options.intervalMs);
+      isResumed = true;
     },
     stop: () => clearInterval(timer),
     stats: announceDesired.stats,

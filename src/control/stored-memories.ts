@@ -13,7 +13,7 @@ import {
 
 /** What was set in each HAProxy, stored so that a restarted agent can tell its own doing from others'. */
 export interface StoredMemories {
-  /** What was stored of a node; nothing where the store has nothing, or fails. */
+  /** What was stored of a node; nothing where the store has nothing. Rejects when the store fails. */
   load(node: string): Promise<NodeMemory>;
   /** Stores a memory when it differs from the last one; writes in the background, the latest wins. */
   note(node: string, memory: NodeMemory): void;
@@ -46,10 +46,7 @@ export function createStoredMemories(store: Store, log: Logger): StoredMemories 
 
   return {
     async load(node) {
-      const stored = await collection.get(keyOf(node)).catch((error: unknown) => {
-        log.warn({ node, error: errorText(error) }, 'the store does not say what was set in HAProxy before');
-        return undefined;
-      });
+      const stored = await collection.get(keyOf(node));
       return stored === undefined ? emptyNodeMemory : resumeNodeMemory(stored);
     },
     note(node, memory) {

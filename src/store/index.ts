@@ -1,4 +1,3 @@
-export { createAwayStore } from './away-store';
 export { isLeaseLost } from './lease-lost';
 export { createMemoryStore } from './memory-store';
 export { storeMetrics } from './metrics';

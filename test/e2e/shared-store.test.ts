@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { get, Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { createSimFleet, type SimFleet } from '../../src/sim';
 import { type Agent, startAgent } from '../support/agent';
 import { type Haproxy, haproxyVersion, startHaproxy } from '../support/haproxy';
@@ -6,6 +10,7 @@ import { connectionsFrom, createPlayer, type Player } from '../support/player';
 import { type RedisServer, startRedis } from '../support/redis-server';
 import { until } from '../support/until';
 import { type Receiver, startReceiver } from '../unit/events/receiver';
+import { ack, agentHello, haproxyHello, locatedOnMtx3, notify, whereLiveA } from '../unit/spoe/golden';
 
 interface Told {
   readonly id: string;
@@ -354,7 +359,38 @@ describe(`HAProxy ${haproxyVersion}: two agents that share a Redis`, () => {
     expect(agents.flatMap(({ child }) => child.lines).join('\n')).not.toContain(redisPassword);
   });
 
-  it('an agent that starts while Redis is away routes at once, takes no orders, and takes up what is kept there when it is back', async () => {
+  /** Asks over one connection that is kept, as long as the agent keeps it; another one is counted. */
+  function overOneConnection({ url }: Agent): { get(path: string): Promise<string>; readonly connections: number } {
+    const agent = new HttpAgent({ keepAlive: true, maxSockets: 1 });
+    closers.push(() => agent.destroy());
+    const sockets = new Set<Socket>();
+    return {
+      async get(path) {
+        const request = get(url + path, { agent });
+        request.once('socket', (socket) => sockets.add(socket));
+        const [response] = (await once(request, 'response')) as [IncomingMessage];
+        return text(response);
+      },
+      get connections() {
+        return sockets.size;
+      },
+    };
+  }
+
+  /** A connection as HAProxy's, beyond its HELLO. */
+  async function overSpoe(host: string): Promise<(ids: string) => Promise<Buffer>> {
+    const socket = connect(9100, host);
+    closers.push(() => socket.destroy());
+    const ask = async (frame: Buffer): Promise<Buffer> => {
+      socket.write(frame);
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      return answer;
+    };
+    expect(await ask(haproxyHello)).toEqual(agentHello);
+    return (ids) => ask(notify(ids, whereLiveA));
+  }
+
+  it('an agent that starts while Redis is away routes at once, takes no orders, and takes up what is kept there when it is back, over the same connections', async () => {
     await startNode(1, 'both');
     const first = await startAgentNumber(1);
     await until('it leads', () => leads(first));
@@ -382,21 +418,26 @@ describe(`HAProxy ${haproxyVersion}: two agents that share a Redis`, () => {
     // The drain is in HAProxy, and whose it was is not known here.
     await until('it is taken for somebody else’s', async () => (await serverOf(agent, 'mtx2'))?.wanted !== 'ready');
 
+    const http = overOneConnection(agent);
+    expect(await http.get('/metrics')).toMatch(/^mtxpilot_leader 0$/m);
+    const spoe = await overSpoe(block.address(1));
+    expect(await spoe('01 01')).toEqual(ack('01 01', locatedOnMtx3));
+
     await redis.restart();
-    await until('it has started again with the store', async () => {
-      // In between nobody listens.
-      const metric = agent.metric('mtxpilot_leader').catch(() => 0);
-      return (await metric) === 1;
-    });
+    await until('it leads', async () => /^mtxpilot_leader 1$/m.test(await http.get('/metrics')));
+    expect(http.connections).toBe(1);
+    expect(await spoe('02 01')).toEqual(ack('02 01', locatedOnMtx3));
     await until('the order is known', async () => (await serverOf(agent, 'mtx2'))?.intent?.operator === 'alice');
     expect((await serverOf(agent, 'mtx2'))?.wanted).toBe('drain');
     await told(agent, 'moved live/a mtx1 mtx3');
-    expect(await storyOf(agent, 'live/a')).toEqual(['started live/a mtx1', 'moved live/a mtx1 mtx3']);
+    // What happened while Redis was away is told too.
+    await told(agent, 'watched live/a mtx3');
+    const life = (await storyOf(agent, 'live/a')).filter((each) => !each.includes('watched'));
+    expect(life).toEqual(['started live/a mtx1', 'moved live/a mtx1 mtx3']);
     await expectDelivered(agent);
     expect((await post(agent, '/v1/servers/mtx2/ready')).status).toBe(200);
-    await until('HAProxy asks it again', async () =>
-      /^mtx_agent,agent1,.*,UP,.*,L\dOK,/m.test(await haproxy.runtime('show stat')),
-    );
+    // HAProxy's checks never failed meanwhile.
+    expect(await haproxy.runtime('show stat')).toMatch(/^mtx_agent,agent1,.*,UP,.*,L\dOK,/m);
     await play(haproxy, 'live/a');
     expect(agent.child.process.exitCode).toBe(null);
     await agent.stop();

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Command } from '../../../src/control/decide';
 import type { DesiredServer } from '../../../src/control/desired-state';
 import { type ControlNode, createNode } from '../../../src/control/node';
-import { emptyNodeMemory, type NodeMemory } from '../../../src/control/node-memory';
+import { emptyNodeMemory, type NodeMemory, type ServerMemory } from '../../../src/control/node-memory';
 import type { IntentKind } from '../../../src/control/views';
 import type { RuntimeError } from '../../../src/runtime';
 import { fakeHaproxyServers } from '../../support/fake-haproxy-servers';
@@ -32,7 +32,11 @@ afterEach(async () => {
 });
 
 /** A node before the three servers of a fake HAProxy. */
-function startNode(wanted: Record<string, DesiredServer> = {}, weights: Record<string, number> = {}) {
+function startNode(
+  wanted: Record<string, DesiredServer> = {},
+  weights: Record<string, number> = {},
+  memory: NodeMemory | 'late' = emptyNodeMemory,
+) {
   const haproxy = fakeHaproxyServers();
   const { client, asked, servers } = haproxy;
   // Clearing that does not end until the test says so.
@@ -83,7 +87,8 @@ function startNode(wanted: Record<string, DesiredServer> = {}, weights: Record<s
     log,
   });
   running.push(node);
-  node.start(emptyNodeMemory);
+  if (memory !== 'late') node.resume(memory);
+  node.start();
   const looks = async (count: number) => {
     const goal = node.stats.polls + count;
     await until(`${count} looks`, () => node.stats.polls > goal, 1);
@@ -206,6 +211,31 @@ it('reports what HAProxy shows when it is something else, and not at every look'
   haproxy.spoil = undefined;
   await looks(5);
   expect(observed).toHaveLength(3);
+});
+
+describe('what an earlier life did, where the store that knows it comes late', () => {
+  it.each<[what: string, earlier: Partial<ServerMemory>, orders: string[], isExternal: boolean]>([
+    ['it drained the server', { own: { state: 'drain', by: 'automatic' } }, ['set server mtx/mtx2 state ready'], false],
+    ['somebody else did', { isExternal: true }, [], true],
+  ])('%s: nothing is done or stored before, and what is right after', async (_what, earlier, orders, isExternal) => {
+    const lab = startNode({}, {}, 'late');
+    lab.servers.set('mtx2', { bits: 8, weight: 1 });
+    await lab.looks(3);
+    expect(lab.orders()).toEqual([]);
+    expect(lab.memories).toEqual([]);
+    expect(lab.node.memory().servers.get('mtx2')?.isExternal).toBe(true);
+    const { process, servers } = lab.node.memory();
+    const seen = servers.get('mtx2');
+    if (seen === undefined) throw new Error('not seen');
+    lab.node.resume({
+      process,
+      servers: new Map(servers).set('mtx2', { ...seen, isExternal: false, ...earlier }),
+      before: new Map(),
+    });
+    await lab.looks(3);
+    expect(lab.orders()).toEqual(orders);
+    expect(lab.node.memory().servers.get('mtx2')?.isExternal).toBe(isExternal);
+  });
 });
 
 describe('the map', () => {

@@ -26,6 +26,11 @@ export const locatedOnMtx1 = hex(
   '01 03 02 05 7374617465 08 07 6c6f6361746564  01 03 02 06 736572766572 08 04 6d747831',
 );
 
+/** set-var txn state=located, set-var txn server=mtx3. */
+export const locatedOnMtx3 = hex(
+  '01 03 02 05 7374617465 08 07 6c6f6361746564  01 03 02 06 736572766572 08 04 6d747833',
+);
+
 /** set-var txn state=placed, set-var txn server=mtx2. */
 export const placedOnMtx2 = hex('01 03 02 05 7374617465 08 06 706c61636564  01 03 02 06 736572766572 08 04 6d747832');
 
