@@ -4,9 +4,9 @@ import type { RecordTime } from '../measure';
 import { streamPattern } from '../mediamtx';
 import type { Store } from '../store';
 import { errorText } from '../wire';
-import { type Courier, type CourierStats, createCourier, type DeliveryPace } from './courier';
 import { createDeadLetters, cursorOf, type DeadLetter, type DeadLetterQuery } from './dead-letters';
 import { createEventPost, type Receiver } from './deliver-event';
+import { type Courier, type CourierStats, createCourier, type DeliveryPace } from './dispatcher';
 import type { EventType, StoredEvent } from './event';
 import type { EventLog } from './event-log';
 

@@ -1,3 +1,5 @@
+export { createToldStreams, followsOnTold } from './announced-streams';
+export { createToldWatched, followsOnWatched } from './announced-watched';
 export { cursorOf, type DeadLetter } from './dead-letters';
 export {
   createDelivery,
@@ -13,6 +15,4 @@ export { createEventLog, type EventLog, type EventLogOptions } from './event-log
 export { createLeasedDelivery } from './leased-delivery';
 export { deliveryMetrics, eventMetrics } from './metrics';
 export { createStreamEvents, type StreamEvents, type StreamHolders, type ToldStream } from './stream-events';
-export { createToldStreams, followsOnTold } from './told-streams';
-export { createToldWatched, followsOnWatched } from './told-watched';
 export { createViewerEvents, type ViewerEvents } from './viewer-events';

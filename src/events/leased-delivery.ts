@@ -1,7 +1,7 @@
 import type { Lease } from '../store';
 import { errorText } from '../wire';
-import type { CourierStats } from './courier';
 import { createDelivery, type Delivery, type DeliveryOptions } from './delivery';
+import type { CourierStats } from './dispatcher';
 
 export interface LeasedDeliveryOptions extends DeliveryOptions {
   /** Who has it delivers; the next one goes on where the last one stopped. */

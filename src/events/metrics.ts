@@ -1,5 +1,5 @@
 import { type Collector, counter, gauge, histogram, renamed, samplesOf } from '../measure';
-import type { CourierStats } from './courier';
+import type { CourierStats } from './dispatcher';
 import type { EventLogStats } from './event-log';
 import type { StreamEvents } from './stream-events';
 import type { ViewerEvents } from './viewer-events';

@@ -1,5 +1,5 @@
 import { createEventLog } from '../../../src/events';
-import { createToldStreams } from '../../../src/events/told-streams';
+import { createToldStreams } from '../../../src/events/announced-streams';
 import { createMemoryStore, type Store } from '../../../src/store';
 import { createRecordingLog } from '../spoe/recording-log';
 

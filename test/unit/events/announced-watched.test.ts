@@ -1,5 +1,5 @@
 import { createEventLog } from '../../../src/events';
-import { createToldWatched } from '../../../src/events/told-watched';
+import { createToldWatched } from '../../../src/events/announced-watched';
 import { createMemoryStore, type Store } from '../../../src/store';
 import { until } from '../../support/until';
 import { createRecordingLog } from '../spoe/recording-log';

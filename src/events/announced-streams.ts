@@ -1,10 +1,10 @@
 import type { Logger } from '../log';
 import type { Store } from '../store';
 import { isRecord } from '../wire';
+import { createToldNotes } from './announced-notes';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
 import type { ToldStream } from './stream-events';
-import { createToldNotes } from './told-notes';
 
 /** What was told of the streams, kept for the next process. */
 export interface ToldStreams {

@@ -1,7 +1,7 @@
 import { createEventLog, type EventLog } from '../../../src/events';
-import { type Courier, createCourier } from '../../../src/events/courier';
 import { createDeadLetters } from '../../../src/events/dead-letters';
 import type { DeliveryAttempt, EventPost } from '../../../src/events/deliver-event';
+import { type Courier, createCourier } from '../../../src/events/dispatcher';
 import { createMemoryStore } from '../../../src/store';
 import { createRecordingLog } from '../spoe/recording-log';
 

@@ -1,9 +1,9 @@
 import type { Logger } from '../log';
 import type { Store } from '../store';
 import { isRecord } from '../wire';
+import { createToldNotes } from './announced-notes';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
-import { createToldNotes } from './told-notes';
 
 /** Which streams were told to be watched, kept for the next process. */
 export interface ToldWatched {
