@@ -84,7 +84,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     metrics.read(directoryMetrics, directory);
     metrics.read(controlApiMetrics, directory.stats.apiCalls);
     directory.start();
-    // Of the agents that share a store, who has it tells and delivers events.
+    // Of the agents that share a store, who has it announces and delivers events.
     const lease = store.lease('leader');
     closers.push(() => lease.release());
     const { count, age: ageMs } = settings.events.keep;
@@ -202,7 +202,7 @@ async function openSettingsStore(settings: Settings, log: Logger): Promise<Store
   // systemd gives several folders separated by colons; the first is ours.
   const folder = settings.store.folder ?? process.env['STATE_DIRECTORY']?.split(':')[0];
   if (folder !== undefined && folder !== '') return openStore({ folder, log });
-  log.warn('intents and events are kept in memory only, until the agent ends: give store.folder or store.redis');
+  log.warn('orders and events are stored in memory only, until the agent ends: give store.folder or store.redis');
   return createMemoryStore(log);
 }
 

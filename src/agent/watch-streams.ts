@@ -1,18 +1,18 @@
 import type { Settings } from '../config';
 import type { Directory } from '../directory';
 import {
+  type AnnouncedStream,
+  createAnnouncedStreams,
   createStreamEvents,
-  createToldStreams,
   type EventLog,
-  followsOnTold,
+  followsOnAnnounced,
   type StreamEvents,
   type StreamHolders,
-  type ToldStream,
 } from '../events';
 import type { Logger } from '../log';
 import type { Store } from '../store';
 
-/** Tells the event log when streams start, end, move and conflict. */
+/** Reports to the event log when streams start, end, move and conflict. */
 export interface StreamWatch {
   readonly stats: StreamEvents['stats'];
   /** Streams that are live stay so: an agent that ends is no news of them. */
@@ -34,9 +34,9 @@ export async function watchStreams(
   log: Logger,
 ): Promise<StreamWatch> {
   const startedAtMs = Date.now();
-  const told = createToldStreams({ store, events, log });
-  // Where agents share a store that fails now, what was told comes with the lead (see onLead).
-  const before = await told.load().catch((error: unknown) => {
+  const announced = createAnnouncedStreams({ store, events, log });
+  // Where agents share a store that fails now, what was announced comes with the lead (see onLead).
+  const before = await announced.load().catch((error: unknown) => {
     if (!store.isShared) throw error;
     return undefined;
   });
@@ -47,24 +47,24 @@ export async function watchStreams(
     emit: events.emit,
     canEmit: () => events.stats.waiting < maxWaiting,
     whyGone: (server) => whyGone(directory, server),
-    onTold: (stream, value) => told.note(stream, value),
+    onAnnounced: (stream, value) => announced.note(stream, value),
     oldBeforeMs: before === undefined ? startedAtMs : undefined,
   });
   for (const [stream, value] of before ?? []) streams.restore(stream, value);
   events.onLead(async () => {
-    const known = await told.load();
-    const next = known ?? new Map<string, ToldStream>();
+    const known = await announced.load();
+    const next = known ?? new Map<string, AnnouncedStream>();
     const admitted = new Set<string>();
     return {
       admits(event) {
-        // Where nobody told of anything yet, what this process took as told is the beginning.
-        if (known !== undefined && !followsOnTold(next, event)) return false;
+        // Where nobody announced anything yet, what this process took as announced is the beginning.
+        if (known !== undefined && !followsOnAnnounced(next, event)) return false;
         const { stream } = event.data;
         if (typeof stream === 'string') admitted.add(stream);
         return true;
       },
       begin() {
-        if (known !== undefined) for (const stream of admitted) told.note(stream, next.get(stream));
+        if (known !== undefined) for (const stream of admitted) announced.note(stream, next.get(stream));
         streams.resume(known);
       },
     };
@@ -90,7 +90,7 @@ export async function watchStreams(
     async stop() {
       unsubscribe();
       clearInterval(timer);
-      await told.stop();
+      await announced.stop();
     },
   };
 }

@@ -1,10 +1,16 @@
 import type { Settings } from '../config';
-import { createToldWatched, createViewerEvents, type EventLog, followsOnWatched, type ViewerEvents } from '../events';
+import {
+  createAnnouncedWatched,
+  createViewerEvents,
+  type EventLog,
+  followsOnWatched,
+  type ViewerEvents,
+} from '../events';
 import type { Logger } from '../log';
 import type { Store } from '../store';
 import type { ViewersWithOthers } from '../viewers';
 
-/** Tells the event log when streams are watched and unwatched, and, with `events.viewers`, of each viewer. */
+/** Reports to the event log when streams are watched and unwatched, and, with `events.viewers`, of each viewer. */
 export interface ViewerEventsWatch {
   /** Undefined until it begins. */
   readonly stats: ViewerEvents['stats'] | undefined;
@@ -19,7 +25,7 @@ const maxWaiting = 10_000;
 const longestTickMs = 100;
 
 /**
- * Reads what earlier processes told.
+ * Reads what earlier processes announced.
  * @throws Error when the store cannot be read.
  */
 export async function watchViewerEvents(
@@ -27,10 +33,10 @@ export async function watchViewerEvents(
   { store, events }: { readonly store: Store; readonly events: EventLog },
   log: Logger,
 ): Promise<ViewerEventsWatch> {
-  const { unwatchedAfter, viewers: tellsViewers } = settings.events;
-  const told = createToldWatched({ store, events, log });
-  // Where agents share a store that fails now, what was told comes with the lead (see onLead).
-  const before = await told.load().catch((error: unknown) => {
+  const { unwatchedAfter, viewers: announcesViewers } = settings.events;
+  const announced = createAnnouncedWatched({ store, events, log });
+  // Where agents share a store that fails now, what was announced comes with the lead (see onLead).
+  const before = await announced.load().catch((error: unknown) => {
     if (!store.isShared) throw error;
     return new Set<string>();
   });
@@ -40,7 +46,7 @@ export async function watchViewerEvents(
   let stats: ViewerEvents['stats'] | undefined;
   let resume: ((watched: ReadonlySet<string>) => void) | undefined;
   events.onLead(async () => {
-    const known = await told.load();
+    const known = await announced.load();
     const admitted = new Set<string>();
     return {
       admits(event) {
@@ -50,7 +56,7 @@ export async function watchViewerEvents(
         return true;
       },
       begin() {
-        for (const stream of admitted) told.note(stream, known.has(stream));
+        for (const stream of admitted) announced.note(stream, known.has(stream));
         resume?.(known);
       },
     };
@@ -68,7 +74,7 @@ export async function watchViewerEvents(
     );
   }
 
-  /** Every HAProxy has told what its table holds; those that are not there are waited for no longer than `staleFor`. */
+  /** Every HAProxy has sent what its table holds; those that are not there are waited for no longer than `staleFor`. */
   function hasEveryNode(viewers: ViewersWithOthers): boolean {
     const up = viewers.nodes().filter(({ isUp }) => isUp).length;
     return up >= Math.max(1, nowMs() > enoughAtMs ? 1 : settings.haproxy.nodes.length);
@@ -81,11 +87,11 @@ export async function watchViewerEvents(
     watch(viewers) {
       const audience = createViewerEvents({
         unwatchedAfterMs: unwatchedAfter,
-        tellsViewers,
+        announcesViewers,
         viewersOf: (stream) => viewers.stream(stream)?.viewers ?? 0,
         emit: events.emit,
         canEmit: () => events.stats.waiting < maxWaiting,
-        onTold: (stream, isWatched) => told.note(stream, isWatched),
+        onAnnounced: (stream, isWatched) => announced.note(stream, isWatched),
       });
       stats = audience.stats;
       for (const stream of before) audience.restore(stream);
@@ -102,7 +108,7 @@ export async function watchViewerEvents(
     async stop() {
       unsubscribe?.();
       clearTimeout(timer);
-      await told.stop();
+      await announced.stop();
     },
   };
 }

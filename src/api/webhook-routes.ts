@@ -34,7 +34,7 @@ export interface WebhookRoutes {
 const problemOf: Readonly<Record<DeliveryProblem, ProblemName>> = {
   'no-such-webhook': 'NoSuchWebhook',
   'not-delivering': 'NotDelivering',
-  'not-kept': 'NotKept',
+  'not-stored': 'NotKept',
 };
 const everybody = 'all webhooks';
 

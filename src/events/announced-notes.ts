@@ -4,48 +4,54 @@ import type { Collection } from '../store';
 import { errorText } from '../wire';
 import type { EventLog } from './event-log';
 
-export interface ToldNotesOptions<T> {
+export interface AnnouncedNotesOptions<T> {
   readonly collection: Pick<Collection<T>, 'write'>;
-  readonly events: Pick<EventLog, 'whenKept' | 'leads'>;
+  readonly events: Pick<EventLog, 'whenStored' | 'leads'>;
   readonly log: Logger;
-  /** The sentence of the log when they cannot be kept. */
+  /** The sentence of the log when they cannot be stored. */
   readonly complaint: string;
-  /** Called when notes are kept, with the id of the newest event that was in the log before. They count as kept when it resolves. */
-  readonly onKept?: (throughId: string | undefined) => Promise<void>;
+  /** Called when notes are stored, with the id of the newest event that was in the log before. They count as stored when it resolves. */
+  readonly onStored?: (throughId: string | undefined) => Promise<void>;
 }
 
-/** What was told, noted by key and kept in the store every second, once the log has the events that told it. */
-export interface ToldNotes<T> {
+/** What was announced, noted by key and stored every second, once the log has the events that say so. */
+export interface AnnouncedNotes<T> {
   /** Undefined: it is to be removed. */
   note(key: string, value: T | undefined): void;
-  /** Forgets what is noted and not kept yet. */
+  /** Forgets what is noted and not stored yet. */
   clear(): void;
-  /** Keeps what was noted, if that is possible soon, and ends. */
+  /** Stores what was noted, if that is possible soon, and ends. */
   stop(): Promise<void>;
 }
 
 const everyMs = 1000;
 const batchSize = 1000;
-/** Where the store keeps nothing, the log never has them: they are as after an end without notice. */
+/** While nothing can be stored, the log never has them: they are as after an end without notice. */
 const endAfterMs = 1000;
 
-export function createToldNotes<T>({ collection, events, log, complaint, onKept }: ToldNotesOptions<T>): ToldNotes<T> {
+export function createAnnouncedNotes<T>({
+  collection,
+  events,
+  log,
+  complaint,
+  onStored,
+}: AnnouncedNotesOptions<T>): AnnouncedNotes<T> {
   let noted = new Map<string, T | undefined>();
   let hasFailed = false;
 
   async function save(): Promise<void> {
-    // Another process tells, and keeps what it told.
+    // Another process leads, and stores what it announced.
     if (!events.leads || noted.size === 0) return;
     const taken = noted;
     noted = new Map();
     try {
-      // What is kept here must be in the log before: else an end of this process would lose the event.
-      const throughId = await events.whenKept();
+      // What is stored here must be in the log before: else an end of this process would lose the event.
+      const throughId = await events.whenStored();
       const changes = [...taken];
       for (let from = 0; from < changes.length; from += batchSize) {
         await collection.write(changes.slice(from, from + batchSize));
       }
-      await onKept?.(throughId);
+      await onStored?.(throughId);
       hasFailed = false;
     } catch (error) {
       // Newer notes are in force.

@@ -1,18 +1,18 @@
 import type { Logger } from '../log';
 import type { Store } from '../store';
 import { isRecord } from '../wire';
-import { createToldNotes } from './announced-notes';
+import { createAnnouncedNotes } from './announced-notes';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
-import type { ToldStream } from './stream-events';
+import type { AnnouncedStream } from './stream-events';
 
-/** What was told of the streams, kept for the next process. */
-export interface ToldStreams {
-  /** What is live as told by other processes; undefined when there was none. What was noted before is forgotten. @throws Error when the store cannot be read. */
-  load(): Promise<Map<string, ToldStream> | undefined>;
-  /** What was told of a stream became this; undefined: it has ended. The event, if any, is emitted in the same turn. Ignored where another process tells. */
-  note(stream: string, told: ToldStream | undefined): void;
-  /** Keeps what was noted and ends. */
+/** What was announced of the streams, stored for the next process. */
+export interface AnnouncedStreams {
+  /** What is live as other processes announced it; undefined when there was none. What was noted before is forgotten. @throws Error when the store cannot be read. */
+  load(): Promise<Map<string, AnnouncedStream> | undefined>;
+  /** What was announced of a stream became this; undefined: it has ended. The event, if any, is emitted in the same turn. Ignored where another process leads. */
+  note(stream: string, announced: AnnouncedStream | undefined): void;
+  /** Stores what was noted and ends. */
   stop(): Promise<void>;
 }
 
@@ -20,49 +20,50 @@ export interface ToldStreams {
 const markKey = '!';
 const batchSize = 1000;
 
-type Kept = ToldStream | { readonly throughId: string };
+type Stored = AnnouncedStream | { readonly throughId: string };
 
 /**
  * The event log is what counts; this is a short cut through it, which lags behind by a second or so. So both agree however the process ends:
  * who loads it goes through the events that came after.
  */
-export function createToldStreams({
+export function createAnnouncedStreams({
   store,
   events,
   log,
 }: {
   readonly store: Store;
-  readonly events: Pick<EventLog, 'list' | 'whenKept' | 'leads'>;
+  readonly events: Pick<EventLog, 'list' | 'whenStored' | 'leads'>;
   readonly log: Logger;
-}): ToldStreams {
-  const collection = store.collection('told-streams', readKept);
-  const notes = createToldNotes<Kept>({
+}): AnnouncedStreams {
+  // The name under which earlier versions stored it.
+  const collection = store.collection('told-streams', readStored);
+  const notes = createAnnouncedNotes<Stored>({
     collection,
     events,
     log,
-    complaint: 'what was told of streams cannot be kept; it is tried again',
-    onKept: (throughId) => collection.set(markKey, { throughId: throughId ?? '' }),
+    complaint: 'what was announced of streams cannot be stored; will be tried again',
+    onStored: (throughId) => collection.set(markKey, { throughId: throughId ?? '' }),
   });
 
   return {
     async load() {
-      const told = new Map<string, ToldStream>();
+      const announced = new Map<string, AnnouncedStream>();
       notes.clear();
       let mark: string | undefined;
       for (const [key, value] of await collection.entries()) {
         if ('throughId' in value) mark = value.throughId;
-        else told.set(key, value);
+        else announced.set(key, value);
       }
-      const hasHistory = mark !== undefined || told.size > 0;
+      const hasHistory = mark !== undefined || announced.size > 0;
       let after = mark ?? '0';
       for (;;) {
         const list = await events.list({ after, limit: batchSize });
         const last = list.at(-1);
-        if (last === undefined) return hasHistory || told.size > 0 ? told : undefined;
+        if (last === undefined) return hasHistory || announced.size > 0 ? announced : undefined;
         for (const event of list) {
-          const stream = applyEvent(told, event);
-          // To be kept before the mark goes past this event.
-          if (stream !== undefined) notes.note(stream, told.get(stream));
+          const stream = applyEvent(announced, event);
+          // To be stored before the mark goes past this event.
+          if (stream !== undefined) notes.note(stream, announced.get(stream));
         }
         after = last.id;
       }
@@ -74,23 +75,26 @@ export function createToldStreams({
   };
 }
 
-/** Takes an event into what was told. @returns the stream of which something was told. */
-function applyEvent(told: Map<string, ToldStream>, { type, data }: Pick<StoredEvent, 'type' | 'data'>) {
+/** Takes an event into what was announced. @returns the stream that it is about. */
+function applyEvent(announced: Map<string, AnnouncedStream>, { type, data }: Pick<StoredEvent, 'type' | 'data'>) {
   const { stream, server, evidence } = data;
   if (typeof stream !== 'string' || typeof server !== 'string') return undefined;
-  if (type === 'stream.ended') told.delete(stream);
-  else if (type === 'stream.conflict') told.set(stream, { server, inConflict: true });
-  // An operator's order is told too; where the stream is does not change by it.
+  if (type === 'stream.ended') announced.delete(stream);
+  else if (type === 'stream.conflict') announced.set(stream, { server, inConflict: true });
+  // An operator's order is announced too; where the stream is does not change by it.
   else if (type === 'stream.started' || (type === 'stream.moved' && evidence !== 'operator')) {
-    told.set(stream, { server, inConflict: told.get(stream)?.inConflict ?? false });
+    announced.set(stream, { server, inConflict: announced.get(stream)?.inConflict ?? false });
   } else return undefined;
   return stream;
 }
 
-/** Takes an event in, if it can follow on what was told: a stream starts that is not live, ends or moves from where it is. True for what is about no stream. */
-export function followsOnTold(told: Map<string, ToldStream>, event: Pick<StoredEvent, 'type' | 'data'>): boolean {
+/** Takes an event in, if it can follow on what was announced: a stream starts that is not live, ends or moves from where it is. True for what is about no stream. */
+export function followsOnAnnounced(
+  announced: Map<string, AnnouncedStream>,
+  event: Pick<StoredEvent, 'type' | 'data'>,
+): boolean {
   const { stream, server, from } = event.data;
-  const before = typeof stream === 'string' ? told.get(stream) : undefined;
+  const before = typeof stream === 'string' ? announced.get(stream) : undefined;
   const isNext: Partial<Record<StoredEvent['type'], boolean>> = {
     'stream.started': before === undefined,
     'stream.ended': before !== undefined && before.server === server,
@@ -98,11 +102,11 @@ export function followsOnTold(told: Map<string, ToldStream>, event: Pick<StoredE
     'stream.conflict': before?.inConflict === false,
   };
   if (isNext[event.type] === false) return false;
-  applyEvent(told, event);
+  applyEvent(announced, event);
   return true;
 }
 
-function readKept(value: unknown): Kept | undefined {
+function readStored(value: unknown): Stored | undefined {
   if (!isRecord(value)) return undefined;
   const { throughId, server, inConflict } = value;
   if (typeof throughId === 'string') return { throughId };

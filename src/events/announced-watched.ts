@@ -1,21 +1,21 @@
 import type { Logger } from '../log';
 import type { Store } from '../store';
 import { isRecord } from '../wire';
-import { createToldNotes } from './announced-notes';
+import { createAnnouncedNotes } from './announced-notes';
 import type { StoredEvent } from './event';
 import type { EventLog } from './event-log';
 
-/** Which streams were told to be watched, kept for the next process. */
-export interface ToldWatched {
-  /** What other processes told; what was noted before is forgotten. @throws Error when the store cannot be read. */
+/** Which streams were announced to be watched, stored for the next process. */
+export interface AnnouncedWatched {
+  /** What other processes announced; what was noted before is forgotten. @throws Error when the store cannot be read. */
   load(): Promise<Set<string>>;
-  /** It was emitted in this turn that a stream is watched, or is not any more. Ignored where another process tells. */
+  /** It was emitted in this turn that a stream is watched, or is not any more. Ignored where another process leads. */
   note(stream: string, isWatched: boolean): void;
-  /** Keeps what was noted and ends. */
+  /** Stores what was noted and ends. */
   stop(): Promise<void>;
 }
 
-interface Kept {
+interface Stored {
   readonly watched: true;
 }
 
@@ -23,22 +23,23 @@ interface Kept {
 const newestEvents = 1000;
 const types = ['stream.watched', 'stream.unwatched'] as const;
 
-/** Keeps them in the store every second; what came after the last time is in the newest events of the log. */
-export function createToldWatched({
+/** Stores them every second; what came after the last time is in the newest events of the log. */
+export function createAnnouncedWatched({
   store,
   events,
   log,
 }: {
   readonly store: Store;
-  readonly events: Pick<EventLog, 'list' | 'whenKept' | 'leads'>;
+  readonly events: Pick<EventLog, 'list' | 'whenStored' | 'leads'>;
   readonly log: Logger;
-}): ToldWatched {
-  const collection = store.collection('told-watched', readKept);
-  const notes = createToldNotes<Kept>({
+}): AnnouncedWatched {
+  // The name under which earlier versions stored it.
+  const collection = store.collection('told-watched', readStored);
+  const notes = createAnnouncedNotes<Stored>({
     collection,
     events,
     log,
-    complaint: 'which streams are watched cannot be kept; it is tried again',
+    complaint: 'which streams are watched cannot be stored; will be tried again',
   });
 
   return {
@@ -48,7 +49,7 @@ export function createToldWatched({
       for (const event of await events.list({ types, limit: newestEvents })) {
         const { stream } = event.data;
         if (typeof stream !== 'string' || !followsOnWatched(watched, event)) continue;
-        // Kept before it is too old to be found here.
+        // Stored before it is too old to be found here.
         if (store.isDurable) notes.note(stream, watched.has(stream) ? { watched: true } : undefined);
       }
       return watched;
@@ -60,7 +61,7 @@ export function createToldWatched({
   };
 }
 
-/** Takes an event in, if it can follow on what was told: a stream is watched that was not, or the other way round. True for any other event. */
+/** Takes an event in, if it can follow on what was announced: a stream is watched that was not, or the other way round. True for any other event. */
 export function followsOnWatched(watched: Set<string>, { type, data }: Pick<StoredEvent, 'type' | 'data'>): boolean {
   const { stream } = data;
   if (typeof stream !== 'string') return true;
@@ -71,6 +72,6 @@ export function followsOnWatched(watched: Set<string>, { type, data }: Pick<Stor
   return type === 'stream.unwatched' ? watched.delete(stream) : true;
 }
 
-function readKept(value: unknown): Kept | undefined {
+function readStored(value: unknown): Stored | undefined {
   return isRecord(value) && value['watched'] === true ? { watched: true } : undefined;
 }

@@ -35,24 +35,24 @@ export interface DeadLetters {
   delivered(letter: DeadLetter): Promise<void>;
 }
 
-/** A journal has no end in the middle: what was delivered stays as this until it is cut. */
+/** A journal has no end in the middle: what was delivered stays as this until the journal is trimmed. */
 interface Removed {
   readonly deliveredAt: string;
 }
 
-const mostKept = 10_000;
-/** A page, and one more that tells whether there is another page. */
+const mostStored = 10_000;
+/** A page, and one more that shows whether there is another page. */
 const maxListed = 1001;
 const pageSize = 500;
 
 export function createDeadLetters(store: Store): DeadLetters {
-  const journal = store.journal('dead-letters', readKept);
+  const journal = store.journal('dead-letters', readStored);
 
-  async function cut(): Promise<void> {
-    const excess = (await journal.count()) - mostKept;
+  async function trim(): Promise<void> {
+    const excess = (await journal.count()) - mostStored;
     if (excess <= 0) return;
     const last = (await journal.read({ limit: Math.min(excess, pageSize) })).at(-1);
-    if (last !== undefined) await journal.cut(last[0]);
+    if (last !== undefined) await journal.trim(last[0]);
   }
 
   async function collect(
@@ -80,7 +80,7 @@ export function createDeadLetters(store: Store): DeadLetters {
   return {
     async lay(letter) {
       await journal.append([[cursorOf(letter), letter]]);
-      await cut();
+      await trim();
     },
     list: (query) => collect(query, { before: query.before, newestFirst: true }),
     oldest: (webhook, after, limit) => collect({ webhook, limit }, { after, newestFirst: false }),
@@ -93,7 +93,7 @@ export function cursorOf({ event, webhook }: Pick<DeadLetter, 'event' | 'webhook
   return `${event.id}.${webhook}`;
 }
 
-function readKept(value: unknown): DeadLetter | Removed | undefined {
+function readStored(value: unknown): DeadLetter | Removed | undefined {
   if (!isRecord(value)) return undefined;
   const { webhook, attempts, reason, time, deliveredAt } = value;
   if (typeof deliveredAt === 'string') return { deliveredAt };

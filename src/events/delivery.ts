@@ -6,7 +6,7 @@ import type { Store } from '../store';
 import { errorText } from '../wire';
 import { createDeadLetters, cursorOf, type DeadLetter, type DeadLetterQuery } from './dead-letters';
 import { createEventPost, type Receiver } from './deliver-event';
-import { type Courier, type CourierStats, createCourier, type DeliveryPace } from './dispatcher';
+import { createDispatcher, type DeliveryPace, type Dispatcher, type DispatcherStats } from './dispatcher';
 import type { EventType, StoredEvent } from './event';
 import type { EventLog } from './event-log';
 
@@ -23,9 +23,9 @@ export interface Webhook extends Receiver {
 export interface DeliveryOptions {
   readonly webhooks: ReadonlyMap<string, Webhook>;
   readonly store: Store;
-  readonly events: Pick<EventLog, 'list' | 'subscribe' | 'whenKept' | 'stats'>;
+  readonly events: Pick<EventLog, 'list' | 'subscribe' | 'whenStored' | 'stats'>;
   readonly log: Logger;
-  /** Told of every attempt at any webhook. */
+  /** Called with every attempt at any webhook. */
   readonly recordAttempt?: RecordTime | undefined;
   /** For tests. */
   readonly pace?: DeliveryPace | undefined;
@@ -49,7 +49,7 @@ export interface WebhookView {
 }
 
 /** Why something that an operator wants of the delivery cannot be. */
-export type DeliveryProblem = 'no-such-webhook' | 'not-delivering' | 'not-kept';
+export type DeliveryProblem = 'no-such-webhook' | 'not-delivering' | 'not-stored';
 
 export type DeliveryResult<T> =
   | { readonly ok: true; readonly value: T }
@@ -68,7 +68,7 @@ export interface DeliveryOperations {
   webhooks(): readonly WebhookView[];
   /**
    * Everything after this id (or `idBefore` of a time) again, to one webhook or (undefined) to all, or for the first time; one that was gone is
-   * asked again. When it resolves, that is kept.
+   * asked again. When it resolves, that is stored.
    */
   replay(webhook: string | undefined, after: string): Promise<DeliveryResult<readonly WebhookView[]>>;
   /** What could not be delivered, the latest events first. */
@@ -85,7 +85,7 @@ export interface Delivery extends DeliveryOperations {
   /** Goes on where the last process stopped. @throws Error when the store cannot be read. */
   start(): Promise<void>;
   /** By the webhook's name. */
-  readonly stats: ReadonlyMap<string, CourierStats>;
+  readonly stats: ReadonlyMap<string, DispatcherStats>;
   stop(): Promise<void>;
 }
 
@@ -93,11 +93,11 @@ const redeliverForMs = 15_000;
 const lettersAtATime = 100;
 
 export function createDelivery({ webhooks, store, events, log, recordAttempt, pace }: DeliveryOptions): Delivery {
-  const couriers = new Map<string, Courier>();
+  const dispatchers = new Map<string, Dispatcher>();
   const letters = createDeadLetters(store);
   let isRunning = false;
   for (const [name, webhook] of webhooks) {
-    const courier = createCourier({
+    const dispatcher = createDispatcher({
       name,
       post: createEventPost(webhook),
       isWanted: filterOf(webhook),
@@ -111,47 +111,47 @@ export function createDelivery({ webhooks, store, events, log, recordAttempt, pa
       recordAttempt,
       pace,
     });
-    couriers.set(name, courier);
+    dispatchers.set(name, dispatcher);
   }
 
   function view(name: string): WebhookView[] {
-    const [webhook, courier] = [webhooks.get(name), couriers.get(name)];
-    if (webhook === undefined || courier === undefined) return [];
+    const [webhook, dispatcher] = [webhooks.get(name), dispatchers.get(name)];
+    if (webhook === undefined || dispatcher === undefined) return [];
     const { types, streams, secret } = webhook;
     const what = { name, types, streams, isSigned: secret !== undefined };
     if (!isRunning) {
       return [{ ...what, state: 'elsewhere', trouble: undefined, waiting: undefined, oldestAgeMs: undefined }];
     }
-    const { isDisabled, trouble, depth, oldestAgeMs } = courier.stats;
-    const state = isDisabled ? 'gone' : trouble === undefined ? 'delivering' : 'failing';
-    return [{ ...what, state, trouble, waiting: depth, oldestAgeMs }];
+    const { isDisabled, lastError, depth, oldestAgeMs } = dispatcher.stats;
+    const state = isDisabled ? 'gone' : lastError === undefined ? 'delivering' : 'failing';
+    return [{ ...what, state, trouble: lastError, waiting: depth, oldestAgeMs }];
   }
 
-  /** Does it for the couriers that are meant, or says why not. */
-  async function withCouriers<T>(
+  /** Does it for the dispatchers that are meant, or says why not. */
+  async function withDispatchers<T>(
     webhook: string | undefined,
-    run: (meant: ReadonlyMap<string, Courier>) => Promise<T>,
+    run: (meant: ReadonlyMap<string, Dispatcher>) => Promise<T>,
   ): Promise<DeliveryResult<T>> {
-    const meant = new Map([...couriers].filter(([name]) => webhook === undefined || name === webhook));
+    const meant = new Map([...dispatchers].filter(([name]) => webhook === undefined || name === webhook));
     if (meant.size === 0) {
-      const known = couriers.size === 0 ? 'none is configured' : `there are ${[...couriers.keys()].join(', ')}`;
+      const known = dispatchers.size === 0 ? 'none is configured' : `there are ${[...dispatchers.keys()].join(', ')}`;
       return { ok: false, problem: 'no-such-webhook', detail: known };
     }
     if (!isRunning)
       return { ok: false, problem: 'not-delivering', detail: 'another agent delivers events now, or this one ends' };
-    return kept(() => run(meant));
+    return whileStoreWorks(() => run(meant));
   }
 
-  async function kept<T>(run: () => Promise<T>): Promise<DeliveryResult<T>> {
+  async function whileStoreWorks<T>(run: () => Promise<T>): Promise<DeliveryResult<T>> {
     try {
       return { ok: true, value: await run() };
     } catch (error) {
-      return { ok: false, problem: 'not-kept', detail: `the store fails: ${errorText(error)}` };
+      return { ok: false, problem: 'not-stored', detail: `the store fails: ${errorText(error)}` };
     }
   }
 
   /** @returns how often it went well and not, until `untilMs`. */
-  async function redeliverTo(name: string, courier: Courier, untilMs: number): Promise<Redelivery> {
+  async function redeliverTo(name: string, dispatcher: Dispatcher, untilMs: number): Promise<Redelivery> {
     let [delivered, failed] = [0, 0];
     let trouble: string | undefined;
     let after: string | undefined;
@@ -162,7 +162,7 @@ export function createDelivery({ webhooks, store, events, log, recordAttempt, pa
       after = cursorOf(last);
       for (const letter of page) {
         if (performance.now() >= untilMs || !isRunning) return { delivered, failed, trouble };
-        const attempt = await courier.redeliver(letter.event);
+        const attempt = await dispatcher.redeliver(letter.event);
         if (attempt.ok) {
           await letters.delivered(letter);
           delivered++;
@@ -178,30 +178,30 @@ export function createDelivery({ webhooks, store, events, log, recordAttempt, pa
 
   return {
     async start() {
-      for (const courier of couriers.values()) await courier.start();
+      for (const dispatcher of dispatchers.values()) await dispatcher.start();
       isRunning = true;
     },
-    webhooks: () => [...couriers.keys()].flatMap(view),
+    webhooks: () => [...dispatchers.keys()].flatMap(view),
     replay: (webhook, after) =>
-      withCouriers(webhook, async (meant) => {
-        await Promise.all([...meant.values()].map((courier) => courier.replay(after)));
+      withDispatchers(webhook, async (meant) => {
+        await Promise.all([...meant.values()].map((dispatcher) => dispatcher.replay(after)));
         return [...meant.keys()].flatMap(view);
       }),
-    deadLetters: (query) => kept(() => letters.list(query)),
+    deadLetters: (query) => whileStoreWorks(() => letters.list(query)),
     redeliver: (webhook) =>
-      withCouriers(webhook, async (meant) => {
+      withDispatchers(webhook, async (meant) => {
         const untilMs = performance.now() + redeliverForMs;
-        const all = await Promise.all([...meant].map(([name, courier]) => redeliverTo(name, courier, untilMs)));
+        const all = await Promise.all([...meant].map(([name, dispatcher]) => redeliverTo(name, dispatcher, untilMs)));
         return all.reduce((sum, one) => ({
           delivered: sum.delivered + one.delivered,
           failed: sum.failed + one.failed,
           trouble: one.trouble ?? sum.trouble,
         }));
       }),
-    stats: new Map([...couriers].map(([name, { stats }]) => [name, stats])),
+    stats: new Map([...dispatchers].map(([name, { stats }]) => [name, stats])),
     async stop() {
       isRunning = false;
-      await Promise.all([...couriers.values()].map((courier) => courier.stop()));
+      await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.stop()));
     },
   };
 }

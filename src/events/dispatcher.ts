@@ -31,31 +31,31 @@ export const standardPace: DeliveryPace = {
   circuitLongestMs: 30_000,
 };
 
-export interface CourierOptions {
+export interface DispatcherOptions {
   readonly name: string;
   readonly post: EventPost;
   readonly isWanted: (event: StoredEvent) => boolean;
   /** An event that could not be delivered for so long is laid among the dead letters. */
   readonly giveUpAfterMs: number;
-  /** Told of by what may be shown: another value than at the last start makes a receiver that said "gone" worth asking again. */
+  /** The receiver's, as far as it may be shown: another value than at the last start makes a receiver that said "gone" worth asking again. */
   readonly address: string;
   readonly store: Store;
   readonly deadLetters: DeadLetters;
-  readonly events: Pick<EventLog, 'list' | 'subscribe' | 'whenKept' | 'stats'>;
+  readonly events: Pick<EventLog, 'list' | 'subscribe' | 'whenStored' | 'stats'>;
   readonly log: Logger;
-  /** Told of every attempt. */
+  /** Called with every attempt. */
   readonly recordAttempt?: RecordTime | undefined;
   readonly pace?: DeliveryPace | undefined;
   readonly random?: (() => number) | undefined;
 }
 
 /** Plain numbers, read by the metrics. */
-export interface CourierStats {
+export interface DispatcherStats {
   /** Attempts by how they ended. */
   readonly attempts: Record<'ok' | DeliveryFailure, number>;
   deadLetters: number;
   /** Times that events were removed from the log before they were delivered. */
-  overtaken: number;
+  trimmed: number;
   /** Events that wait or are under way. */
   readonly depth: number;
   /** Age of the oldest of them. */
@@ -64,7 +64,7 @@ export interface CourierStats {
   /** The receiver said that it is gone for good (410). */
   readonly isDisabled: boolean;
   /** Why the last attempt failed, in a sentence; undefined when it did not. */
-  readonly trouble: string | undefined;
+  readonly lastError: string | undefined;
   /** From what happened to its delivery. */
   readonly lag: TimeHistogram;
   /** Of the attempts. */
@@ -72,22 +72,22 @@ export interface CourierStats {
 }
 
 /** Brings the events of the log to one receiver: each at least once, those of one stream in order. */
-export interface Courier {
+export interface Dispatcher {
   /** Goes on where the last one stopped; a receiver that is new gets what happens from now on. @throws Error when the store cannot be read. */
   start(): Promise<void>;
   /**
    * Everything after this id (or `idBefore` of a time) again, or for the first time; what is before it and was not delivered yet stays to
-   * be delivered. A receiver that was gone is asked again. @throws Error when that cannot be kept; then nothing has changed.
+   * be delivered. A receiver that was gone is asked again. @throws Error when that cannot be stored; then nothing has changed.
    */
   replay(after: string): Promise<void>;
   /** One attempt with an event that was given up, now and whatever else waits. */
   redeliver(event: StoredEvent): Promise<DeliveryAttempt>;
-  readonly stats: CourierStats;
-  /** Waits for the attempts under way and keeps how far it got. */
+  readonly stats: DispatcherStats;
+  /** Waits for the attempts under way and stores how far it got. */
   stop(): Promise<void>;
 }
 
-interface KeptProgress extends Progress {
+interface StoredProgress extends Progress {
   /** The address that said "gone". */
   readonly goneFrom: string | undefined;
 }
@@ -103,7 +103,7 @@ const saveEveryMs = 500;
 const attemptBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 const lagBounds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800] as const;
 
-export function createCourier(options: CourierOptions): Courier {
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { name, post, isWanted, giveUpAfterMs, address, store, deadLetters, events, log } = options;
   const { pace = standardPace, random = Math.random, recordAttempt = recordNothing } = options;
   const progressOf = store.collection('deliveries', readProgress);
@@ -131,13 +131,15 @@ export function createCourier(options: CourierOptions): Courier {
   let saving = Promise.resolve();
   let hasSaveFailed = false;
   let unsubscribe: (() => void) | undefined;
-  let trouble: { readonly failure: DeliveryFailure; readonly detail: string } | undefined;
+  let lastError: { readonly failure: DeliveryFailure; readonly detail: string } | undefined;
   const underWay = new Set<Promise<void>>();
 
-  const stats: CourierStats = {
-    attempts: Object.fromEntries(['ok', ...deliveryFailures].map((result) => [result, 0])) as CourierStats['attempts'],
+  const stats: DispatcherStats = {
+    attempts: Object.fromEntries(
+      ['ok', ...deliveryFailures].map((result) => [result, 0]),
+    ) as DispatcherStats['attempts'],
     deadLetters: 0,
-    overtaken: 0,
+    trimmed: 0,
     get depth() {
       return window.size + unread;
     },
@@ -151,8 +153,8 @@ export function createCourier(options: CourierOptions): Courier {
     get isDisabled() {
       return goneFrom !== undefined;
     },
-    get trouble() {
-      return trouble?.detail;
+    get lastError() {
+      return lastError?.detail;
     },
     lag: createTimeHistogram(lagBounds),
     time: createTimeHistogram(attemptBounds),
@@ -166,10 +168,10 @@ export function createCourier(options: CourierOptions): Courier {
       const page = await events.list({ after: through === '' ? '0' : through, limit: pageSize });
       // A replay has begun anew meanwhile.
       if (window !== from) continue;
-      const { cutThrough } = events.stats;
-      if (cutThrough !== undefined && through !== '' && cutThrough > through) {
-        tellOvertaken();
-        window.looked(cutThrough);
+      const { trimmedThrough } = events.stats;
+      if (trimmedThrough !== undefined && through !== '' && trimmedThrough > through) {
+        noteTrimmed();
+        window.looked(trimmedThrough);
       }
       const last = page.at(-1);
       if (last === undefined) {
@@ -186,8 +188,8 @@ export function createCourier(options: CourierOptions): Courier {
     }
   }
 
-  function tellOvertaken(): void {
-    stats.overtaken++;
+  function noteTrimmed(): void {
+    stats.trimmed++;
     log.error({ webhook: name }, 'events were removed from the log before they were delivered (events.keep)');
   }
 
@@ -202,7 +204,7 @@ export function createCourier(options: CourierOptions): Courier {
           await fill();
         }
       } catch (error) {
-        log.warn({ webhook: name, error: errorText(error) }, 'events to deliver cannot be read; it is tried again');
+        log.warn({ webhook: name, error: errorText(error) }, 'events to deliver cannot be read; will be tried again');
         wakeAt(performance.now() + 1000);
       } finally {
         isFilling = false;
@@ -247,7 +249,7 @@ export function createCourier(options: CourierOptions): Courier {
     );
   }
 
-  /** One attempt, counted; what the receiver calls the stream is kept before anybody takes the event for delivered. */
+  /** One attempt, counted; what the receiver calls the stream is stored before anybody takes the event for delivered. */
   async function attempt(event: StoredEvent): Promise<DeliveryAttempt> {
     const made = await post.deliver(event, streamIds.of(event));
     observeSeconds(stats.time, made.tookMs / 1000);
@@ -268,7 +270,7 @@ export function createCourier(options: CourierOptions): Courier {
     const wasClosed = circuit.state === 'closed';
     circuit.succeeded();
     if (!wasClosed && isClosed()) from.hurry(performance.now());
-    tellTrouble(undefined);
+    noteLastError(undefined);
     from.done(delivery);
     saveSoon();
   }
@@ -291,13 +293,13 @@ export function createCourier(options: CourierOptions): Courier {
     circuit.failed(nowMs, retryAfterMs);
     if (failure === 'gone') {
       from.failed(delivery, nowMs);
-      if (goneFrom === undefined) tellGone();
+      if (goneFrom === undefined) logGone();
       goneFrom = address;
-      trouble = { failure, detail };
+      lastError = { failure, detail };
       await saveNow();
       return;
     }
-    tellTrouble({ failure, detail });
+    noteLastError({ failure, detail });
     const isOld = Date.now() - Date.parse(delivery.event.time) >= giveUpAfterMs;
     if (!isOld || delivery.attempts + 1 < leastAttempts) {
       const waitMs = backOffMs(delivery.attempts + 1, pace, random);
@@ -312,13 +314,13 @@ export function createCourier(options: CourierOptions): Courier {
     saveSoon();
   }
 
-  /** Lays an event among the dead letters. @returns false when that could not be kept. */
+  /** Lays an event among the dead letters. @returns false when that could not be stored. */
   async function bury({ event, attempts }: Delivery, reason: string): Promise<boolean> {
     const letter: DeadLetter = { webhook: name, event, attempts: attempts + 1, reason, time: new Date().toISOString() };
     try {
       await deadLetters.lay(letter);
     } catch (error) {
-      log.error({ webhook: name, error: errorText(error) }, 'a dead letter cannot be kept');
+      log.error({ webhook: name, error: errorText(error) }, 'a dead letter cannot be stored');
       return false;
     }
     stats.deadLetters++;
@@ -329,18 +331,18 @@ export function createCourier(options: CourierOptions): Courier {
     return true;
   }
 
-  // A trouble is told when it begins, when it becomes another, and when it ends; not at every attempt.
-  function tellTrouble(now: typeof trouble): void {
+  /** Logged when it begins, when it becomes another, and when it ends; not at every attempt. */
+  function noteLastError(now: typeof lastError): void {
     // An attempt that was under way when the receiver said that it is gone.
     if (goneFrom !== undefined) return;
-    const before = trouble?.failure;
-    trouble = now;
+    const before = lastError?.failure;
+    lastError = now;
     if (now?.failure === before) return;
     if (now === undefined) log.info({ webhook: name }, 'events are delivered again');
-    else log.warn({ webhook: name, ...now }, 'events cannot be delivered; it is tried again');
+    else log.warn({ webhook: name, ...now }, 'events cannot be delivered; will be tried again');
   }
 
-  function tellGone(): void {
+  function logGone(): void {
     log.error(
       { webhook: name },
       'the receiver says that it is gone (410); nothing is sent to it until a replay is asked for or its url changes',
@@ -368,7 +370,7 @@ export function createCourier(options: CourierOptions): Courier {
       if (!hasSaveFailed) {
         log.warn(
           { webhook: name, error: errorText(error) },
-          'what was delivered cannot be kept: some events may come twice',
+          'what was delivered cannot be stored: some events may come twice',
         );
       }
       hasSaveFailed = true;
@@ -392,7 +394,7 @@ export function createCourier(options: CourierOptions): Courier {
       if (last === undefined) break;
       after = last.id;
     }
-    if (ids.size > 0) tellOvertaken();
+    if (ids.size > 0) noteTrimmed();
     return restored;
   }
 
@@ -413,14 +415,14 @@ export function createCourier(options: CourierOptions): Courier {
 
   async function beginAgain(after: string): Promise<void> {
     const { through, undone } = window.progress;
-    const { cutThrough } = events.stats;
-    const wanted = cutThrough !== undefined && after < cutThrough ? cutThrough : after;
+    const { trimmedThrough } = events.stats;
+    const wanted = trimmedThrough !== undefined && after < trimmedThrough ? trimmedThrough : after;
     const start = wanted < through ? wanted : through;
     const progress = { through: start, undone: undone.filter((id) => id <= start) };
     await progressOf.set(name, { ...progress, goneFrom: undefined });
     window = await restore(progress);
     goneFrom = undefined;
-    trouble = undefined;
+    lastError = undefined;
     isBehind = true;
     circuit = newCircuit();
     await countUnread();
@@ -431,16 +433,16 @@ export function createCourier(options: CourierOptions): Courier {
   return {
     stats,
     async start() {
-      const kept = await progressOf.get(name);
+      const stored = await progressOf.get(name);
       await streamIds.load();
-      if (kept === undefined) {
-        window = createDeliveryWindow((await events.whenKept()) ?? '');
+      if (stored === undefined) {
+        window = createDeliveryWindow((await events.whenStored()) ?? '');
         // Else a process that ends now would begin anew after what it was to deliver.
         await progressOf.set(name, { ...window.progress, goneFrom });
       } else {
-        window = await restore(kept);
-        goneFrom = kept.goneFrom === address ? address : undefined;
-        if (goneFrom !== undefined) tellGone();
+        window = await restore(stored);
+        goneFrom = stored.goneFrom === address ? address : undefined;
+        if (goneFrom !== undefined) logGone();
       }
       await countUnread();
       running = true;
@@ -478,7 +480,7 @@ export function createCourier(options: CourierOptions): Courier {
   };
 }
 
-function readProgress(value: unknown): KeptProgress | undefined {
+function readProgress(value: unknown): StoredProgress | undefined {
   if (!isRecord(value)) return undefined;
   const { through, undone, goneFrom } = value;
   if (typeof through !== 'string' || !Array.isArray(undone)) return undefined;

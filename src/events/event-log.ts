@@ -19,17 +19,17 @@ export interface EventLogOptions {
   /** Unix time in ms. */
   readonly now?: () => number;
   /**
-   * Where the store is shared: who has it tells of what all agents see. What only this agent knows (orders given to it, its start) it tells in any
-   * case. Without it this process is alone.
+   * Where the store is shared: who has it announces what all agents see. What only this agent knows (orders given to it, its start) it announces in
+   * any case. Without it this process is alone.
    */
   readonly lease?: Lease | undefined;
 }
 
-/** One who emits what every agent sees, when it is this agent's turn to tell of it. */
-export interface Teller {
-  /** Whether an event that was seen can follow on what has been told, the earlier ones that were asked about included. True for what is not its own. */
+/** One who emits what every agent sees, when this agent begins to announce it. */
+export interface Announcer {
+  /** Whether an event that was seen can follow on what has been announced, the earlier ones that were asked about included. True for what is not its own. */
   admits(event: Pick<StoredEvent, 'type' | 'data'>): boolean;
-  /** Every event that was admitted is taken in; from now on what is emitted is told. */
+  /** Every event that was admitted is taken in; from now on what is emitted is announced. */
   begin(): void;
 }
 
@@ -49,54 +49,54 @@ export interface EventQuery {
 export interface EventLogStats {
   /** Taken in, by type. */
   readonly byType: Record<EventType, number>;
-  /** Taken in and not yet kept. */
+  /** Taken in and not yet stored. */
   readonly waiting: number;
   /** Not taken in: too many were waiting, or it was no JSON. */
   dropped: number;
-  /** Times that the store could not keep a batch; it is tried again. */
+  /** Times that a batch could not be stored; it is tried again. */
   failures: number;
   /** Events in the log. */
-  readonly kept: number;
+  readonly stored: number;
   /** Everything up to this id has been removed by this process, for its age or because there was too much; undefined: nothing. */
-  readonly cutThrough: string | undefined;
+  readonly trimmedThrough: string | undefined;
 }
 
-/** What happened, in order, kept in the store. */
+/** What happened, in order, in the store. */
 export interface EventLog {
   readonly emit: Emit;
   /** Ascending by id. @throws Error when the store cannot be read; RangeError for a limit that is not allowed. */
   list(query: EventQuery): Promise<StoredEvent[]>;
-  /** Each event, in order, once it is kept (so that every id that was told is found again). Returns how to end it. */
+  /** Each event, in order, once it is stored (so that every id that was passed on is found again). Returns how to end it. */
   subscribe(listener: (event: StoredEvent) => void): () => void;
   /**
-   * The id of the last event once every event that was taken in so far is kept; undefined when there never was one.
+   * The id of the last event once every event that was taken in so far is stored; undefined when there never was one.
    * Rejects when the log ends before.
    */
-  whenKept(): Promise<string | undefined>;
-  /** Whether this process tells of what every agent sees. */
+  whenStored(): Promise<string | undefined>;
+  /** Whether this process announces what every agent sees. */
   readonly leads: boolean;
   /**
-   * `prepare` is called each time that this process begins to lead after another one (or at the start, in a shared store), and reads what was told. Until `begin` what is
-   * emitted is held, and told afterwards if it was not told yet. Where `prepare` rejects it is called again.
+   * `prepare` is called each time that this process begins to lead after another one (or at the start, in a shared store), and reads what was announced. Until `begin` what is
+   * emitted is held, and announced afterwards if it was not announced yet. Where `prepare` rejects it is called again.
    */
-  onLead(prepare: () => Promise<Teller>): void;
+  onLead(prepare: () => Promise<Announcer>): void;
   readonly stats: EventLogStats;
-  /** Keeps what is waiting (once: a store that fails loses them) and ends. Idempotent. */
+  /** Stores what is waiting (once: a store that fails loses them) and ends. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** An event that is not kept yet. */
+/** An event that is not stored yet. */
 interface WaitingEvent {
   readonly timeMs: number;
   readonly event: Omit<StoredEvent, 'id'>;
   /** Other agents see it too. */
   readonly isShared: boolean;
   isCounted?: true;
-  /** Given at the first try, and the same at the next: a store that kept a batch and could not say so has it once. */
+  /** Given at the first try, and the same at the next: a store that took a batch and could not say so has it once. */
   id?: string;
 }
 
-interface KeptWaiter {
+interface StoredWaiter {
   /** Undefined: nothing but the opening of the log. */
   readonly event: WaitingEvent | undefined;
   readonly resolve: (lastId: string | undefined) => void;
@@ -113,7 +113,7 @@ const ageCheckMs = 60_000;
 const readOnMs = 250;
 
 /**
- * Opens the log. Events are kept in batches: the first at the next turn of the event loop, what comes while that is written with the next one.
+ * Opens the log. Events are stored in batches: the first at the next turn of the event loop, what comes while that is written with the next one.
  */
 export function createEventLog(options: EventLogOptions): EventLog {
   const { source, log, keep, now = Date.now } = options;
@@ -125,17 +125,17 @@ export function createEventLog(options: EventLogOptions): EventLog {
   const listeners = new Set<(event: StoredEvent) => void>();
   const byType = Object.fromEntries(eventTypes.map((type) => [type, 0])) as Record<EventType, number>;
   const held = createHeldEvents<WaitingEvent>();
-  const prepares: (() => Promise<Teller>)[] = [];
+  const prepares: (() => Promise<Announcer>)[] = [];
   let waiting: WaitingEvent[] = [];
-  /** Those who wait for an event (or the log's opening) to be kept. */
-  let keptWaiters: KeptWaiter[] = [];
+  /** Those who wait for an event (or the log's opening) to be stored. */
+  let storedWaiters: StoredWaiter[] = [];
   let lastId: string | undefined;
-  let kept = 0;
-  let cutThrough: string | undefined;
+  let stored = 0;
+  let trimmedThrough: string | undefined;
   let opened = false;
   let leads = lease === undefined;
-  /** Of a shared log: everything up to this one has been told to the listeners. */
-  let toldThrough = '';
+  /** Of a shared log: everything up to this one has been passed to the listeners. */
+  let readThrough = '';
   /** Ids of this process's last batch. */
   let tried = new Set<string>();
   let stopped: Promise<void> | undefined;
@@ -152,17 +152,17 @@ export function createEventLog(options: EventLogOptions): EventLog {
     },
     dropped: 0,
     failures: 0,
-    get kept() {
-      return kept;
+    get stored() {
+      return stored;
     },
-    get cutThrough() {
-      return cutThrough;
+    get trimmedThrough() {
+      return trimmedThrough;
     },
   };
 
   function drop(why: string, type: EventType): void {
     stats.dropped++;
-    // The first one tells of the trouble, then one in a thousand of its size.
+    // The first one, then one in a thousand, so that the log shows how many.
     if (stats.dropped % 1000 === 1) log.error({ type, dropped: stats.dropped }, `an event is lost: ${why}`);
   }
 
@@ -189,14 +189,14 @@ export function createEventLog(options: EventLogOptions): EventLog {
     startWriting();
   }
 
-  /** Keeps everything that waits, batch by batch; ends at the first failure, having set a timer. */
+  /** Stores everything that waits, batch by batch; ends at the first failure, having set a timer. */
   async function write(): Promise<void> {
     isWriteDue = false;
     // Until the timer.
     if (retry !== undefined) return;
     try {
       await open();
-      tellKept(({ event }) => event === undefined);
+      settleStored(({ event }) => event === undefined);
       for (;;) {
         if (!leads) giveBack();
         const batch = nextBatch();
@@ -204,16 +204,17 @@ export function createEventLog(options: EventLogOptions): EventLog {
         if (!(await append(batch))) continue;
         const done = new Set(batch);
         waiting = waiting.filter((one) => !done.has(one));
-        if (failuresInARow > 0) log.info({ waiting: waiting.length }, 'events are kept again');
+        if (failuresInARow > 0) log.info({ waiting: waiting.length }, 'events are stored again');
         failuresInARow = 0;
-        if (lease === undefined) for (const one of batch) tellOf(storedEvent(one));
-        tellKept(({ event }) => event !== undefined && done.has(event));
+        if (lease === undefined) for (const one of batch) publish(storedEvent(one));
+        settleStored(({ event }) => event !== undefined && done.has(event));
         if (lease !== undefined) await readOn();
-        await cutByCount();
+        await trimByCount();
       }
     } catch (error) {
       stats.failures++;
-      if (failuresInARow++ === 0) log.error({ error: errorText(error) }, 'events cannot be kept; it is tried again');
+      if (failuresInARow++ === 0)
+        log.error({ error: errorText(error) }, 'events cannot be stored; will be tried again');
       if (stopped !== undefined) return;
       retry = setTimeout(
         () => {
@@ -252,16 +253,16 @@ export function createEventLog(options: EventLogOptions): EventLog {
     return false;
   }
 
-  /** What all see is another process's to tell. It may be in the log, where an answer was lost: then it is found there. */
+  /** What all see is another process's to announce. It may be in the log, where an answer was lost: then it is found there. */
   function giveBack(): void {
     const shared = waiting.filter(({ isShared }) => isShared);
     if (shared.length === 0) return;
     waiting = waiting.filter(({ isShared }) => !isShared);
     tried = new Set();
     const given = new Set(shared);
-    tellKept(
+    settleStored(
       ({ event }) => event !== undefined && given.has(event),
-      new Error('another process tells of events from now on'),
+      new Error('another process announces events from now on'),
     );
     for (const one of shared) {
       delete one.id;
@@ -269,17 +270,17 @@ export function createEventLog(options: EventLogOptions): EventLog {
     }
   }
 
-  /** Reads what is new in a log that several processes write, and tells of it. */
+  /** Reads what is new in a log that several processes write, and passes it on. */
   async function readOn(): Promise<void> {
     for (;;) {
-      const page = await journal.read({ after: toldThrough, limit: batchSize });
+      const page = await journal.read({ after: readThrough, limit: batchSize });
       if (page.length === 0) return;
       for (const [id, event] of page) {
-        toldThrough = id;
+        readThrough = id;
         ids.see(id);
         if (tried.has(id)) confirm(id);
         else if (!leads) held.logged(event, performance.now());
-        tellOf(event);
+        publish(event);
       }
     }
   }
@@ -289,22 +290,22 @@ export function createEventLog(options: EventLogOptions): EventLog {
     const one = waiting.find((each) => each.id === id);
     if (one === undefined) return;
     waiting = waiting.filter((each) => each !== one);
-    tellKept(({ event }) => event === one);
+    settleStored(({ event }) => event === one);
   }
 
   /** Goes on where the one that led before has ended. */
   async function takeOver(): Promise<void> {
     giveBack();
     await open();
-    // Nobody else can write what all see any more, so this is all that was told.
+    // Nobody else can write what all see any more, so this is all that was announced.
     await readOn();
-    const tellers = await Promise.all(prepares.map((prepare) => prepare()));
+    const announcers = await Promise.all(prepares.map((prepare) => prepare()));
     if (!isHeldNow()) return;
     leads = true;
-    const left = held.take().filter(({ event }) => tellers.every((teller) => teller.admits(event)));
-    log.info({ held: left.length }, 'this agent tells of events from now on');
+    const left = held.take().filter(({ event }) => announcers.every((announcer) => announcer.admits(event)));
+    log.info({ held: left.length }, 'this agent announces events from now on');
     for (const one of left) takeIn(one);
-    for (const teller of tellers) teller.begin();
+    for (const announcer of announcers) announcer.begin();
   }
 
   function isHeldNow(): boolean {
@@ -317,14 +318,14 @@ export function createEventLog(options: EventLogOptions): EventLog {
     const [newest] = await journal.read({ newestFirst: true, limit: 1 });
     if (newest !== undefined) ids.see(newest[0]);
     lastId = newest?.[0];
-    toldThrough = lastId ?? '0';
-    kept = await journal.count();
+    readThrough = lastId ?? '0';
+    stored = await journal.count();
     opened = true;
   }
 
-  function tellKept(isDue: (waiter: KeptWaiter) => boolean, failure?: Error): void {
-    const due = keptWaiters.filter(isDue);
-    keptWaiters = keptWaiters.filter((waiter) => !due.includes(waiter));
+  function settleStored(isDue: (waiter: StoredWaiter) => boolean, failure?: Error): void {
+    const due = storedWaiters.filter(isDue);
+    storedWaiters = storedWaiters.filter((waiter) => !due.includes(waiter));
     for (const { event, resolve, reject } of due) {
       if (failure === undefined) resolve(event?.id ?? lastId);
       else reject(failure);
@@ -343,7 +344,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     void inTurn(() => new Promise(setImmediate).then(write));
   }
 
-  /** Looks into a log that several processes write. What fails is tried again soon; the store tells of it. */
+  /** Looks into a log that several processes write. What fails is tried again soon; the store logs it. */
   async function follow(): Promise<void> {
     if (stopped !== undefined) return;
     try {
@@ -361,13 +362,13 @@ export function createEventLog(options: EventLogOptions): EventLog {
     if (lease !== undefined) held.forget(lease.elsewhereAtMs, performance.now());
   }
 
-  function tellOf(event: StoredEvent): void {
-    kept++;
+  function publish(event: StoredEvent): void {
+    stored++;
     lastId = event.id;
-    tell(event);
+    pass(event);
   }
 
-  function tell(event: StoredEvent): void {
+  function pass(event: StoredEvent): void {
     for (const listener of listeners) {
       try {
         listener(event);
@@ -377,39 +378,39 @@ export function createEventLog(options: EventLogOptions): EventLog {
     }
   }
 
-  async function cutByCount(): Promise<void> {
-    const excess = kept - keep.count;
+  async function trimByCount(): Promise<void> {
+    const excess = stored - keep.count;
     if (!leads || excess <= keep.count / 20) return;
     const oldest = await journal.read({ limit: excess });
     const last = oldest.at(-1);
     if (last === undefined) return;
-    await leaderJournal.cut(last[0]);
-    cutThrough = last[0];
-    kept = await journal.count();
+    await leaderJournal.trim(last[0]);
+    trimmedThrough = last[0];
+    stored = await journal.count();
   }
 
-  async function cutByAge(): Promise<void> {
+  async function trimByAge(): Promise<void> {
     try {
       await open();
       const before = idBefore(now() - keep.ageMs);
       const [oldest] = await journal.read({ before, newestFirst: true, limit: 1 });
       if (leads && oldest !== undefined) {
-        await leaderJournal.cut(oldest[0]);
-        cutThrough = oldest[0];
+        await leaderJournal.trim(oldest[0]);
+        trimmedThrough = oldest[0];
       }
-      // Others may have cut it.
-      if (lease !== undefined || oldest !== undefined) kept = await journal.count();
+      // Others may have trimmed it.
+      if (lease !== undefined || oldest !== undefined) stored = await journal.count();
     } catch (error) {
-      log.warn({ error: errorText(error) }, 'old events cannot be removed; it is tried again');
+      log.warn({ error: errorText(error) }, 'old events cannot be removed; will be tried again');
     }
   }
 
   let ageCheck = Promise.resolve();
   const ageTimer = setInterval(() => {
-    ageCheck = ageCheck.then(cutByAge);
+    ageCheck = ageCheck.then(trimByAge);
   }, ageCheckMs);
   ageTimer.unref();
-  ageCheck = cutByAge();
+  ageCheck = trimByAge();
 
   let followTimer: NodeJS.Timeout | undefined;
   let unwatchLease: (() => void) | undefined;
@@ -423,7 +424,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
       if (isHeld) void inTurn(follow);
       else {
         leads = false;
-        log.info('another agent tells of events from now on');
+        log.info('another agent announces events from now on');
         startWriting();
       }
     });
@@ -438,8 +439,8 @@ export function createEventLog(options: EventLogOptions): EventLog {
     await ageCheck;
     await turns;
     if (waiting.length > 0) await write();
-    if (waiting.length > 0) log.error({ lost: waiting.length }, 'events are lost: the store could not keep them');
-    for (const { reject } of keptWaiters.splice(0)) reject(new Error('the event log has ended'));
+    if (waiting.length > 0) log.error({ lost: waiting.length }, 'events are lost: they could not be stored');
+    for (const { reject } of storedWaiters.splice(0)) reject(new Error('the event log has ended'));
     listeners.clear();
   }
 
@@ -477,12 +478,12 @@ export function createEventLog(options: EventLogOptions): EventLog {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    whenKept() {
+    whenStored() {
       const event = waiting.at(-1);
       if (opened && event === undefined) return Promise.resolve(lastId);
       if (stopped !== undefined) return Promise.reject(new Error('the event log has ended'));
       return new Promise((resolve, reject) => {
-        keptWaiters.push({ event, resolve, reject });
+        storedWaiters.push({ event, resolve, reject });
         startWriting();
       });
     },
@@ -509,7 +510,7 @@ function eventOf(draft: EventDraft, source: string, timeMs: number): WaitingEven
   const { type, stream, server, reason, evidence } = draft;
   let data: Record<string, unknown>;
   try {
-    // A copy as JSON has it: the caller may go on with his own, and what is told now is what is read again.
+    // A copy as JSON has it: the caller may go on with his own, and what is passed on now is what is read again.
     const text = JSON.stringify({ stream, server, reason, evidence, ...draft.data });
     if (Buffer.byteLength(text) > maxEventBytes) return `its data is larger than ${maxEventBytes} bytes`;
     data = JSON.parse(text) as Record<string, unknown>;

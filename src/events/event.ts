@@ -17,7 +17,7 @@ export const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
-/** Something that happened, as its observer tells it; id, time and source are added when it is taken in. */
+/** Something that happened, as its observer describes it; id, time and source are added when it is taken in. */
 export interface EventDraft {
   readonly type: EventType;
   readonly stream?: string | undefined;
@@ -33,7 +33,7 @@ export interface EventDraft {
 /** Takes an event in. Returns at once, never throws, never waits. */
 export type Emit = (event: EventDraft) => void;
 
-/** One event as it is kept and delivered: CloudEvents 1.0, JSON format. */
+/** One event as it is stored and delivered: CloudEvents 1.0, JSON format. */
 export interface StoredEvent {
   readonly specversion: '1.0';
   /** Unique and increasing as text: usable as a cursor and as `Last-Event-ID`. */

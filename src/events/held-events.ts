@@ -6,7 +6,7 @@ export interface SeenEvent {
 }
 
 /**
- * What this agent saw while another one was to tell it. When both have it, it is told; what is left is told by this agent, should the other one be gone.
+ * What this agent saw while another one led. When both have it, it is announced; what is left this agent announces, should the other one be gone.
  * Both may come first: the other agent may have seen it earlier or later.
  */
 export interface HeldEvents<E extends SeenEvent> {
@@ -14,8 +14,8 @@ export interface HeldEvents<E extends SeenEvent> {
   hold(seen: E, nowMs: number): void;
   /** Another agent's event is in the log. */
   logged(event: SeenEvent['event'], nowMs: number): void;
-  /** Whoever told events at `toldAtMs` has told by then what was seen some time before; or does not see it so. */
-  forget(toldAtMs: number, nowMs: number): void;
+  /** Whoever led at `ledAtMs` has announced by then what was seen some time before; or does not see it so. */
+  forget(ledAtMs: number, nowMs: number): void;
   /** Hands over what is left, in the order in which it was seen. */
   take(): E[];
   readonly size: number;
@@ -27,7 +27,7 @@ interface Match<E> {
   readonly loggedAtMs: number[];
 }
 
-/** So much later than this agent another one may be in seeing and telling the same. */
+/** So much later than this agent another one may be in seeing and announcing the same. */
 const laterMs = 7000;
 /** So much earlier. */
 const earlierMs = 60_000;
@@ -56,9 +56,9 @@ export function createHeldEvents<E extends SeenEvent>(): HeldEvents<E> {
       if (held.shift() === undefined) loggedAtMs.push(nowMs);
       else size--;
     },
-    forget(toldAtMs, nowMs) {
+    forget(ledAtMs, nowMs) {
       for (const [identity, { held, loggedAtMs }] of matches) {
-        while ((held[0]?.atMs ?? toldAtMs) < toldAtMs - laterMs) {
+        while ((held[0]?.atMs ?? ledAtMs) < ledAtMs - laterMs) {
           held.shift();
           size--;
         }

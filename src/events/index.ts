@@ -1,5 +1,5 @@
-export { createToldStreams, followsOnTold } from './announced-streams';
-export { createToldWatched, followsOnWatched } from './announced-watched';
+export { createAnnouncedStreams, followsOnAnnounced } from './announced-streams';
+export { createAnnouncedWatched, followsOnWatched } from './announced-watched';
 export { cursorOf, type DeadLetter } from './dead-letters';
 export {
   createDelivery,
@@ -14,5 +14,5 @@ export { eventIdPattern, idBefore, isEventId } from './event-id';
 export { createEventLog, type EventLog, type EventLogOptions } from './event-log';
 export { createLeasedDelivery } from './leased-delivery';
 export { deliveryMetrics, eventMetrics } from './metrics';
-export { createStreamEvents, type StreamEvents, type StreamHolders, type ToldStream } from './stream-events';
+export { type AnnouncedStream, createStreamEvents, type StreamEvents, type StreamHolders } from './stream-events';
 export { createViewerEvents, type ViewerEvents } from './viewer-events';

@@ -1,7 +1,7 @@
 import type { Lease } from '../store';
 import { errorText } from '../wire';
 import { createDelivery, type Delivery, type DeliveryOptions } from './delivery';
-import type { CourierStats } from './dispatcher';
+import type { DispatcherStats } from './dispatcher';
 
 export interface LeasedDeliveryOptions extends DeliveryOptions {
   /** Who has it delivers; the next one goes on where the last one stopped. */
@@ -9,7 +9,7 @@ export interface LeasedDeliveryOptions extends DeliveryOptions {
 }
 
 const tryAgainMs = 1000;
-const nobody: ReadonlyMap<string, CourierStats> = new Map();
+const nobody: ReadonlyMap<string, DispatcherStats> = new Map();
 
 /**
  * Delivery by one of the agents that share a store. What was delivered and not noted when one of them ended is delivered again by the next, under the same ids.
@@ -25,7 +25,7 @@ export function createLeasedDelivery(options: LeasedDeliveryOptions): Delivery {
   let unwatch: (() => void) | undefined;
   let isStopped = false;
 
-  /** Is as the lease says; `current` is not told of before it runs. */
+  /** Is as the lease says; `current` is not shown before it runs. */
   async function settle(): Promise<void> {
     const isWanted = lease.isHeld && !isStopped;
     if (isWanted === (current !== undefined)) return;
@@ -48,7 +48,7 @@ export function createLeasedDelivery(options: LeasedDeliveryOptions): Delivery {
   function settleSoon(): void {
     clearTimeout(timer);
     turns = turns.then(settle).catch((error: unknown) => {
-      log.warn({ error: errorText(error) }, 'events cannot be delivered yet; it is tried again');
+      log.warn({ error: errorText(error) }, 'events cannot be delivered yet; will be tried again');
       if (!isStopped) timer = setTimeout(settleSoon, tryAgainMs);
     });
   }

@@ -1,5 +1,5 @@
 import { type Collector, counter, gauge, histogram, renamed, samplesOf } from '../measure';
-import type { CourierStats } from './dispatcher';
+import type { DispatcherStats } from './dispatcher';
 import type { EventLogStats } from './event-log';
 import type { StreamEvents } from './stream-events';
 import type { ViewerEvents } from './viewer-events';
@@ -24,7 +24,7 @@ export const eventMetrics: Collector<Source> = {
       'Times the store failed to take events; the agent tries again.',
       ({ log }) => log.failures,
     ),
-    mtxpilot_event_log_events: gauge('Events stored in the log.', ({ log }) => log.kept),
+    mtxpilot_event_log_events: gauge('Events stored in the log.', ({ log }) => log.stored),
     mtxpilot_stream_events_pending: gauge(
       'Streams with an event on hold until events.endGrace is over or there is time for it.',
       ({ streams }) => streams.pending,
@@ -37,7 +37,7 @@ export const eventMetrics: Collector<Source> = {
       'mtxpilot_viewers_not_told_total',
       counter(
         'Viewers that joined or left without an event (with events.viewers: true) because the event log was too busy.',
-        ({ audience }) => audience.stats?.viewersNotTold ?? 0,
+        ({ audience }) => audience.stats?.viewersUnannounced ?? 0,
       ),
     ),
   },
@@ -45,11 +45,11 @@ export const eventMetrics: Collector<Source> = {
 
 /** By webhook; none while another agent delivers. */
 interface Deliveries {
-  readonly stats: ReadonlyMap<string, CourierStats>;
+  readonly stats: ReadonlyMap<string, DispatcherStats>;
 }
 
 const byWebhook =
-  <Value>(read: (stats: CourierStats) => Value) =>
+  <Value>(read: (stats: DispatcherStats) => Value) =>
   ({ stats }: Deliveries): [string, Value][] =>
     Array.from(stats, ([webhook, ofWebhook]) => [webhook, read(ofWebhook)]);
 
@@ -86,7 +86,7 @@ export const deliveryMetrics: Collector<Deliveries> = {
       counter(
         'Times the log was trimmed (events.keep) of events that the receiver had not had yet.',
         ['webhook'],
-        byWebhook(({ overtaken }) => overtaken),
+        byWebhook(({ trimmed }) => trimmed),
       ),
     ),
     mtxpilot_delivery_duration_seconds: histogram(

@@ -1,7 +1,7 @@
 import { isRecord } from '../wire';
 import { type EventType, eventTypes, type StoredEvent } from './event';
 
-/** Checks a kept event; undefined when it is none, or one of a type that this version does not know. */
+/** Checks a stored event; undefined when it is none, or one of a type that this version does not know. */
 export function readEvent(value: unknown): StoredEvent | undefined {
   if (!isRecord(value)) return undefined;
   const { specversion, id, time, source, type, subject, datacontenttype, data } = value;

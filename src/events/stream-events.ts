@@ -26,10 +26,10 @@ export interface StreamHolders {
   readonly fillers: readonly string[];
 }
 
-/** What was told last of a stream that is live. */
-export interface ToldStream {
+/** What was announced last of a stream that is live. */
+export interface AnnouncedStream {
   readonly server: string;
-  /** It was told that several servers have it, and that lasts. */
+  /** It was announced that several servers have it, and that lasts. */
   readonly inConflict: boolean;
 }
 
@@ -44,32 +44,32 @@ export interface StreamEventsOptions {
   readonly canEmit: () => boolean;
   /** Why a server has not got a stream any more, in a sentence. */
   readonly whyGone: (server: string) => string;
-  /** Called whenever what was told of a stream became something else; undefined: it is not live. */
-  readonly onTold: (stream: string, told: ToldStream | undefined) => void;
+  /** Called whenever what was announced of a stream became something else; undefined: it is not live. */
+  readonly onAnnounced: (stream: string, announced: AnnouncedStream | undefined) => void;
   /**
-   * Unix ms. A stream whose publisher is older, or of unknown age, and which is found before `complete`, is no news: it is taken as told.
-   * Undefined: what earlier processes told is known (`restore`), and so whatever else is there is news.
+   * Unix ms. A stream whose publisher is older, or of unknown age, and which is found before `complete`, is no news: it is taken as announced.
+   * Undefined: what earlier processes announced is known (`restore`), and so whatever else is there is news.
    */
   readonly oldBeforeMs?: number | undefined;
 }
 
-/** Tells when streams start, end, move from server to server, or are on several of them. */
+/** Announces when streams start, end, move from server to server, or are on several of them. */
 export interface StreamEvents {
-  /** What an earlier process told. Before anything else. */
-  restore(stream: string, told: ToldStream): void;
+  /** What an earlier process announced. Before anything else. */
+  restore(stream: string, announced: AnnouncedStream): void;
   /** A server began or ceased to hold the stream. */
   changed(stream: string, nowMs: number): void;
-  /** What another process told, instead of what this one believed to be told; undefined: none has told anything yet. What differs from what is there is told soon. */
-  resume(told: ReadonlyMap<string, ToldStream> | undefined): void;
-  /** Every server has said once what it has: what was told of before and is nowhere begins to end. */
+  /** What another process announced, instead of what this one believed to be announced; undefined: none has announced anything yet. What differs from what is there is announced soon. */
+  resume(announced: ReadonlyMap<string, AnnouncedStream> | undefined): void;
+  /** Every server has said once what it has: what was announced before and is nowhere begins to end. */
   complete(): void;
   /** Does what is due. To be called some times in each `endGraceMs`. */
   tick(nowMs: number): void;
-  /** Streams that are live as told, and those that something may be told of soon. */
+  /** Streams that are live as announced, and those of which something may be announced soon. */
   readonly stats: { readonly streams: number; readonly pending: number };
 }
 
-/** What will be told unless it passes. */
+/** What will be announced unless it passes. */
 interface Pending {
   readonly what: 'end' | 'conflict';
   readonly dueMs: number;
@@ -79,35 +79,35 @@ interface Pending {
 const maxLooks = 1000;
 
 /**
- * It compares what was told of a stream with what is, whenever one of them may have changed. So nothing has to be kept of what came in between,
+ * It compares what was announced of a stream with what is, whenever one of them may have changed. So nothing has to be remembered of what came in between,
  * however much that is, and a process that takes over goes on where the other one stopped.
  */
 export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
-  const { endGraceMs, holdersOf, hasSpoken, emit, canEmit, whyGone, onTold, oldBeforeMs } = options;
-  /** The server of each stream that is live, and since when it is told so. */
-  const servers = new Map<string, { readonly server: string; readonly toldAtMs: number }>();
+  const { endGraceMs, holdersOf, hasSpoken, emit, canEmit, whyGone, onAnnounced, oldBeforeMs } = options;
+  /** The server of each stream that is live, and since when it is announced so. */
+  const servers = new Map<string, { readonly server: string; readonly announcedAtMs: number }>();
   const conflicts = new Set<string>();
   /** In the order of dueMs: all wait equally long, and who is put in again goes to the end. */
   const pending = new Map<string, Pending>();
   /** Restored, and not seen since. */
   const unseen = new Set<string>();
-  /** Changed while too much was to be told. */
+  /** Changed while too much was to be announced. */
   const postponed = new Set<string>();
-  /** What there is to tell hangs on a server that has not been asked since. */
+  /** What there is to announce hangs on a server that has not been asked since. */
   const doubtful = new Set<string>();
   /** When the grace was over of a stream of which copies are left, whose server has not been asked since; each is doubtful, too. */
   const graceOver = new Map<string, number>();
   let isComplete = false;
 
-  function tell(stream: string, server: string | undefined, nowMs: number): void {
+  function note(stream: string, server: string | undefined, nowMs: number): void {
     if (server === undefined) {
       servers.delete(stream);
       conflicts.delete(stream);
-      onTold(stream, undefined);
+      onAnnounced(stream, undefined);
     } else {
       const before = servers.get(stream);
-      if (before?.server !== server) servers.set(stream, { server, toldAtMs: nowMs });
-      onTold(stream, { server, inConflict: conflicts.has(stream) });
+      if (before?.server !== server) servers.set(stream, { server, announcedAtMs: nowMs });
+      onAnnounced(stream, { server, inConflict: conflicts.has(stream) });
     }
   }
 
@@ -144,25 +144,25 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
     doubtful.delete(stream);
     const overAtMs = graceOver.get(stream);
     graceOver.delete(stream);
-    const told = servers.get(stream)?.server;
+    const announced = servers.get(stream)?.server;
     const now = holdersOf(stream);
-    if (isTooEarly(stream, told, now.holders)) return;
+    if (isTooEarly(stream, announced, now.holders)) return;
     unseen.delete(stream);
     // Where nobody can be chosen, nothing has moved while it is where it was.
-    const holders = withFirst(now.holders, now.chosen ?? told);
+    const holders = withFirst(now.holders, now.chosen ?? announced);
     const [first] = holders;
     if (first === undefined) {
-      if (told === undefined) pending.delete(stream);
+      if (announced === undefined) pending.delete(stream);
       else if (hasLasted(stream, 'end', nowMs)) {
-        const lastKnown = { stream, server: told };
-        tell(stream, undefined, nowMs);
-        emit({ type: 'stream.ended', ...lastKnown, ...ending(told, now.fillers), evidence: 'inventory' });
+        const lastKnown = { stream, server: announced };
+        note(stream, undefined, nowMs);
+        emit({ type: 'stream.ended', ...lastKnown, ...ending(announced, now.fillers), evidence: 'inventory' });
       }
       return;
     }
-    const before = holders.find(({ server }) => server === told);
-    if (told === undefined) start(stream, first, nowMs);
-    else if (told !== first.server && !mayStay(before, first)) {
+    const before = holders.find(({ server }) => server === announced);
+    if (announced === undefined) start(stream, first, nowMs);
+    else if (announced !== first.server && !mayStay(before, first)) {
       if (before === undefined && first.isPulled && !hasOutlived(stream, first, overAtMs, nowMs)) return;
       if (isOutdated(stream, first)) {
         pending.delete(stream);
@@ -170,26 +170,26 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
         return;
       }
       // A copy was seen before what it is a copy of: nothing has moved.
-      if (before?.isRival === false) tell(stream, first.server, nowMs);
-      else move(stream, told, holders, nowMs);
+      if (before?.isRival === false) note(stream, first.server, nowMs);
+      else move(stream, announced, holders, nowMs);
     }
     lookForConflict(stream, holders, nowMs);
   }
 
   /** At a start lists come one after the other: what seems to be elsewhere may be where it was, in a list that is still on its way. */
-  function isTooEarly(stream: string, told: string | undefined, holders: readonly StreamHolder[]): boolean {
-    if (isComplete || told === undefined || !unseen.has(stream)) return false;
-    return conflicts.has(stream) || (!hasSpoken(told) && !holders.some(({ server }) => server === told));
+  function isTooEarly(stream: string, announced: string | undefined, holders: readonly StreamHolder[]): boolean {
+    if (isComplete || announced === undefined || !unseen.has(stream)) return false;
+    return conflicts.has(stream) || (!hasSpoken(announced) && !holders.some(({ server }) => server === announced));
   }
 
-  /** Its server has not been asked since the stream was told to be elsewhere: perhaps it has lost it long ago. */
+  /** Its server has not been asked since the stream was announced to be elsewhere: perhaps it has lost it long ago. */
   function isOutdated(stream: string, { seenAtMs, askedAtMs }: StreamHolder): boolean {
-    const toldAtMs = servers.get(stream)?.toldAtMs ?? Number.NEGATIVE_INFINITY;
-    return seenAtMs < toldAtMs && askedAtMs < toldAtMs;
+    const announcedAtMs = servers.get(stream)?.announcedAtMs ?? Number.NEGATIVE_INFINITY;
+    return seenAtMs < announcedAtMs && askedAtMs < announcedAtMs;
   }
 
   function start(stream: string, { server, publisherSinceMs, evidence }: StreamHolder, nowMs: number): void {
-    tell(stream, server, nowMs);
+    note(stream, server, nowMs);
     if (oldBeforeMs !== undefined && !isComplete && publisherSinceMs < oldBeforeMs) return;
     emit({ type: 'stream.started', stream, server, evidence, data: sinceOf(publisherSinceMs) });
   }
@@ -209,7 +209,7 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
       to,
       holders.some((holder) => holder.server === from),
     );
-    tell(stream, server, nowMs);
+    note(stream, server, nowMs);
     emit({ type: 'stream.moved', stream, server, reason, evidence, data: { from, ...sinceOf(publisherSinceMs) } });
   }
 
@@ -229,10 +229,10 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
     if (server === undefined || isConflict === conflicts.has(stream)) return;
     if (!isConflict) {
       conflicts.delete(stream);
-      tell(stream, server, nowMs);
+      note(stream, server, nowMs);
     } else if (hasLasted(stream, 'conflict', nowMs)) {
       conflicts.add(stream);
-      tell(stream, server, nowMs);
+      note(stream, server, nowMs);
       const all = known.map((holder) => holder.server);
       const reason = `it has publishers on ${all.join(' and ')}; ${server} has the newest`;
       emit({ type: 'stream.conflict', stream, server, reason, evidence: 'inventory', data: { servers: all } });
@@ -241,14 +241,14 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
 
   return {
     restore(stream, { server, inConflict }) {
-      servers.set(stream, { server, toldAtMs: Number.NEGATIVE_INFINITY });
+      servers.set(stream, { server, announcedAtMs: Number.NEGATIVE_INFINITY });
       if (inConflict) conflicts.add(stream);
       unseen.add(stream);
     },
     changed: look,
-    resume(told) {
-      if (told === undefined) {
-        for (const [stream, { server }] of servers) onTold(stream, { server, inConflict: conflicts.has(stream) });
+    resume(announced) {
+      if (announced === undefined) {
+        for (const [stream, { server }] of servers) onAnnounced(stream, { server, inConflict: conflicts.has(stream) });
         return;
       }
       for (const stream of [...servers.keys(), ...pending.keys()]) postponed.add(stream);
@@ -256,8 +256,8 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
       servers.clear();
       conflicts.clear();
       unseen.clear();
-      for (const [stream, { server, inConflict }] of told) {
-        servers.set(stream, { server, toldAtMs: Number.NEGATIVE_INFINITY });
+      for (const [stream, { server, inConflict }] of announced) {
+        servers.set(stream, { server, announcedAtMs: Number.NEGATIVE_INFINITY });
         if (inConflict) conflicts.add(stream);
         if (isComplete) postponed.add(stream);
         else if (!postponed.has(stream)) unseen.add(stream);
@@ -299,9 +299,9 @@ export function createStreamEvents(options: StreamEventsOptions): StreamEvents {
   };
 }
 
-/** A stream that is told to be where it is, stays there while it is on no server that it should be on instead. */
-function mayStay(told: StreamHolder | undefined, first: StreamHolder): boolean {
-  return told !== undefined && !first.isRival;
+/** A stream that is announced to be where it is, stays there while it is on no server that it should be on instead. */
+function mayStay(announced: StreamHolder | undefined, first: StreamHolder): boolean {
+  return announced !== undefined && !first.isRival;
 }
 
 function whyMoved({ server, isPulled }: StreamHolder, isStillThere: boolean): string {

@@ -16,7 +16,7 @@ export interface AudienceChange {
   };
   /** Viewers of that stream after the change. */
   readonly viewersOfStream: number;
-  /** `live`: it just happened. `found`: it was there when HAProxy told what its tables hold. `lost`: its HAProxy has been out of reach for too long. */
+  /** `live`: it just happened. `found`: it was there when HAProxy sent what its tables hold. `lost`: its HAProxy has been out of reach for too long. */
   readonly evidence: 'live' | 'found' | 'lost';
 }
 
@@ -24,37 +24,37 @@ export interface ViewerEventsOptions {
   /** How long nobody may watch a stream before it is unwatched. */
   readonly unwatchedAfterMs: number;
   /** Whether each viewer that comes and goes is an event too. */
-  readonly tellsViewers: boolean;
+  readonly announcesViewers: boolean;
   readonly viewersOf: (stream: string) => number;
   readonly emit: Emit;
-  /** False while the log has more than enough to do: streams are looked at again later, single viewers are not told of. */
+  /** False while the log has more than enough to do: streams are looked at again later, single viewers are not announced. */
   readonly canEmit: () => boolean;
   /** Called in the turn in which it is emitted that a stream is watched, or is not any more. */
-  readonly onTold: (stream: string, isWatched: boolean) => void;
+  readonly onAnnounced: (stream: string, isWatched: boolean) => void;
 }
 
-/** Tells when streams begin and cease to be watched, and, if wanted, of each viewer. */
+/** Announces when streams begin and cease to be watched, and, if wanted, each viewer. */
 export interface ViewerEvents {
-  /** An earlier process told that the stream is watched. Before anything else. */
+  /** An earlier process announced that the stream is watched. Before anything else. */
   restore(stream: string): void;
-  /** What another process told, instead of what this one believed to be told. What differs from what is there is told soon. */
-  resume(told: Iterable<string>): void;
+  /** What another process announced, instead of what this one believed to be announced. What differs from what is there is announced soon. */
+  resume(announced: Iterable<string>): void;
   changed(change: AudienceChange, nowMs: number): void;
-  /** The stream's viewers may have become others, over HAProxys of which other agents tell. */
+  /** The stream's viewers may have become others, over HAProxys that other agents count. */
   recounted(stream: string, nowMs: number): void;
   /** Every HAProxy has said once who is there: what was restored and has no viewers begins to be unwatched. */
   complete(nowMs: number): void;
   /** Does what is due. To be called some times in each `unwatchedAfterMs`. */
   tick(nowMs: number): void;
   readonly stats: {
-    /** Streams that are watched, as told. */
+    /** Streams that are watched, as announced. */
     readonly watched: number;
-    /** Viewers that were not told of, because the log had too much to do. */
-    viewersNotTold: number;
+    /** Viewers that were not announced, because the log had too much to do. */
+    viewersUnannounced: number;
   };
 }
 
-/** A stream that is watched as told, and that nobody watches. */
+/** A stream that is watched as announced, and that nobody watches. */
 interface Empty {
   readonly dueMs: number;
   /** That of the last viewer. */
@@ -64,13 +64,13 @@ interface Empty {
 // A tick is a moment in which nobody else gets a turn.
 const maxLooks = 1000;
 
-/** It compares what was told of a stream with who watches it, whenever one of them may have changed. */
+/** It compares what was announced of a stream with who watches it, whenever one of them may have changed. */
 export function createViewerEvents(options: ViewerEventsOptions): ViewerEvents {
-  const { unwatchedAfterMs, tellsViewers, viewersOf, emit, canEmit, onTold } = options;
+  const { unwatchedAfterMs, announcesViewers, viewersOf, emit, canEmit, onAnnounced } = options;
   const watched = new Set<string>();
   /** In the order of dueMs: all wait equally long. */
   const empty = new Map<string, Empty>();
-  /** Found to be watched while too much was to be told, with the server of the viewer. */
+  /** Found to be watched while too much was to be announced, with the server of the viewer. */
   const postponed = new Map<string, string | undefined>();
   /** Restored, and not seen since. */
   const unseen = new Set<string>();
@@ -93,7 +93,7 @@ export function createViewerEvents(options: ViewerEventsOptions): ViewerEvents {
     postponed.delete(stream);
     watched.add(stream);
     emit({ type: 'stream.watched', stream, server, evidence: 'haproxy', data: { viewers } });
-    onTold(stream, true);
+    onAnnounced(stream, true);
   }
 
   function unwatch(stream: string, server: string | undefined): void {
@@ -101,19 +101,19 @@ export function createViewerEvents(options: ViewerEventsOptions): ViewerEvents {
     watched.delete(stream);
     const reason = `nobody has watched it for ${unwatchedAfterMs / 1000} s`;
     emit({ type: 'stream.unwatched', stream, server, reason, evidence: 'haproxy' });
-    onTold(stream, false);
+    onAnnounced(stream, false);
   }
 
   const stats = {
     get watched() {
       return watched.size;
     },
-    viewersNotTold: 0,
+    viewersUnannounced: 0,
   };
 
-  function tellViewer({ kind, viewer, viewersOfStream, evidence }: AudienceChange): void {
+  function announceViewer({ kind, viewer, viewersOfStream, evidence }: AudienceChange): void {
     if (!canEmit()) {
-      stats.viewersNotTold++;
+      stats.viewersUnannounced++;
       return;
     }
     const { stream, session, server, node, joinedMs, watchedMs, bytes } = viewer;
@@ -140,14 +140,14 @@ export function createViewerEvents(options: ViewerEventsOptions): ViewerEvents {
       const isFirst = change.kind === 'joined';
       // What a viewer does stands between the watched and the unwatched of its stream.
       if (isFirst) look(stream, server, nowMs);
-      if (tellsViewers) tellViewer(change);
+      if (announcesViewers) announceViewer(change);
       if (!isFirst) look(stream, server, nowMs);
     },
-    resume(told) {
+    resume(announced) {
       for (const stream of watched) if (!unseen.has(stream)) postponed.set(stream, undefined);
       watched.clear();
       unseen.clear();
-      for (const stream of told) {
+      for (const stream of announced) {
         watched.add(stream);
         if (isComplete) postponed.set(stream, undefined);
         else if (!postponed.has(stream)) unseen.add(stream);

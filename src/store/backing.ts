@@ -16,7 +16,7 @@ export interface Backing {
   readonly isDurable: boolean;
   /** Whether other processes use it at the same time. */
   readonly isShared: boolean;
-  /** Why nothing is kept, when that was last tried; undefined while all is well. Shown to everybody: no path, no address. */
+  /** Why nothing is stored, when that was last tried; undefined while all is well. Shown to everybody: no path, no address. */
   readonly failure: string | undefined;
   /** What was lost of it when it was opened, in the same words. */
   readonly damage?: string | undefined;
@@ -25,7 +25,7 @@ export interface Backing {
   write(space: string, changes: readonly Change[], condition?: WriteCondition): Promise<string | undefined>;
   range(space: string, range: KeyRange): Promise<(readonly [key: string, text: string])[]>;
   /** Removes every key up to this one, itself included. */
-  cut(space: string, throughKey: string, fence?: Fence): Promise<void>;
+  trim(space: string, throughKey: string, fence?: Fence): Promise<void>;
   count(space: string): Promise<number>;
   /** Another one after every write to the space; undefined where that is not counted. */
   revision(space: string): Promise<string | undefined>;

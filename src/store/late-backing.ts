@@ -55,7 +55,7 @@ export async function openLateBacking(
     get: async (...args) => (await there()).get(...args),
     write: async (...args) => (await there()).write(...args),
     range: async (...args) => (await there()).range(...args),
-    cut: async (...args) => (await there()).cut(...args),
+    trim: async (...args) => (await there()).trim(...args),
     count: async (...args) => (await there()).count(...args),
     revision: async (...args) => (await there()).revision(...args),
     leases: {

@@ -3,7 +3,7 @@ import type { Backing, Fence, Leases } from './backing';
 import { leaseLost } from './lease-lost';
 import type { Lease, Store } from './store';
 
-/** So long a process that vanished keeps others waiting. */
+/** So long a process that vanished makes others wait. */
 const heldForMs = 3000;
 /** Before its end the holder takes it for lost: clocks of two machines do not run alike. */
 const marginMs = 300;
@@ -57,7 +57,7 @@ function heldForATime(name: string, leases: Leases, view: (fence: () => Fence) =
         change(false);
       }
     } catch {
-      // The store cannot be reached: it is held until it runs out, and tried for again. The store's own log tells.
+      // The store cannot be reached: it is held until it runs out, and tried for again. The store logs that itself.
     }
   }
 

@@ -53,7 +53,8 @@ export async function openLevelBacking(folder: string, log: Logger): Promise<Bac
       const texts = await health.reading(() => db.iterator(wanted).all());
       return texts.map(([key, text]) => [key.slice(space.length + 1), text] as const);
     },
-    cut: (space, throughKey) => health.writing(() => db.clear({ gt: place(space, ''), lte: place(space, throughKey) })),
+    trim: (space, throughKey) =>
+      health.writing(() => db.clear({ gt: place(space, ''), lte: place(space, throughKey) })),
     count: (space) =>
       health.reading(async () => {
         let count = 0;
@@ -74,7 +75,7 @@ export async function openLevelBacking(folder: string, log: Logger): Promise<Bac
   };
 }
 
-/** Whether what is written is kept. */
+/** Whether what is written is stored. */
 interface Health {
   /** Why it is not; undefined while it is. */
   failure(): string | undefined;
@@ -102,8 +103,8 @@ async function watchFolder(db: ClassicLevel, folder: string, log: Logger): Promi
   let failure: string | undefined;
 
   const note = (now: string | undefined, error?: string): void => {
-    if (now !== undefined && now !== failure) log.error({ folder, error }, `the store keeps nothing: ${now}`);
-    if (now === undefined && failure !== undefined) log.info({ folder }, 'the store keeps what is written again');
+    if (now !== undefined && now !== failure) log.error({ folder, error }, `nothing is stored: ${now}`);
+    if (now === undefined && failure !== undefined) log.info({ folder }, 'what is written is stored again');
     failure = now;
   };
   const isThere = async (): Promise<boolean> => {
@@ -116,7 +117,7 @@ async function watchFolder(db: ClassicLevel, folder: string, log: Logger): Promi
   const recover = async (): Promise<void> => {
     await checkThere();
     if (!isBroken) return;
-    // While there is no room to open it, what is kept can at least be read.
+    // While there is no room to open it, what is stored can at least be read.
     await checkRoom(folder);
     ino = undefined;
     await db.close();
@@ -234,9 +235,9 @@ async function openDatabase(folder: string, log: Logger): Promise<Opened> {
     const copy = logs === undefined ? undefined : await takeForDamaged(folder, logs);
     log.error(
       { folder, bytes, copy },
-      'the store was damaged: orders and events that were kept last are lost; look at what is wanted of each server',
+      'the store was damaged: orders and events that were stored last are lost; look at what is wanted of each server',
     );
-    return { db, damage: `orders and events that were kept last are lost: ${bytes} bytes could not be read` };
+    return { db, damage: `orders and events that were stored last are lost: ${bytes} bytes could not be read` };
   } finally {
     if (logs !== undefined) await rm(logs, { recursive: true, force: true });
   }
@@ -329,7 +330,7 @@ async function keepCopy(folder: string): Promise<string | undefined> {
 }
 
 /**
- * What LevelDB left out of its log when it opened: it says so in its own LOG alone. A tail that was cut off, as a loss of power leaves it, is not told there: what was
+ * What LevelDB left out of its log when it opened: it says so in its own LOG alone. A tail that was cut off, as a loss of power leaves it, is not reported there: what was
  * acknowledged was synchronised before.
  */
 async function droppedBytes(folder: string): Promise<number> {

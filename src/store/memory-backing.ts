@@ -48,7 +48,7 @@ export function createMemoryBacking(): Backing {
         : keys.slice(from, Math.min(to, from + limit));
       return Promise.resolve(chosen.map((key) => [key, space.get(key) ?? ''] as const));
     },
-    cut(name, throughKey) {
+    trim(name, throughKey) {
       const space = spaceOf(name);
       for (const key of keysOf(name).splice(0, firstAbove(keysOf(name), throughKey, true))) space.delete(key);
       return Promise.resolve();

@@ -7,7 +7,7 @@ import { storeOver } from './store-over';
 
 export type StoreOptions =
   | {
-      /** Where it is kept. One folder serves one process; it is made if missing (the folder around it must be there). */
+      /** Where it is. One folder serves one process; it is made if missing (the folder around it must be there). */
       readonly folder: string;
       readonly log: Logger;
     }

@@ -59,11 +59,11 @@ export async function openRedisBacking(
     try {
       if (!health.isKnown()) throw new Error('not connected');
       const answer = await command();
-      if (isWrite) health.kept();
+      if (isWrite) health.stored();
       else health.answered();
       return answer;
     } catch (error) {
-      // An error that Redis itself tells is an answer too.
+      // An error that Redis itself reports is an answer too.
       if (!(error instanceof Error && error.name === 'ReplyError')) health.failed(error);
       else if (refusalIn(error) !== undefined) health.refused(error);
       throw explained(error, host);
@@ -105,10 +105,10 @@ export async function openRedisBacking(
       }
       return found;
     },
-    async cut(space, throughKey, fence) {
+    async trim(space, throughKey, fence) {
       for (;;) {
         const args = [fence?.token ?? '', `[${throughKey}`, pageSize];
-        const answer = await run(cutScript, [...keysOf(space), fenceKey(fence?.lease)], args);
+        const answer = await run(trimScript, [...keysOf(space), fenceKey(fence?.lease)], args);
         if (answer === 'lost') throw leaseLost(fence?.lease ?? '');
         if (answer !== pageSize) return;
       }
@@ -161,20 +161,20 @@ async function connect(redis: Redis, health: Health, host: string, signal: Abort
   throw explained(last, host);
 }
 
-/** Whether Redis answers; the log tells when it goes and when it is back, once each. */
+/** Whether Redis answers; logged when it goes and when it is back, once each. */
 interface Health {
-  /** Why it keeps nothing; undefined while it does. */
+  /** Why it stores nothing; undefined while it does. */
   failure(): string | undefined;
-  /** Whether what is connected now has shown that it is a Redis: nobody else is told or asked anything. */
+  /** Whether what is connected now has shown that it is a Redis: nobody else is asked anything. */
   isKnown(): boolean;
   /** Resolves when it has; rejects when it has not, or is away. */
   identified(): Promise<void>;
   answered(): void;
   /** No answer came. */
   failed(error: unknown): void;
-  /** A write was kept. */
-  kept(): void;
-  /** It answers, but keeps nothing. */
+  /** A write was stored. */
+  stored(): void;
+  /** It answers, but stores nothing. */
   refused(error: Error): void;
   end(): void;
 }
@@ -197,7 +197,7 @@ function watch(redis: Redis, host: string, log: Logger): Health {
     if (isSeeking) return;
     if (!isAway && !isEnded) {
       const reason = error === undefined ? undefined : errorText(error);
-      log.warn({ redis: host, error: reason }, 'Redis is away; it is tried again');
+      log.warn({ redis: host, error: reason }, 'Redis is away; will be tried again');
     }
     isAway = true;
   };
@@ -230,7 +230,7 @@ function watch(redis: Redis, host: string, log: Logger): Health {
       guard.answered();
       answered();
     },
-    kept() {
+    stored() {
       guard.answered();
       answered();
       if (refusal !== undefined && !isEnded) log.info({ redis: host }, 'Redis takes writes again');
@@ -238,7 +238,7 @@ function watch(redis: Redis, host: string, log: Logger): Health {
     },
     refused(error) {
       if (refusal === undefined && !isEnded)
-        log.error({ redis: host, error: error.message }, 'Redis keeps nothing that is written');
+        log.error({ redis: host, error: error.message }, 'Redis stores nothing that is written');
       refusal = refusalIn(error);
       if (refusal === refusals.READONLY) seekPrimary();
     },
@@ -272,13 +272,13 @@ interface Guard {
  * of Redis or Valkey.
  */
 function guardAnswers(redis: Redis, host: string, log: Logger): Guard {
-  let isTold = false;
+  let isLogged = false;
   let isKnown = false;
   let bytes = 0;
   let chunk: Buffer | undefined;
   const cutOff = (reason: string): void => {
-    if (!isTold) log.error({ redis: host, reason }, 'what answers there is no Redis');
-    isTold = true;
+    if (!isLogged) log.error({ redis: host, reason }, 'what answers there is no Redis');
+    isLogged = true;
     isKnown = false;
     // The client would go on through the rest of it; an unknown sign ends that.
     chunk?.fill(0);
@@ -308,25 +308,25 @@ function guardAnswers(redis: Redis, host: string, log: Logger): Guard {
     });
   });
   redis.on('error', (error: Error) => {
-    // So the client tells of an answer to nothing.
+    // So the client reports an answer to nothing.
     if (error.message.startsWith('Command queue state error')) cutOff('it answers what nobody asked');
   });
   return {
     isKnown: () => isKnown,
     async identify() {
       const { stream } = redis;
-      const told = await redis.info('server').catch((error: unknown) => {
-        // Who may not ask was told so by a Redis.
+      const info = await redis.info('server').catch((error: unknown) => {
+        // Who may not ask has heard so from a Redis.
         if (/^NOPERM/.test(errorText(error))) return 'redis_version:';
         throw error;
       });
       if (stream.destroyed || stream !== redis.stream) throw new Error('the connection was closed');
-      if (!/^(redis|valkey)_version:/m.test(told)) {
+      if (!/^(redis|valkey)_version:/m.test(info)) {
         cutOff('it does not name its version');
         throw new Error('what answers there is no Redis');
       }
       isKnown = true;
-      isTold = false;
+      isLogged = false;
       bytes = 0;
     },
     answered() {
@@ -335,12 +335,15 @@ function guardAnswers(redis: Redis, host: string, log: Logger): Guard {
   };
 }
 
-/** What is kept in memory alone is forgotten by the next restart of Redis. */
+/** What is in memory alone is forgotten by the next restart of Redis. */
 async function checkDurability(redis: Redis, host: string, log: Logger): Promise<void> {
   try {
     const [, appendOnly] = await redis.config('GET', 'appendonly');
     if (appendOnly === 'no') {
-      log.warn({ redis: host }, 'Redis has appendonly no: what was kept since its last snapshot is lost when it ends');
+      log.warn(
+        { redis: host },
+        'Redis has appendonly no: what was stored since its last snapshot is lost when it ends',
+      );
     }
   } catch {
     // It may not be asked by everybody.
@@ -393,7 +396,7 @@ for i, key in ipairs(keys) do
 end
 return flat`;
 
-const cutScript = `
+const trimScript = `
 if ARGV[1] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[1] then return 'lost' end
 local keys = redis.call('ZRANGEBYLEX', KEYS[2], '-', ARGV[2], 'LIMIT', 0, ARGV[3])
 for i, key in ipairs(keys) do
@@ -415,7 +418,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0`;
 
 const writingScripts: ReadonlySet<string> = new Set([writeScript, acquireScript]);
-/** It answers, and nothing can be kept. */
+/** It answers, and nothing can be stored. */
 const refusals = {
   OOM: 'Redis is full (OOM)',
   READONLY: 'this Redis is a replica, which takes no writes (READONLY)',

@@ -5,12 +5,12 @@ import type { Store } from './store';
 
 const maxKeyLength = 1024;
 const maxValueBytes = 1024 * 1024;
-// Of documents that could not be understood: each is told of once, and the list of those has an end.
-const maxTold = 1000;
+// Of documents that could not be understood: each is logged once, and the list of those has an end.
+const maxLogged = 1000;
 
 /** Makes a store of texts by key: JSON, checks of what goes in and of what comes out. */
 export function storeOver(backing: Backing, log: Logger): Store {
-  const told = new Set<string>();
+  const logged = new Set<string>();
   let closed: Promise<void> | undefined;
 
   function decode<T>(space: string, key: string, text: string, read: (value: unknown) => T | undefined): T | undefined {
@@ -21,8 +21,8 @@ export function storeOver(backing: Backing, log: Logger): Store {
       // No JSON, or nothing that `read` copes with: the same to whoever asked.
     }
     const id = `${space}/${key}`;
-    if (value === undefined && !told.has(id)) {
-      if (told.size < maxTold) told.add(id);
+    if (value === undefined && !logged.has(id)) {
+      if (logged.size < maxLogged) logged.add(id);
       log.warn({ document: id }, 'a document of the store cannot be understood and is left out');
     }
     return value;
@@ -86,7 +86,7 @@ export function storeOver(backing: Backing, log: Logger): Store {
                 : backing.write(space, records.map(toChange), { isAbove: true, fence: fence?.() }),
             ),
           read: (range) => using(async () => decodeAll(space, await backing.range(space, range), read)),
-          cut: (throughId) => using(() => backing.cut(space, checkedKey(throughId), fence?.())),
+          trim: (throughId) => using(() => backing.trim(space, checkedKey(throughId), fence?.())),
           count: () => using(() => backing.count(space)),
         };
       },

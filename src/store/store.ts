@@ -24,7 +24,7 @@ export interface JournalRange {
   readonly newestFirst?: boolean | undefined;
 }
 
-/** Records by ascending id: written at the young end, read from any place on, cut at the old end. May hold some hundred thousand. */
+/** Records by ascending id: written at the young end, read from any place on, trimmed at the old end. May hold some hundred thousand. */
 export interface Journal<T> {
   /** All or nothing, durable when the promise resolves. A record with the id of one that is there replaces it. */
   append(records: readonly (readonly [id: string, value: T])[]): Promise<void>;
@@ -35,20 +35,20 @@ export interface Journal<T> {
   appendAbove(records: readonly (readonly [id: string, value: T])[]): Promise<string | undefined>;
   read(range: JournalRange): Promise<(readonly [id: string, value: T])[]>;
   /** Removes every record up to this id, itself included. */
-  cut(throughId: string): Promise<void>;
+  trim(throughId: string): Promise<void>;
   count(): Promise<number>;
 }
 
 /**
  * What must outlive a restart. Keys and ids are texts of 1 to 1024 characters, values are JSON of at most 1 MiB.
- * Every promise rejects with an Error when the store cannot be reached, is full or is closed; a TypeError tells of a key, name or value that is not allowed.
+ * Every promise rejects with an Error when the store cannot be reached, is full or is closed; a TypeError names a key, name or value that is not allowed.
  */
 export interface Store {
   /** False where it forgets with the process. */
   readonly isDurable: boolean;
   /** Whether other processes use it at the same time. */
   readonly isShared: boolean;
-  /** False while it cannot be reached, or keeps nothing that is written. */
+  /** False while it cannot be reached, or stores nothing that is written. */
   readonly isUp: boolean;
   /** Why it is not up, in words for whoever may see the API: no path, no address. */
   readonly failure: string | undefined;
@@ -56,7 +56,7 @@ export interface Store {
   readonly damage: string | undefined;
   /**
    * @param name letters, digits and `-`, at most 64; e.g. `intents`.
-   * @param read checks a kept document; undefined where it cannot be understood (it is then left out, with a line in the log).
+   * @param read checks a stored document; undefined where it cannot be understood (it is then left out, with a line in the log).
    */
   collection<T>(name: string, read: (value: unknown) => T | undefined): Collection<T>;
   /** As `collection`; the two have names of their own, which do not meet. */

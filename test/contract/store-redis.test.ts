@@ -52,7 +52,7 @@ describe('a store in Redis that several processes share', () => {
     await redis.config('SET', 'maxmemory', '0');
     await numbers.set('a', 3);
     expect(store.isUp).toBe(true);
-    expect(lines).toEqual(['error Redis keeps nothing that is written', 'info Redis takes writes again']);
+    expect(lines).toEqual(['error Redis stores nothing that is written', 'info Redis takes writes again']);
   });
 
   /** A client of the test's own. */
@@ -88,12 +88,12 @@ describe('a store in Redis that several processes share', () => {
     await until('it can be read', async () => (await numbers.get('a').catch(() => 0)) === undefined);
     // On a busy machine finding it again may take so long that it counts as away.
     const told = () => lines.filter((line) => !/Redis (is away|answers again)/.test(line));
-    expect(told()).toEqual(['error Redis keeps nothing that is written']);
+    expect(told()).toEqual(['error Redis stores nothing that is written']);
     await link.replicaof('NO', 'ONE');
     await until('it is up without an order', () => store.isUp);
     await numbers.set('a', 1);
     expect(store.failure).toBeUndefined();
-    expect(told()).toEqual(['error Redis keeps nothing that is written', 'info Redis takes writes again']);
+    expect(told()).toEqual(['error Redis stores nothing that is written', 'info Redis takes writes again']);
   });
 
   it('a Redis that cannot save takes no orders and says why; it is up when it can save again', async () => {
@@ -125,7 +125,7 @@ describe('a store in Redis that several processes share', () => {
     await saved('ok');
     await until('it is up without an order', () => store.isUp);
     await numbers.set('a', 3);
-    expect(lines).toEqual(['error Redis keeps nothing that is written', 'info Redis takes writes again']);
+    expect(lines).toEqual(['error Redis stores nothing that is written', 'info Redis takes writes again']);
   });
 
   /** Listens at Redis's port and sends this for as long as anybody takes it. */
@@ -350,7 +350,7 @@ describe('a store in Redis that several processes share', () => {
         await numbers.set('a', 2).catch((error: unknown) => error),
         await lost.append([['1', 1]]).catch((error: unknown) => error),
         await lost.appendAbove([['1', 1]]).catch((error: unknown) => error),
-        await lost.cut('9').catch((error: unknown) => error),
+        await lost.trim('9').catch((error: unknown) => error),
       ];
       expect(failures.map(isLeaseLost)).toEqual([true, true, true, true]);
       expect(await two.collection('n', readNumber).get('a')).toBe(1);
@@ -383,7 +383,7 @@ describe('a store in Redis that several processes share', () => {
       ['a', 1],
       ['b', 3],
     ]);
-    expect(lines).toEqual(['warn Redis is away; it is tried again', 'info Redis answers again']);
+    expect(lines).toEqual(['warn Redis is away; will be tried again', 'info Redis answers again']);
   });
 
   it('does not wait longer than two seconds for a Redis that hangs', async () => {
@@ -428,7 +428,7 @@ describe('a store in Redis that several processes share', () => {
       await store.collection('n', readNumber).get('a');
       return store.isUp;
     });
-    expect(lines).toEqual(['warn Redis is away; it is tried again', 'info Redis answers again']);
+    expect(lines).toEqual(['warn Redis is away; will be tried again', 'info Redis answers again']);
   });
 
   it('tells a collection that changed from one that did not', async () => {

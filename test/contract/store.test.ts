@@ -201,13 +201,13 @@ describe.each([embedded, redis, memory])('the %p store', (makeSubject) => {
     it('is cut at its old end', async () => {
       const journal = store.journal('events', readThing);
       await journal.append(named('abcdef'));
-      await journal.cut('c');
+      await journal.trim('c');
       expect(ids(await journal.read({ limit: 10 }))).toBe('def');
-      await journal.cut('a');
+      await journal.trim('a');
       await journal.append([['g', thing(1)]]);
       expect(ids(await journal.read({ limit: 10 }))).toBe('defg');
       expect(await journal.count()).toBe(4);
-      await journal.cut('z');
+      await journal.trim('z');
       expect(await journal.count()).toBe(0);
       await journal.append([['h', thing(1)]]);
       expect(ids(await journal.read({ limit: 10 }))).toBe('h');
@@ -263,7 +263,7 @@ describe.each([embedded, redis, memory])('the %p store', (makeSubject) => {
       await lease.store.collection('things', readThing).set('a', thing(1));
       await lease.store.journal('events', readThing).append([['1', thing(2)]]);
       expect(await lease.store.journal('events', readThing).appendAbove([['2', thing(3)]])).toBeUndefined();
-      await lease.store.journal('events', readThing).cut('1');
+      await lease.store.journal('events', readThing).trim('1');
       expect(await store.collection('things', readThing).get('a')).toEqual(thing(1));
       expect(await store.journal('events', readThing).count()).toBe(1);
       await lease.release();

@@ -75,7 +75,7 @@ describe(`HAProxy ${haproxyVersion}: events reach a receiver that`, () => {
     await events.startReceiver();
     await expectAll(5, 4);
     expect(events.lab.agent.child.lines.filter((line) => line.includes('delivered'))).toEqual([
-      expect.stringContaining('events cannot be delivered; it is tried again'),
+      expect.stringContaining('events cannot be delivered; will be tried again'),
       expect.stringContaining('events are delivered again'),
     ]);
   });

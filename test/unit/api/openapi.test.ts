@@ -253,9 +253,9 @@ const answers: { path: string; target: string; arrange?: () => void; options?: R
   { path: '/v1/events/dead', target: '/v1/events/dead?limit=0' },
   {
     path: '/v1/events/dead',
-    target: '/v1/events/dead?not-kept',
+    target: '/v1/events/dead?not-stored',
     arrange: () => {
-      delivery.refusal = 'not-kept';
+      delivery.refusal = 'not-stored';
     },
   },
   ...['/v1/events/replay', '/v1/events/dead/redeliver'].flatMap((path) => {
@@ -265,7 +265,7 @@ const answers: { path: string; target: string; arrange?: () => void; options?: R
       { path, target: path, method, options: post(body) },
       { path, target: path, method, options: post({ surprise: 1 }) },
       { path, target: path, method, options: { method: 'POST', body } },
-      ...(['no-such-webhook', 'not-delivering', 'not-kept'] as const).map((refusal) => ({
+      ...(['no-such-webhook', 'not-delivering', 'not-stored'] as const).map((refusal) => ({
         path,
         target: `${path}?${refusal}`,
         method,

@@ -111,7 +111,7 @@ describe('a replay', () => {
   it.each([
     ['no-such-webhook', 404],
     ['not-delivering', 503],
-    ['not-kept', 503],
+    ['not-stored', 503],
   ] as const)('that cannot be (%s) has %d, and a line', async (problem, status) => {
     delivery.refusal = problem;
     const reply = await post('/v1/events/replay', { webhook: 'hoook', after: idOf(1) });
@@ -159,7 +159,7 @@ describe('dead letters', () => {
   });
 
   it('that cannot be read have 503', async () => {
-    delivery.refusal = 'not-kept';
+    delivery.refusal = 'not-stored';
     expect((await lab.request('/v1/events/dead')).status).toBe(503);
   });
 

@@ -99,20 +99,20 @@ export function populatedMetrics(): MetricsPage {
   const delivered = {
     attempts: { ok: 1, gone: 0, bad_status: 0, timeout: 0, tls: 0, unreachable: 0 },
     deadLetters: 0,
-    overtaken: 0,
+    trimmed: 0,
     depth: 0,
     oldestAgeMs: 0,
     circuit: 'closed',
     isDisabled: false,
-    trouble: undefined,
+    lastError: undefined,
     lag: time,
     time,
   } as const;
   const byType = Object.fromEntries(eventTypes.map((type) => [type, 0])) as Record<(typeof eventTypes)[number], number>;
   metrics.read(eventMetrics, {
-    log: { byType, waiting: 0, dropped: 0, failures: 0, kept: 1, cutThrough: undefined },
+    log: { byType, waiting: 0, dropped: 0, failures: 0, stored: 1, trimmedThrough: undefined },
     streams: { streams: 1, pending: 0 },
-    audience: { stats: { watched: 0, viewersNotTold: 0 } },
+    audience: { stats: { watched: 0, viewersUnannounced: 0 } },
   });
   metrics.read(deliveryMetrics, { stats: new Map([['billing', delivered]]) });
   const viewers = createViewers({ goneAfterMs: 10_000, showAddresses: false, nowMs: 0 });

@@ -1,5 +1,5 @@
 import { createEventLog } from '../../../src/events';
-import { createToldStreams } from '../../../src/events/announced-streams';
+import { createAnnouncedStreams } from '../../../src/events/announced-streams';
 import { createMemoryStore, type Store } from '../../../src/store';
 import { createRecordingLog } from '../spoe/recording-log';
 
@@ -12,7 +12,7 @@ function keepingStore(): Store {
 
 function open(store: Store) {
   const events = createEventLog({ store, source: '/mtxpilot/test', log, keep: { count: 1000, ageMs: 1e12 } });
-  return { events, told: createToldStreams({ store, events, log }) };
+  return { events, told: createAnnouncedStreams({ store, events, log }) };
 }
 
 const on = (server: string, inConflict = false) => ({ server, inConflict });
@@ -101,7 +101,7 @@ describe('what was told of streams', () => {
     first.events.emit({ type: 'stream.started', stream: 's', server: 'a' });
     first.told.note('s', on('a'));
     await Promise.all([first.told.stop(), first.events.stop()]);
-    expect(lines).toContain('warn what was told of streams cannot be kept; it is tried again');
+    expect(lines).toContain('warn what was announced of streams cannot be stored; will be tried again');
     expect(await open(inner).told.load()).toBeUndefined();
   });
 

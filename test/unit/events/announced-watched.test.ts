@@ -1,5 +1,5 @@
 import { createEventLog } from '../../../src/events';
-import { createToldWatched } from '../../../src/events/announced-watched';
+import { createAnnouncedWatched } from '../../../src/events/announced-watched';
 import { createMemoryStore, type Store } from '../../../src/store';
 import { until } from '../../support/until';
 import { createRecordingLog } from '../spoe/recording-log';
@@ -13,7 +13,7 @@ function keepingStore(): Store {
 
 function open(store: Store) {
   const events = createEventLog({ store, source: '/mtxpilot/test', log, keep: { count: 1000, ageMs: 1e12 } });
-  const told = createToldWatched({ store, events, log });
+  const told = createAnnouncedWatched({ store, events, log });
   return {
     events,
     told,
@@ -101,7 +101,7 @@ it('is tried again when the store fails, told of once', async () => {
   first.tell('b', true);
   await first.stop();
   expect(await open(store).told.load()).toEqual(new Set(['a', 'b']));
-  expect(lines.filter((line) => line.includes('which streams are watched cannot be kept')).length).toBe(1);
+  expect(lines.filter((line) => line.includes('which streams are watched cannot be stored')).length).toBe(1);
 });
 
 it('is forgotten with a store that forgets', async () => {

@@ -162,7 +162,7 @@ describe('delivery', () => {
     await until('all are there', () => back.accepted.length === 50);
     await until('nothing waits', () => statsOf(process).depth === 0);
     expect(lines.filter((line) => line.includes('deliver'))).toEqual([
-      'warn events cannot be delivered; it is tried again',
+      'warn events cannot be delivered; will be tried again',
       'info events are delivered again',
     ]);
   });
@@ -371,7 +371,7 @@ describe('delivery', () => {
     fails = true;
     expect(await process.delivery.replay('hook', idBefore(0))).toEqual({
       ok: false,
-      problem: 'not-kept',
+      problem: 'not-stored',
       detail: 'the store fails: disk full',
     });
     fails = false;
@@ -450,11 +450,11 @@ describe('delivery', () => {
     await first.stop();
     const journal = store.journal('events', (value) => value);
     const [, , , fourth] = await journal.read({ limit: 10 });
-    await journal.cut(fourth?.[0] ?? '');
+    await journal.trim(fourth?.[0] ?? '');
     hook.behave(accept);
     const second = await start(store, { hook: { url: hook.url } });
     await until('the rest came', () => hook.accepted.length === 6);
-    expect(statsOf(second).overtaken).toBe(1);
+    expect(statsOf(second).trimmed).toBe(1);
     expect(lines).toContain('error events were removed from the log before they were delivered (events.keep)');
     await second.stop();
   });
@@ -482,10 +482,10 @@ describe('delivery', () => {
     const hook = await receiver(answer(500));
     const process = await start(createMemoryStore(log), { hook: { url: hook.url } }, { count: 1000, ageMs: 1e12 });
     for (const n of count(6000)) process.emit({ stream: `s${n % 50}`, n });
-    await until('the log was cut', () => process.events.stats.kept <= 1050 && process.events.stats.waiting === 0);
+    await until('the log was cut', () => process.events.stats.stored <= 1050 && process.events.stats.waiting === 0);
     hook.behave(accept);
     await until('nothing waits', () => statsOf(process).depth === 0);
-    expect(statsOf(process).overtaken).toBeGreaterThan(0);
+    expect(statsOf(process).trimmed).toBeGreaterThan(0);
     expect(lines).toContain('error events were removed from the log before they were delivered (events.keep)');
     const came = new Set(numbers(hook.accepted) as number[]);
     // What had been taken on, and what was still in the log.

@@ -1,7 +1,7 @@
 import { createEventLog, type EventLog } from '../../../src/events';
 import { createDeadLetters } from '../../../src/events/dead-letters';
 import type { DeliveryAttempt, EventPost } from '../../../src/events/deliver-event';
-import { type Courier, createCourier } from '../../../src/events/dispatcher';
+import { createDispatcher, type Dispatcher } from '../../../src/events/dispatcher';
 import { createMemoryStore } from '../../../src/store';
 import { createRecordingLog } from '../spoe/recording-log';
 
@@ -14,10 +14,10 @@ interface Sent {
   readonly ok: boolean;
 }
 
-/** A courier on a clock that the test turns, at the pace that agents have, and a receiver that does as it is told. */
-describe('the pace of a courier', () => {
+/** A dispatcher on a clock that the test turns, at the pace that agents have, and a receiver that does as it is told. */
+describe('the pace of a dispatcher', () => {
   let events: EventLog;
-  let courier: Courier;
+  let dispatcher: Dispatcher;
   let isUp = true;
   let sent: Sent[];
 
@@ -42,7 +42,7 @@ describe('the pace of a courier', () => {
       },
       close: () => Promise.resolve(),
     };
-    courier = createCourier({
+    dispatcher = createDispatcher({
       name: 'hook',
       post,
       isWanted: () => true,
@@ -55,12 +55,12 @@ describe('the pace of a courier', () => {
       // Every pause at its longest.
       random: () => 0,
     });
-    const started = courier.start();
+    const started = dispatcher.start();
     await pass(1);
     await started;
   });
   afterEach(async () => {
-    const stopped = Promise.all([events.stop(), courier.stop()]);
+    const stopped = Promise.all([events.stop(), dispatcher.stop()]);
     await pass(2000);
     await stopped;
     jest.useRealTimers();
@@ -82,7 +82,7 @@ describe('the pace of a courier', () => {
     const probes = asked.slice(-4);
     const pauses = probes.slice(1).map((at, index) => Math.round(at - (probes[index] ?? 0)));
     expect(pauses).toEqual([4, 8, 16]);
-    expect(courier.stats).toMatchObject({ depth: 180, circuit: 'open', trouble: 'ECONNREFUSED' });
+    expect(dispatcher.stats).toMatchObject({ depth: 180, circuit: 'open', lastError: 'ECONNREFUSED' });
 
     isUp = true;
     await pass(30_000);
@@ -95,9 +95,9 @@ describe('the pace of a courier', () => {
     // Once the probe got through, nothing waited any more for the pauses of its own failures.
     const times = came.map(({ atMs }) => atMs);
     expect(Math.max(...times) - Math.min(...times)).toBeLessThan(1000);
-    expect(courier.stats).toMatchObject({ depth: 0, circuit: 'closed', trouble: undefined });
+    expect(dispatcher.stats).toMatchObject({ depth: 0, circuit: 'closed', lastError: undefined });
     expect(lines.filter((line) => line.includes('deliver'))).toEqual([
-      'warn events cannot be delivered; it is tried again',
+      'warn events cannot be delivered; will be tried again',
       'info events are delivered again',
     ]);
   });

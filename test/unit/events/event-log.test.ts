@@ -124,8 +124,8 @@ describe('the event log', () => {
     }
     await until('all are kept', () => events.told.length === 2500);
     // 1000 are kept, and at most a twentieth more.
-    await until('the old ones are cut', () => events.stats.kept <= 1050);
-    expect(events.stats.kept).toBeGreaterThanOrEqual(1000);
+    await until('the old ones are cut', () => events.stats.stored <= 1050);
+    expect(events.stats.stored).toBeGreaterThanOrEqual(1000);
     const numbers = (list: readonly StoredEvent[]) => list.map(({ data }) => data['n']);
     expect(numbers(await events.list({ limit: 3 }))).toEqual([2497, 2498, 2499]);
     const id = events.told[2400]?.id ?? '';
@@ -200,7 +200,7 @@ describe('the event log', () => {
     fail(undefined);
     await until('all are kept', () => events.told.length === 4);
     expect((await events.list({ limit: 10 })).map(({ data }) => data['n'])).toEqual([0, 1, 2, 3]);
-    expect(lines).toEqual(['error events cannot be kept; it is tried again', 'info events are kept again']);
+    expect(lines).toEqual(['error events cannot be stored; will be tried again', 'info events are stored again']);
     await events.stop();
   });
 
@@ -212,7 +212,7 @@ describe('the event log', () => {
     expect(events.stats).toMatchObject({ waiting: 20_000, dropped: 10 });
     expect(lines).toContain('error an event is lost: 20000 wait for the store');
     await events.stop();
-    expect(lines).toContain('error events are lost: the store could not keep them');
+    expect(lines).toContain('error events are lost: they could not be stored');
 
     const other = openLog();
     const circle: Record<string, unknown> = {};

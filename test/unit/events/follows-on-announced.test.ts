@@ -1,10 +1,10 @@
-import { type EventType, followsOnTold, followsOnWatched, type ToldStream } from '../../../src/events';
+import { type AnnouncedStream, type EventType, followsOnAnnounced, followsOnWatched } from '../../../src/events';
 
 const event = (type: EventType, data: Record<string, unknown> = {}) => ({ type, data: { stream: 's', ...data } });
-const on = (server: string, inConflict = false): ToldStream => ({ server, inConflict });
+const on = (server: string, inConflict = false): AnnouncedStream => ({ server, inConflict });
 
 describe('what can follow on what was told of a stream', () => {
-  it.each<[string, ToldStream | undefined, ReturnType<typeof event>, boolean, ToldStream | undefined]>([
+  it.each<[string, AnnouncedStream | undefined, ReturnType<typeof event>, boolean, AnnouncedStream | undefined]>([
     ['a start of what is not live', undefined, event('stream.started', { server: 'a' }), true, on('a')],
     ['no start of what is live', on('a'), event('stream.started', { server: 'b' }), false, on('a')],
     ['an end where it is', on('a'), event('stream.ended', { server: 'a' }), true, undefined],
@@ -19,18 +19,18 @@ describe('what can follow on what was told of a stream', () => {
     ['that it is watched', undefined, event('stream.watched', { server: 'a' }), true, undefined],
   ])('%s', (_, before, next, isAllowed, after) => {
     const told = new Map(before === undefined ? [] : [['s', before]]);
-    expect(followsOnTold(told, next)).toBe(isAllowed);
+    expect(followsOnAnnounced(told, next)).toBe(isAllowed);
     expect(told.get('s')).toEqual(after);
   });
 
   it('a whole life, each step once', () => {
-    const told = new Map<string, ToldStream>();
+    const told = new Map<string, AnnouncedStream>();
     const life = [
       event('stream.started', { server: 'a' }),
       event('stream.moved', { server: 'b', from: 'a' }),
       event('stream.ended', { server: 'b' }),
     ];
-    expect([...life, ...life.slice(1)].map((one) => followsOnTold(told, one))).toEqual([
+    expect([...life, ...life.slice(1)].map((one) => followsOnAnnounced(told, one))).toEqual([
       true,
       true,
       true,

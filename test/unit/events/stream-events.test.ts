@@ -1,15 +1,15 @@
 import {
+  type AnnouncedStream,
   createStreamEvents,
   type StreamEvents,
   type StreamEventsOptions,
-  type ToldStream,
 } from '../../../src/events/stream-events';
 
 /** A fleet written by the test, and what was told of it, a word and the servers an event. */
 function watch(options: Partial<StreamEventsOptions> = {}) {
   const fleet = new Map<string, { server: string; sinceMs: number; seenAtMs: number }[]>();
   const told: string[] = [];
-  const kept = new Map<string, ToldStream | undefined>();
+  const kept = new Map<string, AnnouncedStream | undefined>();
   const silent = new Set<string>();
   const askedAtMs = new Map<string, number>();
   let isReplicated = false;
@@ -43,7 +43,7 @@ function watch(options: Partial<StreamEventsOptions> = {}) {
     },
     canEmit: () => room > 0,
     whyGone: () => 'its publisher left',
-    onTold: (stream, value) => kept.set(stream, value),
+    onAnnounced: (stream, value) => kept.set(stream, value),
     ...options,
   });
   return {

@@ -107,6 +107,6 @@ describe('what a receiver calls a stream', () => {
     ids = open(failing);
     await delivered('1 started s', 'job-1');
     expect(of('2 moved s')).toBe('job-1');
-    expect(lines).toEqual(["warn a receiver's stream_id cannot be kept beyond this process"]);
+    expect(lines).toEqual(["warn a receiver's stream_id cannot be stored beyond this process"]);
   });
 });

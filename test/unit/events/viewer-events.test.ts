@@ -6,7 +6,7 @@ const goneAfterMs = 1000;
 const unwatchedAfterMs = 5000;
 
 /** A list of viewers with a clock of its own, and what is told of it. */
-function watch({ tellsViewers = false, restored = [] as readonly string[] } = {}) {
+function watch({ announcesViewers = false, restored = [] as readonly string[] } = {}) {
   const viewers: Viewers = createViewers({ goneAfterMs, showAddresses: true, nowMs: 0 });
   const told: EventDraft[] = [];
   const kept: string[] = [];
@@ -14,11 +14,11 @@ function watch({ tellsViewers = false, restored = [] as readonly string[] } = {}
   let hasRoom = true;
   const events: ViewerEvents = createViewerEvents({
     unwatchedAfterMs,
-    tellsViewers,
+    announcesViewers,
     viewersOf: (stream) => viewers.stream(stream)?.viewers ?? 0,
     emit: (event) => told.push(event),
     canEmit: () => hasRoom,
-    onTold: (stream, isWatched) => kept.push(`${stream} ${isWatched ? 'watched' : 'unwatched'}`),
+    onAnnounced: (stream, isWatched) => kept.push(`${stream} ${isWatched ? 'watched' : 'unwatched'}`),
   });
   for (const stream of restored) events.restore(stream);
   viewers.onChange((change) => events.changed(change, nowMs));
@@ -145,7 +145,7 @@ describe('a viewer', () => {
   });
 
   it('joins and leaves, between the watched and the unwatched of its stream', () => {
-    const { touch, pass, told, stories } = watch({ tellsViewers: true });
+    const { touch, pass, told, stories } = watch({ announcesViewers: true });
     touch('live/a|1', { bytesOut: 10 });
     pass(500);
     touch('live/a|1', { bytesOut: 40 });
@@ -178,12 +178,12 @@ describe('a viewer', () => {
   });
 
   it('that was there when HAProxy told what it holds says so, and one that is passed over is counted', () => {
-    const { touch, told, setRoom, events } = watch({ tellsViewers: true });
+    const { touch, told, setRoom, events } = watch({ announcesViewers: true });
     touch('live/a|1', { live: false });
     expect(told.at(-1)).toMatchObject({ type: 'viewer.joined', data: { found: true } });
     setRoom(false);
     touch('live/a|2');
     expect(told.length).toBe(2);
-    expect(events.stats.viewersNotTold).toBe(1);
+    expect(events.stats.viewersUnannounced).toBe(1);
   });
 });

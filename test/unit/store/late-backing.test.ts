@@ -49,7 +49,7 @@ test('until it is there everything is refused; collections, journals and leases 
     things.revision(),
     journal.append([['1', { n: 1 }]]),
     journal.read({ limit: 1 }),
-    journal.cut('1'),
+    journal.trim('1'),
     journal.count(),
   ]) {
     await expect(asked).rejects.toThrow('the store: it has not answered yet');

@@ -104,7 +104,7 @@ describe('the store in a folder', () => {
     expect(count).toBeLessThan(200);
     expect(count).toBeGreaterThan(50);
     expect(lines).toEqual([expect.stringContaining('the store was damaged')]);
-    expect(damage).toMatch(/^orders and events that were kept last are lost: \d+ bytes could not be read$/);
+    expect(damage).toMatch(/^orders and events that were stored last are lost: \d+ bytes could not be read$/);
     lines.length = 0;
     expect(await kept()).toBe(count);
     expect(lines).toEqual([]);
@@ -150,7 +150,7 @@ describe('the store in a folder', () => {
     expect(store.isUp).toBe(false);
     expect(store.failure).toBe('its folder was deleted or replaced; start the agent again');
     await store.close();
-    expect(lines).toEqual([expect.stringContaining('error the store keeps nothing: its folder was deleted')]);
+    expect(lines).toEqual([expect.stringContaining('error nothing is stored: its folder was deleted')]);
   });
 
   it('a folder that is deleted while nothing is written is noticed', async () => {
@@ -192,12 +192,12 @@ describe('the store in a folder', () => {
           expect(await keys()).toEqual(acknowledged);
           await expect(texts.set('x', 'v'.repeat(5000))).rejects.toThrow('its disk is full');
         }
-        expect(lines).toEqual(['error the store keeps nothing: its disk is full']);
+        expect(lines).toEqual(['error nothing is stored: its disk is full']);
         disk.free();
         await until('it is up without a write', () => store.isUp);
         expect(store.failure).toBeUndefined();
         await texts.set('z', 'v'.repeat(5000));
-        expect(lines.slice(1)).toEqual(['info the store keeps what is written again']);
+        expect(lines.slice(1)).toEqual(['info what is written is stored again']);
         await store.close();
         store = await openStore({ folder, log });
         expect((await store.collection('texts', (value) => value).entries()).map(([key]) => key)).toEqual([
