@@ -3,7 +3,10 @@ import { isLeaseLost, type Lease, type Store } from '../store';
 import { backOffMs, errorText } from '../wire';
 import { type Emit, type EventDraft, type EventType, eventTypes, type StoredEvent } from './event';
 import { createEventIds, idBefore } from './event-id';
-import { createHeldEvents } from './held-events';
+import type { SeenEvent } from './held-events';
+import { createLeadership, type Leadership } from './leadership';
+import { type EventQuery, listEvents } from './list-events';
+import { makeEvent } from './make-event';
 import { readEvent } from './read-event';
 
 export interface EventLogOptions {
@@ -25,26 +28,6 @@ export interface EventLogOptions {
   readonly lease?: Lease | undefined;
 }
 
-/** One who emits what every agent sees, when this agent begins to announce it. */
-export interface Announcer {
-  /** Whether an event that was seen can follow on what has been announced, the earlier ones that were asked about included. True for what is not its own. */
-  admits(event: Pick<StoredEvent, 'type' | 'data'>): boolean;
-  /** Every event that was admitted is taken in; from now on what is emitted is announced. */
-  begin(): void;
-}
-
-export interface EventQuery {
-  /** The id after which to go on (or `idBefore` of a time). Without it: the newest ones. */
-  readonly after?: string | undefined;
-  /** Only events before this id. */
-  readonly before?: string | undefined;
-  readonly types?: readonly EventType[] | undefined;
-  readonly stream?: string | undefined;
-  readonly server?: string | undefined;
-  /** Events at most; 1 to 1000. */
-  readonly limit: number;
-}
-
 /** Plain counters, read by the metrics. */
 export interface EventLogStats {
   /** Taken in, by type. */
@@ -62,7 +45,7 @@ export interface EventLogStats {
 }
 
 /** What happened, in order, in the store. */
-export interface EventLog {
+export interface EventLog extends Pick<Leadership<SeenEvent>, 'leads' | 'onLead'> {
   readonly emit: Emit;
   /** Ascending by id. @throws Error when the store cannot be read; RangeError for a limit that is not allowed. */
   list(query: EventQuery): Promise<StoredEvent[]>;
@@ -73,13 +56,6 @@ export interface EventLog {
    * Rejects when the log ends before.
    */
   whenStored(): Promise<string | undefined>;
-  /** Whether this process announces what every agent sees. */
-  readonly leads: boolean;
-  /**
-   * `prepare` is called each time that this process begins to lead after another one (or at the start, in a shared store), and reads what was announced. Until `begin` what is
-   * emitted is held, and announced afterwards if it was not announced yet. Where `prepare` rejects it is called again.
-   */
-  onLead(prepare: () => Promise<Announcer>): void;
   readonly stats: EventLogStats;
   /** Stores what is waiting (once: a store that fails loses them) and ends. Idempotent. */
   stop(): Promise<void>;
@@ -104,8 +80,6 @@ interface StoredWaiter {
 }
 
 const maxWaiting = 20_000;
-const maxEventBytes = 64 * 1024;
-const maxListed = 1000;
 const batchSize = 1000;
 const backOff = { firstMs: 100, longestMs: 5000 };
 const ageCheckMs = 60_000;
@@ -124,8 +98,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   const ids = createEventIds();
   const listeners = new Set<(event: StoredEvent) => void>();
   const byType = Object.fromEntries(eventTypes.map((type) => [type, 0])) as Record<EventType, number>;
-  const held = createHeldEvents<WaitingEvent>();
-  const prepares: (() => Promise<Announcer>)[] = [];
+  const leadership = createLeadership<WaitingEvent>(lease, log);
   let waiting: WaitingEvent[] = [];
   /** Those who wait for an event (or the log's opening) to be stored. */
   let storedWaiters: StoredWaiter[] = [];
@@ -133,7 +106,6 @@ export function createEventLog(options: EventLogOptions): EventLog {
   let stored = 0;
   let trimmedThrough: string | undefined;
   let opened = false;
-  let leads = lease === undefined;
   /** Of a shared log: everything up to this one has been passed to the listeners. */
   let readThrough = '';
   /** Ids of this process's last batch. */
@@ -148,7 +120,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   const stats: EventLogStats = {
     byType,
     get waiting() {
-      return waiting.length + held.size;
+      return waiting.length + leadership.held;
     },
     dropped: 0,
     failures: 0,
@@ -169,7 +141,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   function emit(draft: EventDraft): void {
     if (stopped !== undefined) return;
     const timeMs = now();
-    const event = stats.waiting < maxWaiting ? eventOf(draft, source, timeMs) : `${maxWaiting} wait for the store`;
+    const event = stats.waiting < maxWaiting ? makeEvent(draft, source, timeMs) : `${maxWaiting} wait for the store`;
     if (typeof event === 'string') {
       drop(event, draft.type);
       return;
@@ -179,8 +151,8 @@ export function createEventLog(options: EventLogOptions): EventLog {
   }
 
   function takeIn(one: WaitingEvent): void {
-    if (one.isShared && !leads) {
-      held.hold(one, performance.now());
+    if (one.isShared && !leadership.leads) {
+      leadership.hold(one);
       return;
     }
     if (one.isCounted !== true) byType[one.event.type]++;
@@ -198,7 +170,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
       await open();
       settleStored(({ event }) => event === undefined);
       for (;;) {
-        if (!leads) giveBack();
+        if (!leadership.leads) giveBack();
         const batch = nextBatch();
         if (batch.length === 0) return;
         if (!(await append(batch))) continue;
@@ -242,13 +214,13 @@ export function createEventLog(options: EventLogOptions): EventLog {
     }
     tried = new Set(records.map(([id]) => id));
     try {
-      const newest = await (leads ? leaderJournal : journal).appendAbove(records);
+      const newest = await (leadership.leads ? leaderJournal : journal).appendAbove(records);
       if (newest === undefined) return true;
       ids.see(newest);
       for (const one of batch) delete one.id;
     } catch (error) {
       if (!isLeaseLost(error)) throw error;
-      leads = false;
+      leadership.end();
     }
     return false;
   }
@@ -266,7 +238,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     );
     for (const one of shared) {
       delete one.id;
-      held.hold(one, performance.now());
+      leadership.hold(one);
     }
   }
 
@@ -279,7 +251,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
         readThrough = id;
         ids.see(id);
         if (tried.has(id)) confirm(id);
-        else if (!leads) held.logged(event, performance.now());
+        else leadership.logged(event);
         publish(event);
       }
     }
@@ -299,17 +271,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     await open();
     // Nobody else can write what all see any more, so this is all that was announced.
     await readOn();
-    const announcers = await Promise.all(prepares.map((prepare) => prepare()));
-    if (!isHeldNow()) return;
-    leads = true;
-    const left = held.take().filter(({ event }) => announcers.every((announcer) => announcer.admits(event)));
-    log.info({ held: left.length }, 'this agent announces events from now on');
-    for (const one of left) takeIn(one);
-    for (const announcer of announcers) announcer.begin();
-  }
-
-  function isHeldNow(): boolean {
-    return lease?.isHeld === true;
+    await leadership.begin(takeIn);
   }
 
   /** What an earlier process left: new ids go on above it. */
@@ -348,7 +310,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   async function follow(): Promise<void> {
     if (stopped !== undefined) return;
     try {
-      if (isHeldNow() && !leads) await takeOver();
+      if (leadership.isDue) await takeOver();
       else if (opened) await readOn();
       else await open();
       if (retry !== undefined) {
@@ -359,7 +321,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     } catch {
       stats.failures++;
     }
-    if (lease !== undefined) held.forget(lease.elsewhereAtMs, performance.now());
+    leadership.forget();
   }
 
   function publish(event: StoredEvent): void {
@@ -380,7 +342,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
 
   async function trimByCount(): Promise<void> {
     const excess = stored - keep.count;
-    if (!leads || excess <= keep.count / 20) return;
+    if (!leadership.leads || excess <= keep.count / 20) return;
     const oldest = await journal.read({ limit: excess });
     const last = oldest.at(-1);
     if (last === undefined) return;
@@ -394,7 +356,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
       await open();
       const before = idBefore(now() - keep.ageMs);
       const [oldest] = await journal.read({ before, newestFirst: true, limit: 1 });
-      if (leads && oldest !== undefined) {
+      if (leadership.leads && oldest !== undefined) {
         await leaderJournal.trim(oldest[0]);
         trimmedThrough = oldest[0];
       }
@@ -423,7 +385,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     unwatchLease = lease.onChange((isHeld) => {
       if (isHeld) void inTurn(follow);
       else {
-        leads = false;
+        leadership.end();
         log.info('another agent announces events from now on');
         startWriting();
       }
@@ -448,32 +410,10 @@ export function createEventLog(options: EventLogOptions): EventLog {
     emit,
     stats,
     get leads() {
-      return leads;
+      return leadership.leads;
     },
-    onLead(prepare) {
-      prepares.push(prepare);
-    },
-    async list(query) {
-      const { limit, after } = query;
-      if (!Number.isInteger(limit) || limit < 1 || limit > maxListed) {
-        throw new RangeError(`a list of events has from 1 to ${maxListed}, not ${limit}`);
-      }
-      const newestFirst = after === undefined;
-      const found: StoredEvent[] = [];
-      const isWanted = matcherOf(query);
-      let { before } = query;
-      let from = after;
-      for (;;) {
-        const records = await journal.read({ after: from, before, limit: batchSize, newestFirst });
-        for (const [, event] of records) {
-          if (found.length < limit && isWanted(event)) found.push(event);
-        }
-        const last = records.at(-1);
-        if (found.length >= limit || last === undefined) return newestFirst ? found.reverse() : found;
-        if (newestFirst) before = last[0];
-        else from = last[0];
-      }
-    },
+    onLead: leadership.onLead,
+    list: (query) => listEvents(journal, query),
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -496,35 +436,4 @@ export function createEventLog(options: EventLogOptions): EventLog {
 
 function storedEvent({ id = '', event }: WaitingEvent): StoredEvent {
   return { ...event, id };
-}
-
-function matcherOf({ types, stream, server }: EventQuery): (event: StoredEvent) => boolean {
-  return ({ type, data }) =>
-    (types === undefined || types.includes(type)) &&
-    (stream === undefined || data['stream'] === stream) &&
-    (server === undefined || data['server'] === server);
-}
-
-/** The event, or why it is none. */
-function eventOf(draft: EventDraft, source: string, timeMs: number): WaitingEvent['event'] | string {
-  const { type, stream, server, reason, evidence } = draft;
-  let data: Record<string, unknown>;
-  try {
-    // A copy as JSON has it: the caller may go on with his own, and what is passed on now is what is read again.
-    const text = JSON.stringify({ stream, server, reason, evidence, ...draft.data });
-    if (Buffer.byteLength(text) > maxEventBytes) return `its data is larger than ${maxEventBytes} bytes`;
-    data = JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    return `its data is no JSON (${errorText(error)})`;
-  }
-  const subject = stream ?? server;
-  return {
-    specversion: '1.0',
-    time: new Date(timeMs).toISOString(),
-    source,
-    type,
-    ...(subject === undefined ? {} : { subject }),
-    datacontenttype: 'application/json',
-    data,
-  };
 }

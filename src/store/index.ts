@@ -2,4 +2,4 @@ export { isLeaseLost } from './lease-lost';
 export { createMemoryStore } from './memory-store';
 export { storeMetrics } from './metrics';
 export { openStore } from './open-store';
-export type { Collection, Lease, Store } from './store';
+export type { Collection, Journal, Lease, Store } from './store';
