@@ -1,7 +1,7 @@
 import type { Settings } from '../config';
 import type { Directory } from '../directory';
 import {
-  type AnnouncedStream,
+  announcerFrom,
   createAnnouncedStreams,
   createStreamEvents,
   type EventLog,
@@ -53,21 +53,14 @@ export async function watchStreams(
   for (const [stream, value] of before ?? []) streams.restore(stream, value);
   events.onLead(async () => {
     const known = await announced.load();
-    const next = known ?? new Map<string, AnnouncedStream>();
-    const admitted = new Set<string>();
-    return {
-      admits(event) {
-        // Where nobody announced anything yet, what this process took as announced is the beginning.
-        if (known !== undefined && !followsOnAnnounced(next, event)) return false;
-        const { stream } = event.data;
-        if (typeof stream === 'string') admitted.add(stream);
-        return true;
-      },
-      begin() {
-        if (known !== undefined) for (const stream of admitted) announced.note(stream, next.get(stream));
+    return announcerFrom(
+      // Where nobody announced anything yet, what this process took as announced is the beginning.
+      (event) => known === undefined || followsOnAnnounced(known, event),
+      (admitted) => {
+        if (known !== undefined) for (const stream of admitted) announced.note(stream, known.get(stream));
         streams.resume(known);
       },
-    };
+    );
   });
 
   // A clock that nobody sets: the grace is as long as it says. It is the directory's own.

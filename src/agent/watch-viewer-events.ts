@@ -1,5 +1,6 @@
 import type { Settings } from '../config';
 import {
+  announcerFrom,
   createAnnouncedWatched,
   createViewerEvents,
   type EventLog,
@@ -47,19 +48,13 @@ export async function watchViewerEvents(
   let resume: ((watched: ReadonlySet<string>) => void) | undefined;
   events.onLead(async () => {
     const known = await announced.load();
-    const admitted = new Set<string>();
-    return {
-      admits(event) {
-        if (!followsOnWatched(known, event)) return false;
-        const { stream } = event.data;
-        if (typeof stream === 'string') admitted.add(stream);
-        return true;
-      },
-      begin() {
+    return announcerFrom(
+      (event) => followsOnWatched(known, event),
+      (admitted) => {
         for (const stream of admitted) announced.note(stream, known.has(stream));
         resume?.(known);
       },
-    };
+    );
   });
   let unsubscribe: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;

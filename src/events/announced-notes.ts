@@ -1,13 +1,19 @@
 import type { Logger } from '../log';
 import { inTime } from '../measure';
-import type { Collection } from '../store';
+import type { Collection, Store } from '../store';
 import { errorText } from '../wire';
 import type { EventLog } from './event-log';
 
-export interface AnnouncedNotesOptions<T> {
+/** Where what was announced is stored, and what it must agree with. */
+export interface AnnouncedOptions {
+  readonly store: Store;
+  readonly events: Pick<EventLog, 'list' | 'whenStored' | 'leads'>;
+  readonly log: Logger;
+}
+
+export interface AnnouncedNotesOptions<T> extends Pick<AnnouncedOptions, 'log'> {
   readonly collection: Pick<Collection<T>, 'write'>;
   readonly events: Pick<EventLog, 'whenStored' | 'leads'>;
-  readonly log: Logger;
   /** The sentence of the log when they cannot be stored. */
   readonly complaint: string;
   /** Called when notes are stored, with the id of the newest event that was in the log before. They count as stored when it resolves. */

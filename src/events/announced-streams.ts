@@ -1,9 +1,6 @@
-import type { Logger } from '../log';
-import type { Store } from '../store';
 import { isRecord } from '../wire';
-import { createAnnouncedNotes } from './announced-notes';
+import { type AnnouncedOptions, createAnnouncedNotes } from './announced-notes';
 import type { StoredEvent } from './event';
-import type { EventLog } from './event-log';
 import type { AnnouncedStream } from './stream-events';
 
 /** What was announced of the streams, stored for the next process. */
@@ -26,15 +23,7 @@ type Stored = AnnouncedStream | { readonly throughId: string };
  * The event log is what counts; this is a short cut through it, which lags behind by a second or so. So both agree however the process ends:
  * who loads it goes through the events that came after.
  */
-export function createAnnouncedStreams({
-  store,
-  events,
-  log,
-}: {
-  readonly store: Store;
-  readonly events: Pick<EventLog, 'list' | 'whenStored' | 'leads'>;
-  readonly log: Logger;
-}): AnnouncedStreams {
+export function createAnnouncedStreams({ store, events, log }: AnnouncedOptions): AnnouncedStreams {
   // The name under which earlier versions stored it.
   const collection = store.collection('told-streams', readStored);
   const notes = createAnnouncedNotes<Stored>({

@@ -1,9 +1,6 @@
-import type { Logger } from '../log';
-import type { Store } from '../store';
 import { isRecord } from '../wire';
-import { createAnnouncedNotes } from './announced-notes';
+import { type AnnouncedOptions, createAnnouncedNotes } from './announced-notes';
 import type { StoredEvent } from './event';
-import type { EventLog } from './event-log';
 
 /** Which streams were announced to be watched, stored for the next process. */
 export interface AnnouncedWatched {
@@ -24,15 +21,7 @@ const newestEvents = 1000;
 const types = ['stream.watched', 'stream.unwatched'] as const;
 
 /** Stores them every second; what came after the last time is in the newest events of the log. */
-export function createAnnouncedWatched({
-  store,
-  events,
-  log,
-}: {
-  readonly store: Store;
-  readonly events: Pick<EventLog, 'list' | 'whenStored' | 'leads'>;
-  readonly log: Logger;
-}): AnnouncedWatched {
+export function createAnnouncedWatched({ store, events, log }: AnnouncedOptions): AnnouncedWatched {
   // The name under which earlier versions stored it.
   const collection = store.collection('told-watched', readStored);
   const notes = createAnnouncedNotes<Stored>({

@@ -12,6 +12,7 @@ export {
 export * from './event';
 export { eventIdPattern, idBefore, isEventId } from './event-id';
 export { createEventLog, type EventLog, type EventLogOptions } from './event-log';
+export { announcerFrom } from './leadership';
 export { createLeasedDelivery } from './leased-delivery';
 export { deliveryMetrics, eventMetrics } from './metrics';
 export { type AnnouncedStream, createStreamEvents, type StreamEvents, type StreamHolders } from './stream-events';

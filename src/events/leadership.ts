@@ -11,6 +11,25 @@ export interface Announcer {
   begin(): void;
 }
 
+/**
+ * Goes on from what was announced.
+ *
+ * @param follows takes an event into that, if it can follow on it.
+ * @param begin is given the streams of the events that were admitted.
+ */
+export function announcerFrom(follows: Announcer['admits'], begin: (admitted: Iterable<string>) => void): Announcer {
+  const admitted = new Set<string>();
+  return {
+    admits(event) {
+      if (!follows(event)) return false;
+      const { stream } = event.data;
+      if (typeof stream === 'string') admitted.add(stream);
+      return true;
+    },
+    begin: () => begin(admitted),
+  };
+}
+
 /** Which of the agents that share a log announces what all of them see; and what this one holds while it is another. */
 export interface Leadership<E extends SeenEvent> {
   /** Whether this process announces what every agent sees. */
