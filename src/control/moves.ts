@@ -288,7 +288,7 @@ export function createMoves(options: MovesOptions): Moves {
       });
       await inTurn(load).catch((error: unknown) => {
         if (!options.store.isShared) throw error;
-        tellStore(error);
+        noteStore(error);
       });
       timer = setTimeout(() => void tick(), periodMs);
     },
