@@ -42,6 +42,8 @@ import { createOperatorRoutes, nameOf } from './operator-routes';
 import { parseEventPage, parseStreamPage, queryOf } from './parameters';
 import { createPerformanceAnswer } from './performance';
 import { type createRouteAnswer, routePath } from './route-answer';
+import type * as said from './schemas';
+import type { Making } from './schemas';
 import { type StoreState, storeView } from './store-view';
 import { pageOfStreams, type StreamSource } from './stream-page';
 import { pageOfViewers, parseViewerPage, playingByServer, type ViewerSource, viewersOf } from './viewer-page';
@@ -143,7 +145,11 @@ export function createApp(options: AppOptions): Express {
     (req, res, next) =>
       work.admit(res, addressKey(req.socket.remoteAddress)) ? handler(req, res, next) : undefined;
   /** Answers with JSON that is made in steps. */
-  const respondInSteps = async (req: Request, res: Response, make: () => Steps<object>): Promise<void> => {
+  const respondInSteps = async <T extends object>(
+    req: Request,
+    res: Response,
+    make: () => Steps<Making<T>>,
+  ): Promise<void> => {
     function* text(): Steps<string> {
       return yield* jsonSteps(yield* make());
     }
@@ -169,7 +175,7 @@ export function createApp(options: AppOptions): Express {
         respondBadParameter(res, page);
         return;
       }
-      await respondInSteps(req, res, function* () {
+      await respondInSteps<said.StreamList>(req, res, function* () {
         const { streams, ...rest } = yield* pageOfStreams(directory, page);
         const counts = viewersOf(viewers);
         return {
@@ -193,7 +199,7 @@ export function createApp(options: AppOptions): Express {
         operations?.tables(name),
       ]);
       const move = operations?.moves().find(({ stream }) => stream === name);
-      await respondInSteps(req, res, function* () {
+      await respondInSteps<said.Explanation>(req, res, function* () {
         const playing = yield* playingByServer(viewers, name);
         return {
           ...explanation,
@@ -220,13 +226,13 @@ export function createApp(options: AppOptions): Express {
         respondProblem(res, 'NoSuchStream', { detail, given: name });
         return;
       }
-      respondJson(res, 200, { ...stream, viewers: viewersOf(viewers).stream(name) });
+      respondJson(res, 200, { ...stream, viewers: viewersOf(viewers).stream(name) } satisfies Making<said.Stream>);
     },
   });
 
   endpoint('/v1/moves', {
     get: heavy((req, res) =>
-      respondInSteps(req, res, function* () {
+      respondInSteps<said.MoveList>(req, res, function* () {
         return { moves: lazily(operations?.moves() ?? [], moveView) };
       }),
     ),
@@ -234,7 +240,7 @@ export function createApp(options: AppOptions): Express {
 
   endpoint('/v1/servers', {
     get: heavy((req, res) =>
-      respondInSteps(req, res, function* () {
+      respondInSteps<said.ServerList>(req, res, function* () {
         const controlled = yield* controlViews(operations);
         const counts = viewersOf(viewers);
         return {
@@ -255,7 +261,7 @@ export function createApp(options: AppOptions): Express {
       const page = parseViewerPage(queryOf(req.url));
       if ('parameter' in page) respondBadParameter(res, page);
       else if (viewers === undefined) respondProblem(res, 'NotAvailable', { detail: 'It watches no viewers.' });
-      else await respondInSteps(req, res, () => pageOfViewers(viewers, directory, page));
+      else await respondInSteps<said.ViewerList>(req, res, () => pageOfViewers(viewers, directory, page));
     }),
   });
 
@@ -281,7 +287,7 @@ export function createApp(options: AppOptions): Express {
       }
       if (!work.admit(res, addressKey(req.socket.remoteAddress))) return;
       const found = await readKept(() => events.list(page));
-      await respondInSteps(req, res, function* () {
+      await respondInSteps<said.EventList>(req, res, function* () {
         return { events: lazily(found, eventView), next: found.at(-1)?.id ?? page.after };
       });
     },
@@ -300,7 +306,10 @@ export function createApp(options: AppOptions): Express {
     get: (_req, res) => {
       drain.checked();
       if (drain.isStopping) respondProblem(res, 'Stopping', stopping);
-      else respondJson(res, 200, { status: 'ok', version, uptimeSeconds: (performance.now() - startedMs) / 1000 });
+      else {
+        const uptimeSeconds = (performance.now() - startedMs) / 1000;
+        respondJson(res, 200, { status: 'ok', version, uptimeSeconds } satisfies said.Health);
+      }
     },
   });
 
@@ -313,7 +322,8 @@ export function createApp(options: AppOptions): Express {
       if (directory.hasEvidence()) {
         // Routing needs no store.
         const { kept } = options;
-        respondJson(res, 200, { status: 'ready', store: kept === undefined ? undefined : storeView(kept) });
+        const store = kept === undefined ? undefined : storeView(kept);
+        respondJson(res, 200, { status: 'ready', store } satisfies Making<said.Readiness>);
         return;
       }
       const detail = 'No Control API has answered yet; /v1/servers shows each server with its last error.';
@@ -355,8 +365,8 @@ export function createApp(options: AppOptions): Express {
 }
 
 /** The views of what control knows, by server. */
-function* controlViews(operations: Operations | undefined): Steps<Map<string, ReturnType<typeof controlView>>> {
-  const views = new Map<string, ReturnType<typeof controlView>>();
+function* controlViews(operations: Operations | undefined): Steps<Map<string, Making<said.ControlledServer>>> {
+  const views = new Map<string, Making<said.ControlledServer>>();
   for (const server of operations?.servers() ?? []) {
     views.set(server.name, controlView(server));
     yield;

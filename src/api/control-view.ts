@@ -1,46 +1,35 @@
 import type { ControlledServer, EmptySlot, Intent, Move, NodeTables } from '../control';
+import type * as said from './schemas';
+import type { Making } from './schemas';
 
 /** A server as control has it, with every field there. */
-export function controlView(server: ControlledServer) {
-  const { name, nodes, intent, wanted, because, api, viewersLeft, readers } = server;
-  const { onlyHere, onlyHereCount, safeToStop, notSafeBecause } = server;
-  return {
-    name,
-    intent: intent === undefined ? undefined : intentView(intent),
-    wanted,
-    because,
-    nodes: nodes.map(({ node, operational, administrative, weight, viewers }) => ({
-      node,
-      operational,
-      administrative,
-      weight,
-      viewers,
-    })),
-    api,
-    viewersLeft,
-    readers,
-    onlyHere,
-    onlyHereCount,
-    safeToStop,
-    notSafeBecause,
-  };
+export function controlView({ intent, ...server }: ControlledServer): Making<said.ControlledServer> {
+  return { ...server, intent: intentView(intent) };
 }
 
 /** An empty slot, with every field there. */
-export function emptySlotView({ name, hostName, intent }: EmptySlot) {
-  return { name, hostName, intent: intent === undefined ? undefined : intentView(intent) };
+export function emptySlotView({ name, hostName, intent }: EmptySlot): Making<said.EmptySlot> {
+  return { name, hostName, intent: intentView(intent) };
 }
 
-function intentView({ kind, reason, operator, since, deadline }: Intent) {
+function intentView(intent: Intent | undefined): Making<said.Intent> {
+  if (intent === undefined) return undefined;
+  const { kind, reason, operator, since, deadline } = intent;
   return { kind, reason, operator, since, deadline };
 }
 
 /** A move, with every field there. */
-export function moveView({ stream, server, reason, operator, since }: Move) {
+export function moveView({ stream, server, reason, operator, since }: Move): Making<said.Move> {
   return { stream, server, reason, operator, since };
 }
 
 /** What one HAProxy holds about a stream, with every field there. */
-export function tablesView({ node, lastServer, route, sessions, error }: NodeTables) {
+export function tablesView({
+  node,
+  lastServer,
+  route,
+  sessions,
+  error,
+}: NodeTables): Making<NonNullable<said.Explanation['haproxy']>[number]> {
   return { node, lastServer, route, sessions, error };
 }

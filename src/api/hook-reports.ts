@@ -5,6 +5,7 @@ import { isStreamName } from '../mediamtx';
 import type { ApiStats } from './api-stats';
 import { authBody, hookBody, readBody } from './bodies';
 import { queryOf } from './parameters';
+import type { Making, Report } from './schemas';
 
 export interface HookReportsOptions {
   readonly directory: Pick<Directory, 'confirm'>;
@@ -83,7 +84,7 @@ export function createReportHandler({ directory, hookReports, stats }: ReportHan
       if (isOfInterest) {
         hookReports.aboutToHappen(path, typeof inQuery === 'string' && isServer(inQuery) ? inQuery : undefined);
       } else stats.reports.ignored++;
-      respondJson(res, 202, { stream: isOfInterest ? path : undefined });
+      respondJson(res, 202, { stream: isOfInterest ? path : undefined } satisfies Making<Report>);
       return;
     }
     const body = readBody(res, req.body, hookBody);
@@ -98,7 +99,7 @@ export function createReportHandler({ directory, hookReports, stats }: ReportHan
       });
       return;
     }
-    respondJson(res, 202, { stream: body.stream });
+    respondJson(res, 202, { stream: body.stream } satisfies Making<Report>);
     hookReports.happened(body.stream, server);
   };
 }

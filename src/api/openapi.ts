@@ -1,403 +1,22 @@
-import {
-  type IntentKind,
-  intentKinds,
-  longestDeadlineMs,
-  longestOperator,
-  longestReason,
-  shortestDeadlineMs,
-} from '../control';
-import { holderPolicies } from '../directory';
+import * as z from 'zod/mini';
+import { type IntentKind, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from '../control';
 import { eventIdPattern, eventTypes } from '../events';
 import { bodyLimitBytes, type ProblemName, problemTitles } from '../http';
 import { operationNames, operations, windowLimits } from '../measure';
 import { maxStreamNameLength, streamNamePattern } from '../mediamtx';
-import { decisionStates, ruleNames } from '../router';
 import { durationPattern, ownValue } from '../wire';
 import { streamNameRule } from './bad-stream-name';
 import { fieldRules, serverNames } from './bodies';
 import { deadLetterCursor, pageLimit, timePattern, viewerCursor, wordLimit } from './parameters';
 import { defaultWindow, windowRule } from './performance';
-import { mostStreamsCounted } from './viewer-page';
+import { contract } from './schemas';
 
 /** A JSON Schema (2020-12) or a part of the document; the tests hold the contents true against real answers. */
 type Json = { readonly [key: string]: unknown };
 
 const text = { type: 'string' };
-const textOrNull = { type: ['string', 'null'] };
-const count = { type: 'integer', minimum: 0 };
-const countOrNull = { type: ['integer', 'null'], minimum: 0 };
-const time = { type: 'string', format: 'date-time', description: 'RFC 3339.' };
 const flag = { type: 'boolean' };
-const ageMs = { type: 'number', minimum: 0, description: 'Milliseconds.' };
-const ageMsOrNull = { ...ageMs, type: ['number', 'null'] };
-const msOrNull = { type: ['number', 'null'], minimum: 0 };
-const evidenceSource = { enum: ['inventory', 'lookup', 'push'], description: 'How the fact became known.' };
-const serverOrNull = {
-  ...textOrNull,
-  description: "The server's name in haproxy.cfg; null exactly when the state is `unknown`.",
-};
-
-/** An object of which every field is always there; one that is not known is null. */
-const record = (properties: Json, description?: string): Json => ({
-  type: 'object',
-  ...(description === undefined ? {} : { description }),
-  required: Object.keys(properties),
-  properties,
-});
-/** As a record, or null. */
-const recordOrNull = (properties: Json, description: string): Json => ({
-  ...record(properties, description),
-  type: ['object', 'null'],
-});
-const list = (items: Json): Json => ({ type: 'array', items });
-const reference = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-
-/** How many view something, and did at most. */
-const counted = {
-  viewers: count,
-  peak: { ...count, description: 'The most that there were at a time.' },
-  peakAt: {
-    ...textOrNull,
-    description: 'RFC 3339: when they were so many for the first time; null when there never was one.',
-  },
-};
-const viewersOrNull = {
-  ...countOrNull,
-  description: 'By HLS, through HAProxy; null while no HAProxy has told who is there.',
-};
-
-const readersByProtocol = record(
-  { rtsp: count, rtmp: count, srt: count, webrtc: count, other: count },
-  'Readers that MediaMTX serves without HAProxy, by how they read.',
-);
-
-const schemas: Json = {
-  DecisionState: {
-    enum: decisionStates,
-    description:
-      '`located`: a server has the stream live, or shows its filler while the publisher is away. `placed`: nobody has it, the server is where it should start. ' +
-      '`unknown`: there is not enough evidence, HAProxy uses its own memory.',
-  },
-  Route: record({ stream: text, session: text, state: reference('DecisionState'), server: serverOrNull }),
-  Holder: record(
-    {
-      server: text,
-      publisherSince: {
-        ...textOrNull,
-        description: 'RFC 3339, as MediaMTX gave it, but not later than when it was first seen.',
-      },
-      sourceType: textOrNull,
-      pulled: { ...flag, description: 'The server pulls a copy from elsewhere; nobody publishes there.' },
-      tracks: list(text),
-      readers: { ...count, description: 'By other ways than HLS.' },
-      readersByProtocol,
-      bytesReceived: count,
-      bytesSent: count,
-      evidence: record({
-        source: evidenceSource,
-        ageMs,
-        stale: { ...flag, description: "The server's Control API has not confirmed it lately: a last good answer." },
-      }),
-    },
-    'One server that has the stream live.',
-  ),
-  Stream: record({
-    name: text,
-    holders: { ...list(reference('Holder')), description: 'The chosen one first; none while there is only a filler.' },
-    fillers: {
-      ...list(text),
-      description: 'Servers on which the path is always available and the publisher is away: they show their filler.',
-    },
-    conflict: { ...flag, description: 'More than one publisher, without being replicated on purpose.' },
-    policy: { enum: holderPolicies },
-    viewers: viewersOrNull,
-  }),
-  StreamList: record({
-    streams: { ...list(reference('Stream')), maxItems: pageLimit.max, description: 'Sorted by name.' },
-    total: { ...count, description: 'How many streams match, on this page or not.' },
-    next: { ...textOrNull, description: 'The `cursor` of the next page; null on the last one.' },
-  }),
-  Intent: recordOrNull(
-    {
-      kind: { enum: intentKinds },
-      reason: text,
-      operator: { ...text, description: 'Who asked, as he named himself.' },
-      since: time,
-      deadline: { ...textOrNull, description: 'Of a drain: when it turns to maint.' },
-    },
-    'What an operator wants of a server; null when nobody has said.',
-  ),
-  ControlledServer: record(
-    {
-      name: text,
-      intent: reference('Intent'),
-      wanted: {
-        enum: [...intentKinds, 'external'],
-        description: 'What control wants now; `external`: somebody set it by hand in HAProxy, and it is left alone.',
-      },
-      because: { ...text, description: 'Why, in one sentence.' },
-      nodes: {
-        ...list(
-          record({
-            node: text,
-            operational: { enum: ['UP', 'DOWN', 'UNKNOWN'] },
-            administrative: { enum: intentKinds },
-            weight: count,
-            viewers: { ...countOrNull, description: 'Sessions that point there; null while they are not known.' },
-          }),
-        ),
-        description: 'How each HAProxy sees the server.',
-      },
-      api: { enum: ['unknown', 'ok', 'failing', 'suspect'] },
-      viewersLeft: {
-        ...countOrNull,
-        description:
-          "The greater of HAProxy's sessions and MediaMTX's HLS sessions, and readers by other ways; null while that is not known: nobody counted is not nobody.",
-      },
-      readers: count,
-      onlyHere: { ...list(text), maxItems: 100, description: 'Streams that are live there and nowhere else.' },
-      onlyHereCount: { ...countOrNull, description: 'How many they are, listed or not; null until they are counted.' },
-      safeToStop: flag,
-      notSafeBecause: { ...text, description: 'Empty when it is safe.' },
-    },
-    'What control knows and wants of a server.',
-  ),
-  Move: record({ stream: text, server: text, reason: text, operator: text, since: time }),
-  MoveList: record({ moves: list(reference('Move')) }),
-  StreamMove: record(
-    { stream: text, move: { anyOf: [reference('Move'), { type: 'null' }] } },
-    'The move in force; null when there is none.',
-  ),
-  Viewer: record(
-    {
-      stream: text,
-      session: {
-        ...text,
-        description:
-          'Tells this play of the stream from others; a made-up word where it is an address, unless viewers.addresses is set.',
-      },
-      server: { ...textOrNull, description: 'The server that the session is bound to.' },
-      node: { ...text, description: 'The HAProxy that it used last.' },
-      joined: time,
-      lastSeen: time,
-      watchedSeconds: { type: 'number', minimum: 0, description: 'From the first to the last request.' },
-      bytes: { ...countOrNull, description: 'Sent to it since it joined; null where HAProxy does not count them.' },
-      certain: { ...flag, description: 'False while its HAProxy is out of reach.' },
-    },
-    'One play of one stream by one player, over all HAProxys.',
-  ),
-  ViewerList: record({
-    total: record(counted, 'All viewers, whether asked for or not.'),
-    streams: {
-      ...list(record({ name: text, ...counted })),
-      maxItems: mostStreamsCounted,
-      description:
-        'The most watched ones first; with `stream`, only that one. Peaks are remembered for a while after the last viewer left.',
-    },
-    servers: { ...list(record({ name: text, ...counted })), description: 'With `server`, only that one.' },
-    nodes: {
-      ...list(record({ name: text, ...counted, up: { ...flag, description: 'Whether it is heard now.' } })),
-      description: 'By HAProxy.',
-    },
-    readers: readersByProtocol,
-    viewers: {
-      ...list(reference('Viewer')),
-      maxItems: pageLimit.max,
-      description: 'In no order; who stays is listed once.',
-    },
-    next: { ...textOrNull, description: 'The `cursor` of the next page; null on the last one.' },
-  }),
-  Event: record(
-    {
-      specversion: { const: '1.0' },
-      id: { ...text, description: 'Ascending as text: the cursor, and `Last-Event-ID`.' },
-      time,
-      source: text,
-      type: { enum: eventTypes },
-      subject: { ...textOrNull, description: 'The stream, or the server where there is no stream.' },
-      datacontenttype: { const: 'application/json' },
-      data: { type: 'object' },
-    },
-    'CloudEvents 1.0, JSON format.',
-  ),
-  EventList: record({
-    events: { ...list(reference('Event')), maxItems: pageLimit.max, description: 'Oldest first.' },
-    next: { ...textOrNull, description: 'The `after` with which to go on; null when there is nothing yet.' },
-  }),
-  Webhook: record(
-    {
-      name: text,
-      types: { ...list({ enum: eventTypes }), description: 'Which events it wants; none listed: all.' },
-      streams: { ...textOrNull, description: 'Only events of streams whose names fit.' },
-      signed: flag,
-      state: {
-        enum: ['delivering', 'failing', 'gone', 'elsewhere'],
-        description:
-          '`failing`: the last attempt failed, it is tried again. `gone`: it answered 410; nothing is sent until a replay is asked for or its url changes. ' +
-          '`elsewhere`: another of the agents that share a store delivers, and knows how it does.',
-      },
-      trouble: { ...textOrNull, description: 'Why the last attempt failed.' },
-      waiting: { ...countOrNull, description: 'Events that it has yet to get; null where another agent delivers.' },
-      oldestAgeMs: { ...ageMsOrNull, description: 'Age of the oldest of them, in milliseconds; 0 without one.' },
-    },
-    'A receiver of events, as events.webhooks names it. Its url is not shown: it may hold secrets.',
-  ),
-  WebhookList: record({ webhooks: list(reference('Webhook')) }),
-  DeadLetter: record(
-    {
-      webhook: text,
-      event: reference('Event'),
-      attempts: count,
-      reason: { ...text, description: 'Why the last attempt failed.' },
-      time: { ...time, description: 'RFC 3339: when it was given up.' },
-    },
-    'An event that could not be delivered for longer than giveUpAfter.',
-  ),
-  DeadLetterList: record({
-    deadLetters: { ...list(reference('DeadLetter')), maxItems: pageLimit.max, description: 'The latest events first.' },
-    next: { ...textOrNull, description: 'The `cursor` of the next page; null on the last one.' },
-  }),
-  Redelivery: record({
-    delivered: { ...count, description: 'They are dead letters no more.' },
-    failed: count,
-    trouble: { ...textOrNull, description: 'Why the last one failed.' },
-  }),
-  Report: record({
-    stream: { ...textOrNull, description: 'The stream whose servers are asked now; null when there is no need to.' },
-  }),
-  Explanation: record({
-    stream: text,
-    session: textOrNull,
-    state: reference('DecisionState'),
-    server: serverOrNull,
-    rule: { enum: ruleNames },
-    because: { ...text, description: 'The rule in one sentence.' },
-    evidence: list(
-      record({
-        server: text,
-        says: { enum: ['live', 'not live', 'no answer'] },
-        source: { ...evidenceSource, enum: [...evidenceSource.enum, null] },
-        ageMs: ageMsOrNull,
-        stale: flag,
-        path: {
-          enum: ['startable', 'configured', 'not configured', 'unknown', null],
-          description:
-            'What a server that has not got the stream could do about it: start it for a viewer, wait for its publisher, nothing; or it has not said. Null where it has the stream.',
-        },
-      }),
-    ),
-    move: { anyOf: [reference('Move'), { type: 'null' }], description: "An operator's choice that is in force." },
-    haproxy: {
-      type: ['array', 'null'],
-      description: 'What each HAProxy holds; null where none is controlled.',
-      items: record({
-        node: text,
-        lastServer: { ...textOrNull, description: 'The server in the stick table `streams`.' },
-        route: { ...textOrNull, description: 'The server that routes.map names.' },
-        sessions: { type: 'object', additionalProperties: count, description: 'Sessions of the stream, by server.' },
-        error: { ...textOrNull, description: 'Why it could not be asked.' },
-      }),
-    },
-    next: { ...list(text), description: 'What would happen next to viewers, in sentences.' },
-  }),
-  Server: record({
-    name: text,
-    address: text,
-    port: { type: 'integer', minimum: 0, maximum: 65_535 },
-    apiUrl: text,
-    operational: { enum: ['UP', 'DOWN', 'UNKNOWN'], description: "HAProxy's operational state." },
-    administrative: { enum: ['ready', 'drain', 'maint'], description: "HAProxy's administrative state." },
-    backup: { ...flag, description: 'HAProxy uses it only when no other server is left.' },
-    api: record({
-      health: { enum: ['unknown', 'ok', 'failing', 'suspect'] },
-      consecutiveFailures: count,
-      lastError: textOrNull,
-      inventoryAgeMs: ageMsOrNull,
-      inventoryTookMs: ageMsOrNull,
-      version: textOrNull,
-      era: { enum: ['pre-session', 'session', null] },
-    }),
-    streams: count,
-    readers: { ...count, description: 'By other ways than HLS.' },
-    readersByProtocol,
-    hlsSessions: {
-      ...count,
-      description:
-        'HLS viewers as MediaMTX v1.18 and newer counts them; those who came through HAProxy are among `viewers`.',
-    },
-    viewers: viewersOrNull,
-    control: {
-      anyOf: [reference('ControlledServer'), { type: 'null' }],
-      description: 'Null where no HAProxy is controlled.',
-    },
-  }),
-  ServerList: record({
-    servers: list(reference('Server')),
-    emptySlots: {
-      ...list(
-        record({
-          name: text,
-          hostName: { ...text, description: 'What HAProxy resolves: a host name or the name of an SRV record.' },
-          intent: { ...reference('Intent'), description: 'What will be wanted of the next server in the slot.' },
-        }),
-      ),
-      description:
-        'Entries of haproxy.cfg for which no HAProxy has an address, such as unused slots of a `server-template`. They are no servers: not asked, not counted.',
-    },
-  }),
-  OperationTimes: record(
-    {
-      operation: { enum: operationNames },
-      unit: { const: 'ms', description: 'Of every figure from `min` to `max`.' },
-      windowSeconds: { type: 'number', description: 'What was asked for.' },
-      coveredSeconds: {
-        type: 'number',
-        minimum: 0,
-        description: 'What was looked at: up to 15 s more, or less while there is no more.',
-      },
-      count,
-      errors: { ...count, description: 'Of them, those that failed.' },
-      min: msOrNull,
-      mean: msOrNull,
-      p50: msOrNull,
-      p95: msOrNull,
-      p99: msOrNull,
-      max: msOrNull,
-    },
-    'How long operations took, failed ones included; null without any. `min`, `mean` and `max` are exact; the others are within 1.6 % of the ' +
-      'operation of that rank (below 1 µs: within 16 ns).',
-  ),
-  OperationTimesList: record({ operations: list(reference('OperationTimes')) }),
-  Health: record({ status: { const: 'ok' }, version: text, uptimeSeconds: { type: 'number', minimum: 0 } }),
-  Readiness: record({
-    status: { const: 'ready' },
-    store: recordOrNull(
-      {
-        up: { type: 'boolean', description: 'Whether the store keeps what is written.' },
-        failure: { ...textOrNull, description: 'Why it does not.' },
-        damage: {
-          ...textOrNull,
-          description: 'What was found damaged when the agent started, and is lost. The store works nevertheless.',
-        },
-        leader: { type: 'boolean', description: 'Whether this agent tells events, of those that share the store.' },
-      },
-      'Routing needs no store.',
-    ),
-  }),
-  Problem: {
-    type: 'object',
-    description: 'RFC 9457.',
-    required: ['type', 'title', 'status', 'detail'],
-    properties: {
-      type: { ...text, format: 'uri-reference', description: 'Points to the response in this document.' },
-      title: text,
-      status: { type: 'integer' },
-      detail: text,
-      given: { ...text, description: 'What was sent, cut when long.' },
-      allowed: { ...text, description: 'What would have been right.' },
-    },
-  },
-};
+const reference = (name: keyof typeof contract): Json => ({ $ref: `#/components/schemas/${name}` });
 
 const stateHeader = {
   description: 'The state again, for callers that read no JSON.',
@@ -430,7 +49,7 @@ interface Operation {
   readonly description?: string;
   readonly parameters?: readonly Json[];
   /** The schema of the answer, or its whole content. */
-  readonly answer: string | Json;
+  readonly answer: keyof typeof contract | Json;
   /** 200 when left out. */
   readonly status?: number;
   readonly headers?: Json;
@@ -812,6 +431,25 @@ const paths: Json = {
   }),
 };
 
+/** The schemas of all answers, as JSON Schema. */
+function contractSchemas(): Json {
+  const named = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(contract)) named.add(schema, { id });
+  const { schemas } = z.toJSONSchema(named, { io: 'input', uri: (id) => `#/components/schemas/${id}`, override: trim });
+  // Each says of itself what it is in a document of its own, which this is not.
+  return Object.fromEntries(
+    Object.entries(schemas).map(([id, schema]) => {
+      return [id, Object.fromEntries(Object.entries(schema).filter(([key]) => key !== '$schema' && key !== '$id'))];
+    }),
+  );
+}
+
+/** Without what goes without saying: that a whole number is one that JavaScript can hold. */
+function trim({ jsonSchema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+}
+
 /** The OpenAPI 3.1 description of everything that the HTTP server answers. */
 export function createOpenApi(version: string): Json {
   return {
@@ -828,7 +466,7 @@ export function createOpenApi(version: string): Json {
     servers: [{ url: '/' }],
     paths,
     components: {
-      schemas,
+      schemas: contractSchemas(),
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'The value of http.token.' } },
       responses: Object.fromEntries(problemNames.map(problemResponse)),
     },

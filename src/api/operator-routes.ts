@@ -7,6 +7,7 @@ import { clearMoveBody, drainBody, intentBody, moveBody, readBody } from './bodi
 import type { ChangeGate } from './change-gate';
 import type { ChangeOrder } from './change-log';
 import { controlView, moveView } from './control-view';
+import type { Making, StreamMove } from './schemas';
 
 export interface OperatorRoutesOptions {
   /** Undefined where no HAProxy is controlled. */
@@ -81,7 +82,7 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
       return;
     }
     audit.note(done, undefined);
-    respondJson(res, 200, { stream, move: undefined });
+    respondJson(res, 200, { stream, move: undefined } satisfies Making<StreamMove>);
   }
 
   return {
@@ -102,7 +103,7 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
         return;
       }
       audit.note(wish, undefined);
-      respondJson(res, 200, { stream, move: moveView(result.value) });
+      respondJson(res, 200, { stream, move: moveView(result.value) } satisfies Making<StreamMove>);
     }),
     clearMove: gate('clear-move', async (control, req, res) => {
       const stream = streamOf(req, res);

@@ -3,6 +3,7 @@ import { type EventType, eventTypes, idBefore, isEventId } from '../events';
 import type { BadParameter } from '../http';
 import { maxStreamNameLength } from '../mediamtx';
 import { hasAtMost } from '../wire';
+import { mostOnPage } from './schemas';
 
 /** The query of a URL; never throws, malformed escapes stay as they are. A parameter given twice is an array. */
 export function queryOf(url: string): ParsedUrlQuery {
@@ -19,7 +20,7 @@ export interface StreamPage {
   readonly match: string;
 }
 
-export const pageLimit = { default: 100, max: 1000 } as const;
+export const pageLimit = { default: 100, max: mostOnPage } as const;
 const textLimit = maxStreamNameLength;
 /** Of other texts in a query. */
 export const wordLimit = 255;

@@ -3,6 +3,8 @@ import { respondBadParameter, respondJson, respondProblem } from '../http';
 import { type OperationName, type OperationTimes, operationNames, windowLimits } from '../measure';
 import { formatDuration, parseDuration } from '../wire';
 import { queryOf } from './parameters';
+import type * as said from './schemas';
+import type { Making } from './schemas';
 
 export const defaultWindow = '5m';
 const [least, most] = [formatDuration(windowLimits.leastMs), formatDuration(windowLimits.mostMs)];
@@ -39,13 +41,17 @@ function parseWindow(given: string | string[]): number | undefined {
   return windowMs;
 }
 
-function timesOf(source: Pick<OperationTimes, 'read'>, operation: OperationName, windowMs: number) {
+function timesOf(
+  source: Pick<OperationTimes, 'read'>,
+  operation: OperationName,
+  windowMs: number,
+): Making<said.OperationTimes> {
   const { coveredMs, count, errors, times } = source.read(operation, windowMs);
   return {
     operation,
     unit: 'ms',
     windowSeconds: windowMs / 1000,
-    coveredSeconds: rounded(coveredMs / 1000),
+    coveredSeconds: Math.round(coveredMs * 1000) / 1e6,
     count,
     errors,
     min: rounded(times?.min),

@@ -1,3 +1,5 @@
+import type { Making, StoreHealth } from './schemas';
+
 /** What is kept, where: whether it keeps what is written, and whether this agent tells events, of those that share it. */
 export interface StoreState {
   readonly store: {
@@ -9,6 +11,6 @@ export interface StoreState {
 }
 
 /** The store as the API shows it. */
-export function storeView({ store, lease }: StoreState) {
+export function storeView({ store, lease }: StoreState): Making<StoreHealth> {
   return { up: store.isUp, failure: store.failure, damage: store.damage, leader: lease.isHeld };
 }

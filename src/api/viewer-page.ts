@@ -5,6 +5,8 @@ import type { Count, Viewer, Viewers } from '../viewers';
 import { hasAtMost } from '../wire';
 
 import { pageLimit, viewerCursor, wordLimit } from './parameters';
+import type * as said from './schemas';
+import { type Making, mostStreamsCounted, type ViewerList } from './schemas';
 
 /** Who watches what. */
 export type ViewerSource = Pick<Viewers, 'list' | 'total' | 'streams' | 'stream' | 'servers' | 'server' | 'nodes'>;
@@ -18,8 +20,6 @@ interface ViewerSelection {
   readonly cursor: number;
 }
 
-/** How many streams are counted in an answer at most: those that most watch. */
-export const mostStreamsCounted = 100;
 /** Looked at in one step. */
 const viewersAtOnce = 100;
 const countsAtOnce = 200;
@@ -51,7 +51,7 @@ export function* pageOfViewers(
   source: ViewerSource,
   directory: Pick<Directory, 'servers' | 'stream'>,
   { stream, server, limit, cursor }: ViewerSelection,
-): Steps<object> {
+): Steps<Making<ViewerList>> {
   const viewers: Viewer[] = [];
   let next: number | undefined = cursor;
   while (next !== undefined && viewers.length < limit) {
@@ -124,7 +124,17 @@ function countView({ viewers, peak, peakAtMs }: Count) {
   return { viewers, peak, peakAt: peak === 0 ? undefined : timeOf(peakAtMs) };
 }
 
-function viewerView({ stream, session, server, node, joinedMs, lastSeenMs, watchedMs, bytes, isCertain }: Viewer) {
+function viewerView({
+  stream,
+  session,
+  server,
+  node,
+  joinedMs,
+  lastSeenMs,
+  watchedMs,
+  bytes,
+  isCertain,
+}: Viewer): Making<said.Viewer> {
   return {
     stream,
     session,

@@ -15,6 +15,8 @@ import type { ChangeOrder } from './change-log';
 import { eventView } from './event-view';
 
 import { parseDeadLetterPage, queryOf } from './parameters';
+import type * as said from './schemas';
+import type { Making } from './schemas';
 
 export interface WebhookRoutesOptions {
   /** Undefined where no events are delivered. */
@@ -81,7 +83,7 @@ export function createWebhookRoutes({ webhooks, gate, respondBadParameter }: Web
     }
     const { delivered, failed, trouble } = result.value;
     audit.note({ ...wish, details: { ...wish.details, delivered, failed } }, undefined);
-    respondJson(res, 200, { delivered, failed, trouble });
+    respondJson(res, 200, { delivered, failed, trouble } satisfies Making<said.Redelivery>);
   }
 
   const change = (
@@ -117,7 +119,7 @@ export function createWebhookRoutes({ webhooks, gate, respondBadParameter }: Web
       respondJson(res, 200, {
         deadLetters: shown.map(deadLetterView),
         next: last === undefined ? undefined : cursorOf(last),
-      });
+      } satisfies Making<said.DeadLetterList>);
     },
     replay: change('replay', replay),
     redeliver: change('redeliver', redeliver),
@@ -130,10 +132,10 @@ function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
-function webhookView({ isSigned, ...view }: WebhookView) {
+function webhookView({ isSigned, ...view }: WebhookView): Making<said.Webhook> {
   return { ...view, signed: isSigned };
 }
 
-function deadLetterView({ event, ...letter }: DeadLetter) {
+function deadLetterView({ event, ...letter }: DeadLetter): Making<said.DeadLetter> {
   return { ...letter, event: eventView(event) };
 }

@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request as requestOverHttp } from 'node:http';
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
+import { isUnderstood, Problem, type Tolerant, whatIsMissing } from '../api/schemas';
 import type { AgentAccess, AgentPlace } from './agent-options';
-import { problemShape } from './api-shapes';
 import { type ExitCode, exitCodes } from './terminal';
 
 /** An answer of the agent, or what to say and with which code to end. */
@@ -21,15 +21,15 @@ const orderTimeoutMs = 20_000;
 const largestAnswerBytes = 64 * 1024 * 1024;
 
 /**
- * GET of a path of the HTTP API (or the change of an order), which must answer in the given shape within 10 seconds (20 for a change).
+ * GET of a path of the HTTP API (or the change of an order), which must answer by the given contract within 10 seconds (20 for a change).
  * A place where nobody can be reached gives way to the next. What goes wrong is a value.
  */
-export async function askAgent<T>(
+export async function askAgent<T extends z.core.$ZodType>(
   { places, token }: AgentAccess,
   path: string,
-  shape: z.ZodType<T>,
+  contract: T,
   order?: Order,
-): Promise<Answer<T>> {
+): Promise<Answer<Tolerant<T>>> {
   const failures: string[] = [];
   for (const place of places) {
     const waitMs = order === undefined ? timeoutMs : orderTimeoutMs;
@@ -40,7 +40,7 @@ export async function askAgent<T>(
       const response = await send(place, path, { method: order?.method ?? 'GET', headers, signal }, body);
       const answer = await readBody(response);
       if (answer === undefined) return noAgent(place, `it answers with more than ${largestAnswerBytes} bytes`);
-      return readAnswer(place, response.statusCode ?? 0, answer, shape);
+      return readAnswer(place, response.statusCode ?? 0, answer, contract);
     } catch (error) {
       const reason = signal.aborted ? `no answer within ${waitMs / 1000} s` : reasonOf(error);
       failures.push(`no agent at ${placeName(place)}: ${reason}`);
@@ -109,7 +109,12 @@ async function readBody(body: IncomingMessage): Promise<string | undefined> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function readAnswer<T>(place: AgentPlace, status: number, body: string, shape: z.ZodType<T>): Answer<T> {
+function readAnswer<T extends z.core.$ZodType>(
+  place: AgentPlace,
+  status: number,
+  body: string,
+  contract: T,
+): Answer<Tolerant<T>> {
   let json: unknown;
   try {
     json = JSON.parse(body);
@@ -117,19 +122,17 @@ function readAnswer<T>(place: AgentPlace, status: number, body: string, shape: z
     return noAgent(place, `it answers ${status} and no JSON`);
   }
   if (status === 200) {
-    const checked = shape.safeParse(json);
-    if (checked.success) return { ok: true, value: checked.data };
-    const where = checked.error.issues[0]?.path.join('.') ?? '';
+    if (isUnderstood(contract, json)) return { ok: true, value: json };
+    const where = whatIsMissing(contract, json);
     return noAgent(place, `its answer lacks ${where === '' ? 'everything' : where}`);
   }
-  const problem = problemShape.safeParse(json);
-  return problem.success
-    ? { ok: false, exitCode: exitCodes.problem, message: problemText(status, problem.data) }
+  return isUnderstood(Problem, json)
+    ? { ok: false, exitCode: exitCodes.problem, message: problemText(status, json) }
     : noAgent(place, `it answers ${status}`);
 }
 
 /** A problem of the API in one line; where a token is missing, with how to give one here. */
-export function problemText(status: number, { title, detail, allowed }: z.infer<typeof problemShape>): string {
+export function problemText(status: number, { title, detail, allowed }: Tolerant<typeof Problem>): string {
   // A detail that is no sentence of its own goes on after a colon.
   const isSentence = typeof detail !== 'string' || /^[A-Z"]/.test(detail);
   return [

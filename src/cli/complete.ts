@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
+import { ServerList, StreamList } from '../api/schemas';
 import { type AgentAccess, agentAccess } from './agent-options';
-import { serversShape, streamsShape } from './api-shapes';
 import { askAgent } from './ask-agent';
 import type { RegisterCommand } from './terminal';
 
@@ -87,11 +87,11 @@ class WrongUsage extends Error {}
 async function namesOf(kind: string, begun: string, agent: AgentAccess): Promise<string[]> {
   if (kind === 'stream') {
     const query = new URLSearchParams({ limit: String(mostOffered), match: begun }).toString();
-    const answer = await askAgent(agent, `/v1/streams?${query}`, streamsShape);
+    const answer = await askAgent(agent, `/v1/streams?${query}`, StreamList);
     return answer.ok ? answer.value.streams.map(({ name }) => name).filter((name) => name.startsWith(begun)) : [];
   }
   if (kind === 'server') {
-    const answer = await askAgent(agent, '/v1/servers', serversShape);
+    const answer = await askAgent(agent, '/v1/servers', ServerList);
     return answer.ok ? answer.value.servers.map(({ name }) => name).filter((name) => name.startsWith(begun)) : [];
   }
   return [];

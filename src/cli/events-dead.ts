@@ -1,5 +1,5 @@
+import { DeadLetterList, Redelivery, type Tolerant } from '../api/schemas';
 import { type AgentOptions, addChangeOptions } from './agent-options';
-import { deadLettersShape, redeliveryShape } from './api-shapes';
 import { askAgent } from './ask-agent';
 import type { Paint } from './colour';
 import { parseEventLimit } from './event-limit';
@@ -29,25 +29,23 @@ export const eventsDead: RegisterCommand = (program, terminal, exit) => {
     const { agent, json, webhook, limit, retry, reason, operator } = options;
     if (retry) {
       const order = { method: 'POST', body: { webhook, reason, operator } } as const;
-      const answer = await askAgent(agent, '/v1/events/dead/redeliver', redeliveryShape, order);
-      const exitCode = ({ failed }: Redelivery) => (failed === 0 ? exitCodes.ok : exitCodes.problem);
+      const answer = await askAgent(agent, '/v1/events/dead/redeliver', Redelivery, order);
+      const exitCode = ({ failed }: Tolerant<typeof Redelivery>) => (failed === 0 ? exitCodes.ok : exitCodes.problem);
       exit(show(terminal, answer, { json, text: describe, exitCode }));
       return;
     }
     const query = new URLSearchParams({ limit: String(limit), ...(webhook === undefined ? {} : { webhook }) });
-    const answer = await askAgent(agent, `/v1/events/dead?${query.toString()}`, deadLettersShape);
+    const answer = await askAgent(agent, `/v1/events/dead?${query.toString()}`, DeadLetterList);
     exit(show(terminal, answer, { json, text: list, exitCode: () => exitCodes.ok }));
   });
 };
 
-type Redelivery = ReturnType<typeof redeliveryShape.parse>;
-
-function describe({ delivered, failed, trouble }: Redelivery): string {
+function describe({ delivered, failed, trouble }: Tolerant<typeof Redelivery>): string {
   const why = typeof trouble === 'string' ? `: ${printable(trouble)}` : '';
   return `${delivered} delivered${failed === 0 ? '' : `, ${failed} failed${why}`}\n`;
 }
 
-function list({ deadLetters, next }: ReturnType<typeof deadLettersShape.parse>, paint: Paint): string {
+function list({ deadLetters, next }: Tolerant<typeof DeadLetterList>, paint: Paint): string {
   if (deadLetters.length === 0) return 'no dead letters\n';
   const rows = deadLetters.map(({ webhook, event, attempts, reason, time }) => [
     time,

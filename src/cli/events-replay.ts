@@ -1,5 +1,5 @@
+import { type Tolerant, WebhookList } from '../api/schemas';
 import { type AgentOptions, addChangeOptions } from './agent-options';
-import { webhooksShape } from './api-shapes';
 import { askAgent } from './ask-agent';
 import { printable } from './printable';
 import { show } from './show';
@@ -29,12 +29,12 @@ export const eventsReplay: RegisterCommand = (program, terminal, exit) => {
       command.error('error: give either --since or --after: from where on events are delivered again');
     }
     const body = { webhook, after, since, reason, operator };
-    const answer = await askAgent(agent, '/v1/events/replay', webhooksShape, { method: 'POST', body });
+    const answer = await askAgent(agent, '/v1/events/replay', WebhookList, { method: 'POST', body });
     exit(show(terminal, answer, { json, text: describe, exitCode: () => exitCodes.ok }));
   });
 };
 
-function describe({ webhooks }: ReturnType<typeof webhooksShape.parse>): string {
+function describe({ webhooks }: Tolerant<typeof WebhookList>): string {
   return webhooks
     .map(
       ({ name, waiting }) =>

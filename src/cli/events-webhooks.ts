@@ -1,6 +1,6 @@
+import { type Tolerant, WebhookList } from '../api/schemas';
 import { ownValue } from '../wire';
 import { type AgentOptions, addAgentOptions } from './agent-options';
-import { webhooksShape } from './api-shapes';
 import { askAgent } from './ask-agent';
 import type { Colour, Paint } from './colour';
 import { formatAge } from './format-age';
@@ -8,7 +8,7 @@ import { formatTable } from './format-table';
 import { show } from './show';
 import { exitCodes, type RegisterCommand } from './terminal';
 
-type Webhooks = ReturnType<typeof webhooksShape.parse>;
+type Webhooks = Tolerant<typeof WebhookList>;
 
 const colours: Readonly<Record<string, Colour>> = { delivering: 'green', failing: 'yellow', gone: 'red' };
 
@@ -17,7 +17,7 @@ export const eventsWebhooks: RegisterCommand = (program, terminal, exit) => {
   const command = program.command('webhooks').description('who is told of events, and how that goes');
   addAgentOptions(command, terminal.env);
   command.action(async ({ agent, json }: AgentOptions) => {
-    const answer = await askAgent(agent, '/v1/webhooks', webhooksShape);
+    const answer = await askAgent(agent, '/v1/webhooks', WebhookList);
     exit(show(terminal, answer, { json, text: list, exitCode: () => exitCodes.ok }));
   });
 };

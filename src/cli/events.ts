@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { Event, EventList, isUnderstood, type Tolerant } from '../api/schemas';
 import { ownValue } from '../wire';
 import { type AgentOptions, addAgentOptions } from './agent-options';
-import { eventsShape, type ShownEvent, streamedEventShape } from './api-shapes';
 import { askAgent } from './ask-agent';
 import { type Colour, type Paint, paintFor } from './colour';
 import { parseEventLimit } from './event-limit';
@@ -52,8 +52,8 @@ export const events: RegisterCommand = (program, terminal, exit) => {
       exit(await follow(terminal, options));
       return;
     }
-    const answer = await askAgent(options.agent, `/v1/events?${newestOf(options)}`, eventsShape);
-    const text = ({ events: found }: { events: ShownEvent[] }, paint: Paint): string => table(found, paint);
+    const answer = await askAgent(options.agent, `/v1/events?${newestOf(options)}`, EventList);
+    const text = ({ events: found }: { events: Tolerant<typeof Event>[] }, paint: Paint): string => table(found, paint);
     exit(show(terminal, answer, { json, text, exitCode: () => exitCodes.ok }));
   });
 };
@@ -78,10 +78,10 @@ async function follow(terminal: Terminal, options: EventsOptions): Promise<ExitC
   const { stdout, stderr } = terminal;
   const stop = terminal.stopSignal?.() ?? stopSignal();
   const paint = paintFor(terminal);
-  const print = (event: ShownEvent): void => {
+  const print = (event: Tolerant<typeof Event>): void => {
     stdout.write(json ? `${oneLineJson(event)}\n` : eventLine(event, paint));
   };
-  const first = await askAgent(agent, `/v1/events?${newestOf(options)}`, eventsShape);
+  const first = await askAgent(agent, `/v1/events?${newestOf(options)}`, EventList);
   if (!first.ok) return show(terminal, first, { json, text: () => '', exitCode: () => exitCodes.ok });
   for (const event of first.value.events) print(event);
   let last = first.value.next ?? beforeAll;
@@ -91,9 +91,9 @@ async function follow(terminal: Terminal, options: EventsOptions): Promise<ExitC
   while (!isAborted()) {
     const ended = await followEvents(agent, path, last, stop, (text) => {
       isTold = false;
-      const event = streamedEventShape.safeParse(parseJson(text.data));
-      if (!event.success) return;
-      print(event.data);
+      const event = parseJson(text.data);
+      if (!isUnderstood(Event, event)) return;
+      print(event);
       last = text.id ?? last;
     });
     if (ended.isRefusal) {
@@ -116,11 +116,11 @@ function parseJson(text: string): unknown {
   }
 }
 
-function oneLineJson(event: ShownEvent): string {
+function oneLineJson(event: Tolerant<typeof Event>): string {
   return printable(JSON.stringify(event));
 }
 
-function table(found: readonly ShownEvent[], paint: Paint): string {
+function table(found: readonly Tolerant<typeof Event>[], paint: Paint): string {
   if (found.length === 0) return 'nothing happened\n';
   const rows = found.map((event) => [
     localTime(event.time),
@@ -133,7 +133,7 @@ function table(found: readonly ShownEvent[], paint: Paint): string {
 }
 
 /** As a row of the table, but widths cannot be known before. */
-function eventLine(event: ShownEvent, paint: Paint): string {
+function eventLine(event: Tolerant<typeof Event>, paint: Paint): string {
   const type = printable(event.type).padEnd(16);
   const colour = colourOfType(event.type);
   const parts = [
@@ -147,7 +147,7 @@ function eventLine(event: ShownEvent, paint: Paint): string {
 }
 
 /** `drain by alice: kernel update`, `from mtx1: …`: what the event says beyond whom it is about. */
-function whatOf(event: ShownEvent): string {
+function whatOf(event: Tolerant<typeof Event>): string {
   const [kind, from, operator, version] = ['kind', 'from', 'operator', 'version'].map((field) => textIn(event, field));
   const facts = [
     kind,
@@ -158,7 +158,7 @@ function whatOf(event: ShownEvent): string {
   return [facts.join(' '), textIn(event, 'reason') ?? ''].filter((part) => part !== '').join(': ');
 }
 
-function textIn({ data }: ShownEvent, field: string): string | undefined {
+function textIn({ data }: Tolerant<typeof Event>, field: string): string | undefined {
   const value = ownValue(data, field);
   return typeof value === 'string' ? value : undefined;
 }

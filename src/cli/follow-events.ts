@@ -1,5 +1,5 @@
+import { isUnderstood, Problem } from '../api/schemas';
 import type { AgentAccess, AgentPlace } from './agent-options';
-import { problemShape } from './api-shapes';
 import { isNobody, placeName, problemText, reasonOf, send } from './ask-agent';
 import { createEventReader, type StreamedText } from './event-reader';
 
@@ -76,10 +76,10 @@ async function refusal(place: AgentPlace, status: number, chunks: AsyncIterable<
   }
   const unclear = { reason: `${placeName(place)} answers ${status}`, isRefusal: status < 500 };
   try {
-    const problem = problemShape.safeParse(JSON.parse(text));
+    const problem: unknown = JSON.parse(text);
     // Of the answers of a server in trouble, only 501 stays.
-    return problem.success
-      ? { reason: problemText(status, problem.data), isRefusal: status < 500 || status === 501 }
+    return isUnderstood(Problem, problem)
+      ? { reason: problemText(status, problem), isRefusal: status < 500 || status === 501 }
       : unclear;
   } catch {
     return unclear;

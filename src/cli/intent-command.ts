@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
+import { ControlledServer, ServerList, type Tolerant } from '../api/schemas';
 import { parseDuration } from '../wire';
 import { type AgentAccess, type AgentOptions, addChangeOptions } from './agent-options';
-import { type Controlled, controlledShape, serversShape } from './api-shapes';
 import { type Answer, askAgent } from './ask-agent';
 import { colourOf, type Paint, paintFor } from './colour';
 import { printable, printableJson } from './printable';
@@ -54,7 +54,7 @@ export async function carryOutIntent(
   const body = { reason, operator, ...(deadline === undefined ? {} : { deadline }) };
   const answer =
     (await whatIsWantedAlready(kind, server, options)) ??
-    (await askAgent(agent, path, controlledShape, { method: 'POST', body }));
+    (await askAgent(agent, path, ControlledServer, { method: 'POST', body }));
   if (!answer.ok || options.wait !== true) {
     return show(terminal, answer, { json, text: describe, exitCode: () => exitCodes.ok });
   }
@@ -70,7 +70,7 @@ async function whatIsWantedAlready(
   kind: string,
   server: string,
   { agent, reason, deadline, wait }: IntentOptions,
-): Promise<Answer<Controlled> | undefined> {
+): Promise<Answer<Tolerant<typeof ControlledServer>> | undefined> {
   if (wait !== true || reason !== undefined || deadline !== undefined) return undefined;
   const found = await findServer(agent, server);
   return found.ok && found.value.intent?.kind === kind ? found : undefined;
@@ -79,7 +79,7 @@ async function whatIsWantedAlready(
 /** Looks every second; ends when it is safe, when somebody wants something else of the server, or when nobody waits any more. */
 async function waitUntilSafe(
   terminal: Terminal,
-  asked: Controlled,
+  asked: Tolerant<typeof ControlledServer>,
   { agent, json, timeout }: IntentOptions,
 ): Promise<ExitCode> {
   const stop = terminal.stopSignal?.() ?? stopSignal();
@@ -127,8 +127,8 @@ function endWaiting(terminal: Terminal, line: ProgressLine, message: string, exi
   return exitCode;
 }
 
-async function findServer(agent: AgentAccess, name: string): Promise<Answer<Controlled>> {
-  const answer = await askAgent(agent, '/v1/servers', serversShape);
+async function findServer(agent: AgentAccess, name: string): Promise<Answer<Tolerant<typeof ControlledServer>>> {
+  const answer = await askAgent(agent, '/v1/servers', ServerList);
   if (!answer.ok) return answer;
   const found = answer.value.servers.find((server) => server.name === name)?.control;
   const isEmpty = answer.value.emptySlots?.some((slot) => slot.name === name) === true;
@@ -164,7 +164,7 @@ function widthOf({ columns = 0 }: Terminal['stdout']): number {
   return columns > 0 ? columns : 80;
 }
 
-function progress({ notSafeBecause, viewersLeft, onlyHereCount }: Controlled): string {
+function progress({ notSafeBecause, viewersLeft, onlyHereCount }: Tolerant<typeof ControlledServer>): string {
   const left = [
     ...(typeof viewersLeft === 'number' && viewersLeft > 0 ? [`${counted(viewersLeft, 'viewer')} left`] : []),
     ...(typeof onlyHereCount === 'number' && onlyHereCount > 0
@@ -179,7 +179,7 @@ function counted(count: number, thing: string): string {
 }
 
 /** What is wanted now, how each HAProxy has it, and what stands in the way of stopping. */
-function describe(server: Controlled, paint: Paint): string {
+function describe(server: Tolerant<typeof ControlledServer>, paint: Paint): string {
   const { name, intent, wanted, because, nodes, viewersLeft, onlyHere, onlyHereCount } = server;
   const colour = colourOf(wanted);
   const wish = `${printable(name)}: ${printable(wanted)}`;

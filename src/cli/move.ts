@@ -1,5 +1,5 @@
+import { MoveList, StreamMove, type Tolerant } from '../api/schemas';
 import { type AgentOptions, addChangeOptions } from './agent-options';
-import { movesShape, streamMoveShape } from './api-shapes';
 import { type Answer, askAgent, type Order } from './ask-agent';
 import { formatTable } from './format-table';
 import { printable } from './printable';
@@ -15,8 +15,7 @@ interface MoveOptions extends AgentOptions {
   readonly operator: string;
 }
 
-type StreamMove = ReturnType<typeof streamMoveShape.parse>;
-type Moves = ReturnType<typeof movesShape.parse>;
+type Moves = Tolerant<typeof MoveList>;
 
 /** `mtxpilot move STREAM SERVER`, `move STREAM --clear`, or `move` alone for the moves in force. */
 export const move: RegisterCommand = (program, terminal, exit) => {
@@ -34,7 +33,7 @@ export const move: RegisterCommand = (program, terminal, exit) => {
   command.action(async (stream: string | undefined, server: string | undefined, options: MoveOptions) => {
     if (stream === undefined) {
       if (options.clear) command.error("error: option '--clear' needs the name of a stream");
-      const answer = await askAgent(options.agent, '/v1/moves', movesShape);
+      const answer = await askAgent(options.agent, '/v1/moves', MoveList);
       exit(show(terminal, answer, { json: options.json, text: list, exitCode: () => exitCodes.ok }));
       return;
     }
@@ -50,17 +49,17 @@ async function changeMove(
   stream: string,
   server: string | undefined,
   { agent, reason, operator, force, viewers: moveViewers }: MoveOptions,
-): Promise<Answer<StreamMove>> {
+): Promise<Answer<Tolerant<typeof StreamMove>>> {
   const at = streamPath(stream);
   if (!at.ok) return at;
   const order: Order =
     server === undefined
       ? { method: 'DELETE', body: { reason, operator } }
       : { method: 'POST', body: { server, reason, operator, force, moveViewers } };
-  return askAgent(agent, `${at.path}/move`, streamMoveShape, order);
+  return askAgent(agent, `${at.path}/move`, StreamMove, order);
 }
 
-function describe({ stream, move: now }: StreamMove): string {
+function describe({ stream, move: now }: Tolerant<typeof StreamMove>): string {
   return now === null || now === undefined
     ? `${printable(stream)} is not moved any more: the rules decide\n`
     : `viewers who come for ${printable(stream)} go to ${printable(now.server)}, until that is cleared or ${printable(now.server)} loses it\n`;

@@ -1,5 +1,5 @@
+import { ControlledServer, ServerList, type Tolerant } from '../api/schemas';
 import { type AgentOptions, addAgentOptions } from './agent-options';
-import { type Controlled, serversShape } from './api-shapes';
 import { askAgent } from './ask-agent';
 import { colourOf, type Paint } from './colour';
 import { formatAge } from './format-age';
@@ -8,8 +8,8 @@ import { printable } from './printable';
 import { exitCodes, type RegisterCommand } from './terminal';
 import { addWatchOption, showOrWatch } from './watch';
 
-type Servers = ReturnType<typeof serversShape.parse>['servers'];
-type EmptySlots = NonNullable<ReturnType<typeof serversShape.parse>['emptySlots']>;
+type Servers = Tolerant<typeof ServerList>['servers'];
+type EmptySlots = NonNullable<Tolerant<typeof ServerList>['emptySlots']>;
 
 /** `mtxpilot servers`: the fleet, as HAProxy and the Control APIs have it. Exit code 1 when a server is in trouble. */
 export const servers: RegisterCommand = (program, terminal, exit) => {
@@ -17,7 +17,7 @@ export const servers: RegisterCommand = (program, terminal, exit) => {
   addWatchOption(command);
   addAgentOptions(command, terminal.env);
   command.action(async (options: AgentOptions & { readonly watch: boolean }) => {
-    const ask = () => askAgent(options.agent, '/v1/servers', serversShape);
+    const ask = () => askAgent(options.agent, '/v1/servers', ServerList);
     exit(
       await showOrWatch(command, terminal, ask, {
         json: options.json,
@@ -118,7 +118,12 @@ function noteOf(
   return notes.filter((note) => note && note !== nothingWanted).join('; ') || undefined;
 }
 
-function orderNote({ kind, operator, reason, deadline }: NonNullable<Controlled['intent']>): string {
+function orderNote({
+  kind,
+  operator,
+  reason,
+  deadline,
+}: NonNullable<Tolerant<typeof ControlledServer>['intent']>): string {
   const until = typeof deadline === 'string' ? `, maint at ${deadline}` : '';
   return `${kind} by ${operator ?? 'somebody'}${reason ? `: ${reason}` : ''}${until}`;
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
+import { StreamList, type Tolerant } from '../api/schemas';
 import { type AgentOptions, addAgentOptions } from './agent-options';
-import { streamsShape } from './api-shapes';
 import { type Answer, askAgent } from './ask-agent';
 import type { Paint } from './colour';
 import { formatAge } from './format-age';
@@ -14,7 +14,7 @@ interface StreamsOptions extends AgentOptions {
   readonly watch: boolean;
 }
 
-type Streams = ReturnType<typeof streamsShape.parse>;
+type Streams = Tolerant<typeof StreamList>;
 
 const largestPage = 1000;
 
@@ -47,7 +47,7 @@ async function collect({ agent, match, limit }: StreamsOptions): Promise<Answer<
     const query = new URLSearchParams({ limit: String(Math.min(limit - found.length, largestPage)) });
     if (match !== undefined) query.set('match', match);
     if (cursor !== undefined) query.set('cursor', cursor);
-    const answer = await askAgent(agent, `/v1/streams?${query.toString()}`, streamsShape);
+    const answer = await askAgent(agent, `/v1/streams?${query.toString()}`, StreamList);
     if (!answer.ok) return answer;
     const { streams: page, total, next } = answer.value;
     found.push(...page);

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
+import { type Tolerant, ViewerList } from '../api/schemas';
 import { ownValue } from '../wire';
 import { type AgentOptions, addAgentOptions } from './agent-options';
-import { viewersShape } from './api-shapes';
 import { type Answer, askAgent } from './ask-agent';
 import type { Paint } from './colour';
 import { formatAge } from './format-age';
@@ -16,7 +16,7 @@ interface ViewersOptions extends AgentOptions {
   readonly watch: boolean;
 }
 
-type Viewers = ReturnType<typeof viewersShape.parse>;
+type Viewers = Tolerant<typeof ViewerList>;
 
 const largestPage = 1000;
 /** Streams that are counted on the terminal; `--json` has more. */
@@ -54,7 +54,7 @@ async function collect({ agent, stream, server, limit }: ViewersOptions): Promis
     for (const [name, value] of Object.entries({ stream, server, cursor })) {
       if (value !== undefined) query.set(name, value);
     }
-    const answer = await askAgent(agent, `/v1/viewers?${query.toString()}`, viewersShape);
+    const answer = await askAgent(agent, `/v1/viewers?${query.toString()}`, ViewerList);
     if (!answer.ok) return answer;
     const { viewers: page, next } = answer.value;
     first ??= answer.value;
@@ -72,7 +72,7 @@ function describe({ total, streams, servers, nodes, readers, viewers: found, nex
   const parts = [
     formatTable(countHead('SERVER'), [...servers.map(countRow), countRow({ ...total, name: 'all' })], paint),
   ];
-  const others = Object.entries(readers ?? {}).filter(([, count]) => count > 0);
+  const others = Object.entries(readers ?? {}).filter(([, count]) => (count ?? 0) > 0);
   if (others.length > 0) {
     parts.push(
       `readers by other ways: ${others.map(([way, count]) => `${count} ${ownValue(wayNames, way) ?? way}`).join(', ')}\n`,
@@ -91,7 +91,7 @@ const wayNames: Readonly<Record<string, string>> = { rtsp: 'RTSP', rtmp: 'RTMP',
 
 const countHead = (of: string): readonly string[] => [of, 'VIEWERS', 'PEAK', 'PEAK AT'];
 
-function countRow({ name, viewers: now, peak, peakAt }: Viewers['total']): Cell[] {
+function countRow({ name, viewers: now, peak, peakAt }: Viewers['servers'][number]): Cell[] {
   return [name, now, peak, peakAt];
 }
 

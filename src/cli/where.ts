@@ -1,5 +1,5 @@
+import { Route } from '../api/schemas';
 import { type AgentOptions, addAgentOptions } from './agent-options';
-import { routeShape } from './api-shapes';
 import { askAgent } from './ask-agent';
 import { colourOf } from './colour';
 import { formatTable } from './format-table';
@@ -19,7 +19,7 @@ export const where: RegisterCommand = (program, terminal, exit) => {
   type Options = AgentOptions & { readonly session: string; readonly watch: boolean };
   command.action(async (stream: string, options: Options) => {
     const query = new URLSearchParams({ stream, session: options.session }).toString();
-    const ask = () => askAgent(options.agent, `/v1/route?${query}`, routeShape);
+    const ask = () => askAgent(options.agent, `/v1/route?${query}`, Route);
     exit(
       await showOrWatch(command, terminal, ask, {
         json: options.json,

@@ -1,6 +1,6 @@
+import { Explanation, type Tolerant } from '../api/schemas';
 import { ownValue } from '../wire';
 import { type AgentAccess, type AgentOptions, addAgentOptions } from './agent-options';
-import { explanationShape } from './api-shapes';
 import { type Answer, askAgent } from './ask-agent';
 import { colourOf, type Paint } from './colour';
 import { formatAge } from './format-age';
@@ -32,7 +32,7 @@ export const why: RegisterCommand = (program, terminal, exit) => {
   });
 };
 
-type Explained = ReturnType<typeof explanationShape.parse>;
+type Explained = Tolerant<typeof Explanation>;
 type Evidence = Explained['evidence'][number];
 type Tables = NonNullable<Explained['haproxy']>[number];
 
@@ -43,7 +43,7 @@ async function askWhy(agent: AgentAccess, stream: string, session: string | unde
   const at = streamPath(stream);
   if (!at.ok) return at;
   const query = session === undefined ? '' : `?${new URLSearchParams({ session }).toString()}`;
-  return askAgent(agent, `${at.path}/why${query}`, explanationShape);
+  return askAgent(agent, `${at.path}/why${query}`, Explanation);
 }
 
 function explain(

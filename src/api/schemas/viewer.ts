@@ -1,0 +1,67 @@
+import type * as z from 'zod/mini';
+import {
+  count,
+  countOrNull,
+  described,
+  flag,
+  list,
+  mostOnPage,
+  nextPage,
+  record,
+  seconds,
+  text,
+  textOrNull,
+  time,
+} from './kinds';
+import { readersByProtocol } from './stream';
+
+/** How many streams are counted in an answer at most: those that most watch. */
+export const mostStreamsCounted = 100;
+
+/** How many view something, and did at most. */
+const viewers = { viewers: count };
+const peaks = {
+  peak: described(count, 'The most that there were at a time.'),
+  peakAt: described(textOrNull, 'RFC 3339: when they were so many for the first time; null when there never was one.'),
+};
+const counted = record(viewers, { name: text, ...peaks });
+
+export const Viewer = record(
+  {
+    stream: text,
+    session: described(
+      text,
+      'Tells this play of the stream from others; a made-up word where it is an address, unless viewers.addresses is set.',
+    ),
+  },
+  {
+    server: described(textOrNull, 'The server that the session is bound to.'),
+    node: described(text, 'The HAProxy that it used last.'),
+    joined: time,
+    lastSeen: time,
+    watchedSeconds: described(seconds, 'From the first to the last request.'),
+    bytes: described(countOrNull, 'Sent to it since it joined; null where HAProxy does not count them.'),
+    certain: described(flag, 'False while its HAProxy is out of reach.'),
+  },
+  'One play of one stream by one player, over all HAProxys.',
+);
+export type Viewer = z.infer<typeof Viewer>;
+
+export const ViewerList = record(
+  {
+    total: record(viewers, peaks, 'All viewers, whether asked for or not.'),
+    streams: list(
+      counted,
+      'The most watched ones first; with `stream`, only that one. Peaks are remembered for a while after the last viewer left.',
+      mostStreamsCounted,
+    ),
+    servers: list(counted, 'With `server`, only that one.'),
+    nodes: list(
+      record(viewers, { name: text, ...peaks, up: described(flag, 'Whether it is heard now.') }),
+      'By HAProxy.',
+    ),
+    viewers: list(Viewer, 'In no order; who stays is listed once.', mostOnPage),
+  },
+  { readers: readersByProtocol, next: nextPage },
+);
+export type ViewerList = z.infer<typeof ViewerList>;

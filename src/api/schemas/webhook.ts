@@ -1,0 +1,69 @@
+import * as z from 'zod/mini';
+import { Event, EventType } from './event';
+import {
+  ageMsOrNull,
+  count,
+  countOrNull,
+  described,
+  flag,
+  list,
+  mostOnPage,
+  nextPage,
+  record,
+  text,
+  textOrNull,
+  time,
+} from './kinds';
+
+export const Webhook = record(
+  {
+    name: text,
+    state: described(
+      z.enum(['delivering', 'failing', 'gone', 'elsewhere']),
+      '`failing`: the last attempt failed, it is tried again. `gone`: it answered 410; nothing is sent until a replay is asked for or its url changes. ' +
+        '`elsewhere`: another of the agents that share a store delivers, and knows how it does.',
+    ),
+  },
+  {
+    types: list(EventType, 'Which events it wants; none listed: all.'),
+    streams: described(textOrNull, 'Only events of streams whose names fit.'),
+    signed: flag,
+    trouble: described(textOrNull, 'Why the last attempt failed.'),
+    waiting: described(countOrNull, 'Events that it has yet to get; null where another agent delivers.'),
+    oldestAgeMs: described(ageMsOrNull, 'Age of the oldest of them, in milliseconds; 0 without one.'),
+  },
+  'A receiver of events, as events.webhooks names it. Its url is not shown: it may hold secrets.',
+);
+export type Webhook = z.infer<typeof Webhook>;
+
+export const WebhookList = record({ webhooks: list(Webhook) }, {});
+export type WebhookList = z.infer<typeof WebhookList>;
+
+export const DeadLetter = record(
+  { webhook: text, event: Event },
+  {
+    attempts: count,
+    reason: described(text, 'Why the last attempt failed.'),
+    time: described(time, 'RFC 3339: when it was given up.'),
+  },
+  'An event that could not be delivered for longer than giveUpAfter.',
+);
+export type DeadLetter = z.infer<typeof DeadLetter>;
+
+export const DeadLetterList = record(
+  { deadLetters: list(DeadLetter, 'The latest events first.', mostOnPage) },
+  { next: nextPage },
+);
+export type DeadLetterList = z.infer<typeof DeadLetterList>;
+
+export const Redelivery = record(
+  { delivered: described(count, 'They are dead letters no more.'), failed: count },
+  { trouble: described(textOrNull, 'Why the last one failed.') },
+);
+export type Redelivery = z.infer<typeof Redelivery>;
+
+export const Report = record(
+  {},
+  { stream: described(textOrNull, 'The stream whose servers are asked now; null when there is no need to.') },
+);
+export type Report = z.infer<typeof Report>;
