@@ -22,6 +22,8 @@ import { createDashboardFeed } from './dashboard-feed';
 import { loadDashboardFiles, viewersUrlFor } from './dashboard-files';
 import type { EventSource } from './event-streams';
 import { queryOf } from './parameters';
+import type * as said from './schemas';
+import type { ControlledServer, DashboardNow, DashboardStream, DashboardStreams, Making, Move } from './schemas';
 import { type StoreState, storeView } from './store-view';
 import { createStreamOrder, streamSorts } from './stream-order';
 
@@ -100,7 +102,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const feed = createDashboardFeed({ snapshot, serverCount: () => directory.servers().length, work, events });
 
   function* snapshot(): Steps<string> {
-    const controlled = new Map<string, ReturnType<typeof controlView>>();
+    const controlled = new Map<string, Making<ControlledServer>>();
     for (const server of operations?.servers() ?? []) {
       controlled.set(server.name, controlView(server));
       yield;
@@ -133,7 +135,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       }),
       emptySlots: operations?.emptySlots().map(emptySlotView) ?? [],
       moves: operations?.moves().map(moveView) ?? [],
-    });
+    } satisfies Making<DashboardNow>);
   }
 
   async function streams(url: string, res: ServerResponse, address: string): Promise<void> {
@@ -161,13 +163,19 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         names = found;
       }
       const moved = new Map(operations?.moves().map((move) => [move.stream, moveView(move)]));
-      return yield* jsonSteps({ total: names.length, streams: rows(names.slice(first, first + count), moved) });
+      return yield* jsonSteps({
+        total: names.length,
+        streams: rows(names.slice(first, first + count), moved),
+      } satisfies Making<DashboardStreams>);
     }
     const text = await work.run(page(), address, () => !res.destroyed);
     if (text !== undefined) respond(res, 200, 'application/json', text);
   }
 
-  function* rows(names: readonly string[], moved: ReadonlyMap<string, unknown>): Generator<object> {
+  function* rows(
+    names: readonly string[],
+    moved: ReadonlyMap<string, Making<Move>>,
+  ): Generator<Making<DashboardStream>> {
     for (const name of names) {
       yield {
         // One that has gone since is told by its name alone, so that rows keep their places.
@@ -236,9 +244,19 @@ export function createDashboard(options: DashboardOptions): Dashboard {
 }
 
 /** A sample as the page reads it: rates a second. */
-function point({ atMs, seconds, viewers, streams, decisions, p50Ms, p99Ms, requests, apiCalls, naiveCalls }: Sample) {
-  const rate = (count: number | undefined): number | undefined =>
-    count === undefined ? undefined : Math.round((count / seconds) * 1000) / 1000;
+function point({
+  atMs,
+  seconds,
+  viewers,
+  streams,
+  decisions,
+  p50Ms,
+  p99Ms,
+  requests,
+  apiCalls,
+  naiveCalls,
+}: Sample): Making<said.Sample> {
+  const rate = (count: number): number => Math.round((count / seconds) * 1000) / 1000;
   const rounded = (value: number | undefined): number | undefined =>
     value === undefined ? undefined : Math.round(value * 10_000) / 10_000;
   return {
@@ -249,9 +267,9 @@ function point({ atMs, seconds, viewers, streams, decisions, p50Ms, p99Ms, reque
     decisions: rate(decisions),
     p50Ms: rounded(p50Ms),
     p99Ms: rounded(p99Ms),
-    requests: rate(requests),
+    requests: requests === undefined ? undefined : rate(requests),
     apiCalls: rate(apiCalls),
-    naiveCalls: rate(naiveCalls),
+    naiveCalls: naiveCalls === undefined ? undefined : rate(naiveCalls),
   };
 }
 

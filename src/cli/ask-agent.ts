@@ -1,8 +1,9 @@
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request as requestOverHttp } from 'node:http';
 import type * as z from 'zod/mini';
-import { isUnderstood, Problem, type Tolerant, whatIsMissing } from '../api/schemas';
+import { Problem } from '../api/schemas';
 import type { AgentAccess, AgentPlace } from './agent-options';
 import { type ExitCode, exitCodes } from './terminal';
+import { isUnderstood, type Tolerant, whatIsMissing } from './tolerant';
 
 /** An answer of the agent, or what to say and with which code to end. */
 export type Answer<T> =

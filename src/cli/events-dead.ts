@@ -1,4 +1,4 @@
-import { DeadLetterList, Redelivery, type Tolerant } from '../api/schemas';
+import { DeadLetterList, Redelivery } from '../api/schemas';
 import { type AgentOptions, addChangeOptions } from './agent-options';
 import { askAgent } from './ask-agent';
 import type { Paint } from './colour';
@@ -7,6 +7,7 @@ import { formatTable } from './format-table';
 import { printable } from './printable';
 import { show } from './show';
 import { exitCodes, type RegisterCommand } from './terminal';
+import type { Tolerant } from './tolerant';
 
 interface DeadOptions extends AgentOptions {
   readonly webhook?: string;

@@ -1,10 +1,11 @@
-import { type Tolerant, WebhookList } from '../api/schemas';
+import { WebhookList } from '../api/schemas';
 import { type AgentOptions, addChangeOptions } from './agent-options';
 import { askAgent } from './ask-agent';
 import { printable } from './printable';
 import { show } from './show';
 import { parseSince } from './since';
 import { exitCodes, type RegisterCommand } from './terminal';
+import type { Tolerant } from './tolerant';
 
 interface ReplayOptions extends AgentOptions {
   readonly webhook?: string;

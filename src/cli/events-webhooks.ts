@@ -1,4 +1,4 @@
-import { type Tolerant, WebhookList } from '../api/schemas';
+import { WebhookList } from '../api/schemas';
 import { ownValue } from '../wire';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { askAgent } from './ask-agent';
@@ -7,6 +7,7 @@ import { formatAge } from './format-age';
 import { formatTable } from './format-table';
 import { show } from './show';
 import { exitCodes, type RegisterCommand } from './terminal';
+import type { Tolerant } from './tolerant';
 
 type Webhooks = Tolerant<typeof WebhookList>;
 

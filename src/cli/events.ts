@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Event, EventList, isUnderstood, type Tolerant } from '../api/schemas';
+import { Event, EventList } from '../api/schemas';
 import { ownValue } from '../wire';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { askAgent } from './ask-agent';
@@ -15,6 +15,7 @@ import { show } from './show';
 import { parseSince } from './since';
 import { stopSignal } from './stop-signal';
 import { type ExitCode, exitCodes, type RegisterCommand, type Terminal } from './terminal';
+import { isUnderstood, type Tolerant } from './tolerant';
 
 interface EventsOptions extends AgentOptions {
   readonly follow: boolean;

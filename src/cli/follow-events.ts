@@ -1,7 +1,8 @@
-import { isUnderstood, Problem } from '../api/schemas';
+import { Problem } from '../api/schemas';
 import type { AgentAccess, AgentPlace } from './agent-options';
 import { isNobody, placeName, problemText, reasonOf, send } from './ask-agent';
 import { createEventReader, type StreamedText } from './event-reader';
+import { isUnderstood } from './tolerant';
 
 /** Why a stream of events ended. */
 export interface StreamEnd {

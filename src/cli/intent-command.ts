@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { ControlledServer, ServerList, type Tolerant } from '../api/schemas';
+import { ControlledServer, ServerList } from '../api/schemas';
 import { parseDuration } from '../wire';
 import { type AgentAccess, type AgentOptions, addChangeOptions } from './agent-options';
 import { type Answer, askAgent } from './ask-agent';
@@ -9,6 +9,7 @@ import { printable, printableJson } from './printable';
 import { show } from './show';
 import { stopSignal } from './stop-signal';
 import { type ExitCode, exitCodes, type Terminal } from './terminal';
+import type { Tolerant } from './tolerant';
 
 /** What all commands that tell control what is wanted of a server have. */
 export interface IntentOptions extends AgentOptions {

@@ -1,4 +1,4 @@
-import { MoveList, StreamMove, type Tolerant } from '../api/schemas';
+import { MoveList, StreamMove } from '../api/schemas';
 import { type AgentOptions, addChangeOptions } from './agent-options';
 import { type Answer, askAgent, type Order } from './ask-agent';
 import { formatTable } from './format-table';
@@ -6,6 +6,7 @@ import { printable } from './printable';
 import { show } from './show';
 import { streamPath } from './stream-path';
 import { exitCodes, type RegisterCommand } from './terminal';
+import type { Tolerant } from './tolerant';
 
 interface MoveOptions extends AgentOptions {
   readonly clear: boolean;

@@ -1,4 +1,4 @@
-import { ControlledServer, ServerList, type Tolerant } from '../api/schemas';
+import { ControlledServer, ServerList } from '../api/schemas';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { askAgent } from './ask-agent';
 import { colourOf, type Paint } from './colour';
@@ -6,6 +6,7 @@ import { formatAge } from './format-age';
 import { type Cell, formatTable } from './format-table';
 import { printable } from './printable';
 import { exitCodes, type RegisterCommand } from './terminal';
+import type { Tolerant } from './tolerant';
 import { addWatchOption, showOrWatch } from './watch';
 
 type Servers = Tolerant<typeof ServerList>['servers'];

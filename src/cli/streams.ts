@@ -1,11 +1,12 @@
 import { InvalidArgumentError } from 'commander';
-import { StreamList, type Tolerant } from '../api/schemas';
+import { StreamList } from '../api/schemas';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { type Answer, askAgent } from './ask-agent';
 import type { Paint } from './colour';
 import { formatAge } from './format-age';
 import { formatTable } from './format-table';
 import { exitCodes, type RegisterCommand } from './terminal';
+import type { Tolerant } from './tolerant';
 import { addWatchOption, showOrWatch } from './watch';
 
 interface StreamsOptions extends AgentOptions {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { type Tolerant, ViewerList } from '../api/schemas';
+import { ViewerList } from '../api/schemas';
 import { ownValue } from '../wire';
 import { type AgentOptions, addAgentOptions } from './agent-options';
 import { type Answer, askAgent } from './ask-agent';
@@ -7,6 +7,7 @@ import type { Paint } from './colour';
 import { formatAge } from './format-age';
 import { type Cell, formatTable } from './format-table';
 import { exitCodes, type RegisterCommand } from './terminal';
+import type { Tolerant } from './tolerant';
 import { addWatchOption, showOrWatch } from './watch';
 
 interface ViewersOptions extends AgentOptions {

@@ -1,4 +1,4 @@
-import { Explanation, type Tolerant } from '../api/schemas';
+import { Explanation } from '../api/schemas';
 import { ownValue } from '../wire';
 import { type AgentAccess, type AgentOptions, addAgentOptions } from './agent-options';
 import { type Answer, askAgent } from './ask-agent';
@@ -8,6 +8,7 @@ import { printable } from './printable';
 import { foundOrNot } from './show';
 import { streamPath } from './stream-path';
 import type { RegisterCommand } from './terminal';
+import type { Tolerant } from './tolerant';
 import { addWatchOption, showOrWatch } from './watch';
 
 /**

@@ -8,10 +8,10 @@ import { Holder, Stream, StreamList } from './stream';
 import { Viewer, ViewerList } from './viewer';
 import { DeadLetter, DeadLetterList, Redelivery, Report, Webhook, WebhookList } from './webhook';
 
-export { type Making, mostOnPage } from './kinds';
+export type * from './dashboard';
+export { type Contract, type Making, mostOnPage, neededFields } from './kinds';
 export type { StoreHealth } from './program';
-export type { EmptySlot } from './server';
-export { isUnderstood, type Tolerant, whatIsMissing } from './tolerant';
+export type { EmptySlot, IntentKind } from './server';
 export { mostStreamsCounted } from './viewer';
 
 /** What the HTTP API answers, by the names in the OpenAPI document. */

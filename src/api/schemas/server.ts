@@ -3,6 +3,7 @@ import { ageMsOrNull, count, countOrNull, described, flag, list, record, text, t
 import { readersByProtocol, viewersOrNull } from './stream';
 
 const intentKind = z.enum(['ready', 'drain', 'maint']);
+export type IntentKind = z.infer<typeof intentKind>;
 const operational = z.enum(['UP', 'DOWN', 'UNKNOWN']);
 const apiHealth = z.enum(['unknown', 'ok', 'failing', 'suspect']);
 

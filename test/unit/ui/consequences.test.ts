@@ -1,7 +1,9 @@
 import type { Server, Stream } from '../../../ui/api';
 import { intentConsequences, moveConsequences } from '../../../ui/consequences';
 
-function server(name: string, viewersLeft: number | null = 0, onlyHere: readonly string[] = []): Server {
+const readersByProtocol = { rtsp: 0, rtmp: 0, srt: 0, webrtc: 0, other: 0 };
+
+function server(name: string, viewersLeft: number | null = 0, onlyHere: string[] = []): Server {
   return {
     name,
     address: '10.0.0.1',
@@ -16,13 +18,20 @@ function server(name: string, viewersLeft: number | null = 0, onlyHere: readonly
       inventoryAgeMs: 1,
       inventoryTookMs: 1,
       version: null,
+      era: null,
     },
+    apiUrl: '',
     streams: 0,
+    readers: 0,
+    readersByProtocol,
     hlsSessions: 0,
     viewers: viewersLeft,
     viewersPeak: null,
     load: null,
     control: {
+      name,
+      api: 'ok',
+      readers: 0,
       intent: null,
       wanted: 'ready',
       because: '',
@@ -45,6 +54,9 @@ const stream: Stream = {
       pulled: false,
       tracks: [],
       readers: 0,
+      readersByProtocol,
+      bytesReceived: 0,
+      bytesSent: 0,
       evidence: { source: 'inventory', ageMs: 1, stale: false },
     },
   ],

@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini';
-import { ownValue } from '../../wire';
-import { type Contract, neededFields } from './kinds';
+import { type Contract, neededFields } from '../api/schemas';
+import { ownValue } from '../wire';
 
 /** A value as an agent of another version may say it: only what is needed is there for certain, and words may be others than are known here. */
 export type Tolerant<T> =

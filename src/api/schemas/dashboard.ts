@@ -1,0 +1,55 @@
+import type { Move } from './move';
+import type { StoreHealth } from './program';
+import type { EmptySlot, Server } from './server';
+import type { Stream } from './stream';
+
+/*
+ * What the page at `/` is told beyond the API, below `/ui/`. It is the page's own and changes with it.
+ */
+
+/** Rates are a second; null where there is nothing to tell. */
+export interface Sample {
+  readonly atMs: number;
+  readonly seconds: number;
+  readonly viewers: number | null;
+  readonly streams: number;
+  readonly decisions: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly requests: number | null;
+  readonly apiCalls: number;
+  readonly naiveCalls: number | null;
+}
+
+export type DashboardServer = Server & {
+  readonly viewersPeak: number | null;
+  readonly load: { readonly requestsPerSecond: number; readonly bytesPerSecond: number } | null;
+};
+
+/** Everything that the page shows at all times. */
+export interface DashboardNow {
+  readonly time: string;
+  readonly version: string;
+  readonly startedAt: string;
+  /** `token`: with one; `refused`: none is configured; `impossible`: no HAProxy is controlled. */
+  readonly changes: 'token' | 'refused' | 'impossible';
+  readonly store: StoreHealth | null;
+  readonly hasEvidence: boolean;
+  readonly streams: number;
+  readonly conflicts: number;
+  readonly viewers: number | null;
+  readonly viewersPeak: number | null;
+  readonly viewersPeakAt: string | null;
+  readonly latest: Sample | null;
+  readonly hour: Sample | null;
+  readonly servers: readonly DashboardServer[];
+  readonly emptySlots: readonly EmptySlot[];
+  readonly moves: readonly Move[];
+}
+
+export type DashboardStream = Stream & { readonly viewersPeak: number | null; readonly move: Move | null };
+
+export interface DashboardStreams {
+  readonly total: number;
+  readonly streams: readonly DashboardStream[];
+}
