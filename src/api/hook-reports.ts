@@ -1,9 +1,10 @@
 import type { RequestHandler } from 'express';
+import * as z from 'zod/mini';
 import type { Directory } from '../directory';
-import { respondJson, respondProblem } from '../http';
+import { readBody, respondJson, respondProblem } from '../http';
 import { isStreamName } from '../mediamtx';
 import type { ApiStats } from './api-stats';
-import { authBody, hookBody, readBody } from './bodies';
+import { authBody, hookBody } from './bodies';
 import { queryOf } from './parameters';
 import type { Making, Report } from './schemas';
 
@@ -77,7 +78,7 @@ export function createReportHandler({ directory, hookReports, stats }: ReportHan
 
   return (req, res) => {
     const { server: inQuery } = queryOf(req.url);
-    const asked = authBody.safeParse(req.body);
+    const asked = z.safeParse(authBody, req.body);
     if (asked.success) {
       const { action, path } = asked.data;
       const isOfInterest = action === 'publish' && isStreamName(path);

@@ -1,12 +1,12 @@
 import * as z from 'zod/mini';
-import { type IntentKind, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from '../control';
+import type { IntentKind } from '../control';
 import { eventIdPattern, eventTypes } from '../events';
 import { bodyLimitBytes, type ProblemName, problemTitles } from '../http';
 import { operationNames, operations, windowLimits } from '../measure';
-import { maxStreamNameLength, streamNamePattern } from '../mediamtx';
-import { durationPattern, ownValue } from '../wire';
+import { maxStreamNameLength } from '../mediamtx';
+import { durationPattern } from '../wire';
 import { streamNameRule } from './bad-stream-name';
-import { fieldRules, serverNames } from './bodies';
+import { authBody, drainBody, hookBody, moveBody, plainBody, redeliverBody, replayForms, streamName } from './bodies';
 import { deadLetterCursor, pageLimit, timePattern, viewerCursor, wordLimit } from './parameters';
 import { defaultWindow, windowRule } from './performance';
 import { contract } from './schemas';
@@ -15,8 +15,35 @@ import { contract } from './schemas';
 type Json = { readonly [key: string]: unknown };
 
 const text = { type: 'string' };
-const flag = { type: 'boolean' };
 const reference = (name: keyof typeof contract): Json => ({ $ref: `#/components/schemas/${name}` });
+
+/** The schemas of all answers, as JSON Schema. */
+function contractSchemas(): Json {
+  const named = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(contract)) named.add(schema, { id });
+  const { schemas } = z.toJSONSchema(named, { io: 'input', uri: (id) => `#/components/schemas/${id}`, override: trim });
+  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutName(schema)]));
+}
+
+function jsonSchema(schema: z.core.$ZodType): Json {
+  return withoutName(z.toJSONSchema(schema, { io: 'input', override: trim }));
+}
+
+function bodySchema(body: NonNullable<Operation['body']>): Json {
+  return 'length' in body ? { oneOf: body.map(jsonSchema) } : jsonSchema(body);
+}
+
+/** Each schema says of itself what it is in a document of its own, which this is not. */
+function withoutName(schema: object): Json {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== '$schema' && key !== '$id'));
+}
+
+/** Without what goes without saying (that a whole number is one that JavaScript can hold), and what is for messages. */
+function trim({ jsonSchema: json }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (json.maximum === Number.MAX_SAFE_INTEGER) delete json.maximum;
+  if (json.minimum === Number.MIN_SAFE_INTEGER) delete json.minimum;
+  delete json['allowed'];
+}
 
 const stateHeader = {
   description: 'The state again, for callers that read no JSON.',
@@ -53,8 +80,8 @@ interface Operation {
   /** 200 when left out. */
   readonly status?: number;
   readonly headers?: Json;
-  /** The schema of the body. */
-  readonly body?: Json;
+  /** The body, or the forms of which it has one. */
+  readonly body?: z.core.$ZodType | readonly z.core.$ZodType[];
   /** It may be left out. Default false. */
   readonly isBodyOptional?: boolean;
   readonly problems?: readonly ProblemName[];
@@ -74,7 +101,7 @@ const operation = (described: Operation): Json => {
     ...rest,
     ...(body === undefined
       ? {}
-      : { requestBody: { required: !isBodyOptional, content: { 'application/json': { schema: body } } } }),
+      : { requestBody: { required: !isBodyOptional, content: { 'application/json': { schema: bodySchema(body) } } } }),
     responses: { [status]: ok, ...Object.fromEntries(responses) },
   };
 };
@@ -98,36 +125,13 @@ const change = (described: Operation): Json => ({
   security: [{ token: [] }],
 });
 
-/** A body of which fields may be left out, but for those named. */
-const fields = (properties: Readonly<Record<string, Json>>, required: readonly string[] = []): Json => ({
-  type: 'object',
-  additionalProperties: false,
-  required,
-  properties: Object.fromEntries(
-    Object.entries(properties).map(([name, schema]) => [name, { description: ownValue(fieldRules, name), ...schema }]),
-  ),
-});
 /** Whole texts only, in the syntax that ECMAScript, Python and Rust share. */
 const fits = (pattern: string | RegExp): Json => ({
   type: 'string',
   pattern: typeof pattern === 'string' ? pattern : pattern.source,
 });
-const orNull = (schema: Json): Json => ({ ...schema, type: ['string', 'null'] });
 const atMost = (maxLength: number): Json => ({ type: 'string', maxLength });
 const word = atMost(wordLimit);
-const breaks = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029';
-const by = {
-  reason: { ...fits(`^[^${breaks}]*$`), maxLength: longestReason },
-  operator: {
-    ...fits(`^[^${breaks}]*[^\\s\\ufeff${breaks}][^${breaks}]*$`),
-    minLength: 1,
-    maxLength: longestOperator,
-  },
-};
-const aStream = { ...fits(streamNamePattern), minLength: 1, maxLength: maxStreamNameLength };
-const aServer = fits(serverNames);
-const anEvent = fits(`^${eventIdPattern}$`);
-const aTime = fits(`^${timePattern}$`);
 /** As a parameter of a query, which may be empty. */
 const orEmpty = (pattern: string): Json => fits(`^(${pattern})?$`);
 
@@ -142,14 +146,14 @@ const query = (name: string, description: string, schema: Json = text, required 
 /** How many items a page has. */
 const limit = (description: string): Json =>
   query('limit', description, { type: 'integer', minimum: 1, maximum: pageLimit.max, default: pageLimit.default });
-const streamName: Json = {
+const streamNameParameter: Json = {
   name: 'name',
   in: 'path',
   required: true,
   description:
     `A stream's name: ${streamNameRule}. Its slashes may be raw or %2F. ` +
     'A last component `why` belongs to the name only when its slash is encoded: `/v1/streams/x%2Fwhy` is the stream `x/why`.',
-  schema: aStream,
+  schema: jsonSchema(streamName),
 };
 const sessionParameter = query(
   'session',
@@ -163,13 +167,7 @@ const serverName: Json = {
   description: "The server's name in haproxy.cfg.",
   schema: text,
 };
-const aDeadline: Json = {
-  ...fits(durationPattern(shortestDeadlineMs, longestDeadlineMs, 'may be left out')),
-  type: ['string', 'integer', 'null'],
-  minimum: shortestDeadlineMs,
-  maximum: longestDeadlineMs,
-};
-const serverChange = (kind: IntentKind, summary: string, body: Json): Json => ({
+const serverChange = (kind: IntentKind, summary: string, body: z.core.$ZodType): Json => ({
   post: change({
     operationId: kind,
     summary,
@@ -181,19 +179,16 @@ const serverChange = (kind: IntentKind, summary: string, body: Json): Json => ({
   }),
 });
 
-const replayed = {
-  webhook: { ...orNull(word), description: 'A name of events.webhooks; all of them without it.' },
-  ...by,
-};
-const replayAfter = { description: 'The id of an event: those after it.' };
-const replaySince = { description: 'A time (RFC 3339): events from then on.' };
 const aType = eventTypes.map((type) => type.replace('.', '\\.')).join('|');
 
 const paths: Json = {
   '/v1/route': get({
     operationId: 'route',
     summary: 'Which server has this stream?',
-    parameters: [query('stream', `The stream's name: ${streamNameRule}.`, aStream, true), sessionParameter],
+    parameters: [
+      query('stream', `The stream's name: ${streamNameRule}.`, jsonSchema(streamName), true),
+      sessionParameter,
+    ],
     answer: 'Route',
     headers: { 'x-mtx-state': stateHeader, 'x-mtx-server': serverHeader, 'x-mtx-stopping': stoppingHeader },
     problems: ['BadParameter', 'BadStreamName'],
@@ -212,14 +207,14 @@ const paths: Json = {
   '/v1/streams/{name}': get({
     operationId: 'stream',
     summary: 'One live stream and its holders',
-    parameters: [streamName],
+    parameters: [streamNameParameter],
     answer: 'Stream',
     problems: ['BadStreamName', 'NoSuchStream'],
   }),
   '/v1/streams/{name}/why': get({
     operationId: 'why',
     summary: 'Why a stream is routed where it is, whether anybody has it or not',
-    parameters: [streamName, sessionParameter],
+    parameters: [streamNameParameter, sessionParameter],
     answer: 'Explanation',
     problems: ['Busy', 'BadStreamName'],
   }),
@@ -227,27 +222,16 @@ const paths: Json = {
     post: change({
       operationId: 'move',
       summary: 'Send the viewers of a stream to a server, until that is cleared or the server loses the stream',
-      parameters: [streamName],
-      body: fields(
-        {
-          server: { ...orNull(aServer), description: 'null clears the move.' },
-          force: { ...flag, description: 'Also to a server that has not got the stream, or cannot be used now.' },
-          moveViewers: {
-            ...flag,
-            description: 'Also who is watching now: their players start again. Without it they stay where they are.',
-          },
-          ...by,
-        },
-        ['server'],
-      ),
+      parameters: [streamNameParameter],
+      body: moveBody,
       answer: 'StreamMove',
       problems: ['BadStreamName', 'NoSuchServer', 'NotMoved', 'NotAHolder'],
     }),
     delete: change({
       operationId: 'clearMove',
       summary: 'Decide again by the rules where viewers of a stream go',
-      parameters: [streamName],
-      body: fields(by),
+      parameters: [streamNameParameter],
+      body: plainBody,
       isBodyOptional: true,
       answer: 'StreamMove',
       problems: ['BadStreamName', 'NotMoved'],
@@ -259,17 +243,13 @@ const paths: Json = {
     answer: 'MoveList',
     problems: ['Busy'],
   }),
-  '/v1/servers/{name}/drain': serverChange(
-    'drain',
-    'Send no new viewers to a server; those who play stay',
-    fields({ ...by, deadline: aDeadline }),
-  ),
+  '/v1/servers/{name}/drain': serverChange('drain', 'Send no new viewers to a server; those who play stay', drainBody),
   '/v1/servers/{name}/maint': serverChange(
     'maint',
     'Send nobody to a server; those who play are located anew',
-    fields(by),
+    plainBody,
   ),
-  '/v1/servers/{name}/ready': serverChange('ready', 'Use a server again', fields(by)),
+  '/v1/servers/{name}/ready': serverChange('ready', 'Use a server again', plainBody),
   '/v1/viewers': get({
     operationId: 'viewers',
     summary: 'Who is watching what',
@@ -323,13 +303,7 @@ const paths: Json = {
       description:
         'Each under its old id, in order for each stream, and only those that the webhook wants. What it has yet to get besides is not ' +
         'forgotten. A receiver that answered 410 is asked again. When this answers, a restart of the agent does not stop it.',
-      body: {
-        // Either of them.
-        oneOf: [
-          fields({ ...replayed, after: { ...anEvent, ...replayAfter }, since: { type: 'null' } }, ['after']),
-          fields({ ...replayed, after: { type: 'null' }, since: { ...aTime, ...replaySince } }, ['since']),
-        ],
-      },
+      body: replayForms,
       answer: 'WebhookList',
       problems: ['NoSuchWebhook', 'NotDelivering'],
     }),
@@ -352,10 +326,7 @@ const paths: Json = {
       description:
         'One attempt with each, the earliest first; it stops at a receiver that cannot be reached, and after 15 seconds. Those that arrive, late ' +
         'and so out of order, are dead letters no more.',
-      body: fields({
-        webhook: { ...orNull(word), description: 'A name of events.webhooks; all of them without it.' },
-        ...by,
-      }),
+      body: redeliverBody,
       answer: 'Redelivery',
       problems: ['NoSuchWebhook', 'NotDelivering'],
     }),
@@ -371,19 +342,7 @@ const paths: Json = {
         'To MediaMTX, 202 as an answer to an authentication question means "allowed": use this as authHTTPAddress only where everybody may publish and read. ' +
         'A hook is the better report: an authentication question comes before the stream, by RTMP up to two seconds, and then the next list finds it.',
       parameters: [query('server', "The reporting server's name in haproxy.cfg; without it all servers are asked.")],
-      body: {
-        anyOf: [
-          fields(
-            {
-              stream: aStream,
-              server: orNull(aServer),
-              event: { enum: ['ready', 'notReady'] },
-            },
-            ['stream', 'event'],
-          ),
-          { type: 'object', required: ['action', 'path'], properties: { action: text, path: text } },
-        ],
-      },
+      body: z.union([hookBody, authBody]),
       status: 202,
       answer: 'Report',
       problems: ['BadBody', 'NoSuchServer', 'BodyTooLarge', 'NotJson'],
@@ -430,25 +389,6 @@ const paths: Json = {
     answer: { 'application/json': { schema: { type: 'object' } } },
   }),
 };
-
-/** The schemas of all answers, as JSON Schema. */
-function contractSchemas(): Json {
-  const named = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(contract)) named.add(schema, { id });
-  const { schemas } = z.toJSONSchema(named, { io: 'input', uri: (id) => `#/components/schemas/${id}`, override: trim });
-  // Each says of itself what it is in a document of its own, which this is not.
-  return Object.fromEntries(
-    Object.entries(schemas).map(([id, schema]) => {
-      return [id, Object.fromEntries(Object.entries(schema).filter(([key]) => key !== '$schema' && key !== '$id'))];
-    }),
-  );
-}
-
-/** Without what goes without saying: that a whole number is one that JavaScript can hold. */
-function trim({ jsonSchema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-}
 
 /** The OpenAPI 3.1 description of everything that the HTTP server answers. */
 export function createOpenApi(version: string): Json {

@@ -1,9 +1,9 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { ControlProblem, IntentKind, Operations } from '../control';
-import { type ProblemName, respondJson, respondProblem } from '../http';
+import { type ProblemName, readBody, respondJson, respondProblem } from '../http';
 import { isStreamName } from '../mediamtx';
 import { respondBadStreamName } from './bad-stream-name';
-import { clearMoveBody, drainBody, intentBody, moveBody, readBody } from './bodies';
+import { drainBody, moveBody, plainBody } from './bodies';
 import type { ChangeGate } from './change-gate';
 import type { ChangeOrder } from './change-log';
 import { controlView, moveView } from './control-view';
@@ -57,7 +57,7 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
 
   async function setIntent(operations: Operations, req: Request, res: Response, kind: IntentKind): Promise<void> {
     const server = String(req.params['name']);
-    const body = readBody(res, req.body, kind === 'drain' ? drainBody : intentBody);
+    const body = readBody(res, req.body, kind === 'drain' ? drainBody : plainBody);
     if (body === undefined) return;
     const deadlineMs = 'deadline' in body && typeof body.deadline === 'number' ? body.deadline : undefined;
     const wish = changes.order(req, kind, server, { reason: body.reason, operator: body.operator, deadlineMs });
@@ -107,7 +107,7 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
     }),
     clearMove: gate('clear-move', async (control, req, res) => {
       const stream = streamOf(req, res);
-      const body = stream === undefined ? undefined : readBody(res, req.body, clearMoveBody);
+      const body = stream === undefined ? undefined : readBody(res, req.body, plainBody);
       if (stream === undefined || body === undefined) return;
       await clearMove(control, res, stream, changes.order(req, 'clear-move', stream, body));
     }),

@@ -7,14 +7,14 @@ import {
   idBefore,
   type WebhookView,
 } from '../events';
-import { type BadParameter, type ProblemName, respondJson, respondProblem } from '../http';
-import { readBody, redeliverBody, replayBody } from './bodies';
+import { type BadParameter, type ProblemName, readBody, respondJson, respondProblem } from '../http';
+import { redeliverBody, replayBody } from './bodies';
 
 import type { ChangeGate } from './change-gate';
 import type { ChangeOrder } from './change-log';
 import { eventView } from './event-view';
 
-import { parseDeadLetterPage, queryOf } from './parameters';
+import { parseDeadLetterPage, parseTime, queryOf } from './parameters';
 import type * as said from './schemas';
 import type { Making } from './schemas';
 
@@ -54,13 +54,14 @@ export function createWebhookRoutes({ webhooks, gate, respondBadParameter }: Web
     const body = readBody(res, req.body, replayBody);
     if (body === undefined) return;
     const { webhook, after, since, reason, operator } = body;
-    if ((typeof after === 'string') === (typeof since === 'number')) {
+    const sinceMs = typeof since === 'string' ? parseTime(since) : undefined;
+    if ((typeof after === 'string') === (sinceMs !== undefined)) {
       const detail = 'The body must say from where, once.';
       respondProblem(res, 'BadBody', { detail, allowed: 'either "after" or "since"' });
       return;
     }
-    const from = typeof since === 'number' ? idBefore(since) : (after ?? '');
-    const sinceText = typeof since === 'number' ? new Date(since).toISOString() : undefined;
+    const from = sinceMs === undefined ? (after ?? '') : idBefore(sinceMs);
+    const sinceText = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
     const wish = gate.order(req, 'replay', webhook ?? everybody, { reason, operator, after, since: sinceText });
     const result = await delivery.replay(webhook ?? undefined, from);
     if (!result.ok) {

@@ -1,5 +1,5 @@
 import type { RequestHandler, Response } from 'express';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ownValue } from '../wire';
 import { type ProblemDetails, type ProblemName, respondProblem } from './problem';
 
@@ -65,40 +65,30 @@ export const onlyJson: RequestHandler = (req, res, next) => {
 };
 
 /**
- * The body in its shape; undefined when it has another one, which is then answered.
- *
- * @param fieldRules what each field may be, in words, for the answer.
+ * The body in its shape; undefined when it has another one, which is then answered with what the metadata of its field says of `allowed`.
  */
-export function readBody<T>(
-  res: Response,
-  given: unknown,
-  shape: z.ZodType<T>,
-  fieldRules: Readonly<Record<string, string>>,
-): T | undefined {
-  const read = shape.safeParse(given);
+export function readBody<T extends z.ZodMiniObject>(res: Response, given: unknown, shape: T): z.output<T> | undefined {
+  const read = z.safeParse(shape, given);
   if (read.success) return read.data;
+  const allFields = `the fields ${Object.keys(shape.shape).join(', ')}`;
   const [issue] = read.error.issues;
   if (issue?.code === 'unrecognized_keys') {
     const detail = `The body has a field "${issue.keys[0] ?? ''}" that is not known here.`;
-    respondProblem(res, 'BadBody', { detail, given: issue.keys.join(', '), allowed: fieldsOf(shape) });
+    respondProblem(res, 'BadBody', { detail, given: issue.keys.join(', '), allowed: allFields });
     return undefined;
   }
   const field = String(issue?.path[0] ?? '');
   if (field === '') {
-    respondProblem(res, 'BadBody', { detail: 'The body must be a JSON object.', allowed: fieldsOf(shape) });
+    respondProblem(res, 'BadBody', { detail: 'The body must be a JSON object.', allowed: allFields });
     return undefined;
   }
   const value = ownValue((given ?? {}) as Readonly<Record<string, unknown>>, field);
   const detail = value === undefined ? `The body lacks "${field}".` : `The field "${field}" is wrong.`;
-  const allowed = ownValue(fieldRules, field) ?? '';
+  const { allowed } = z.globalRegistry.get(ownValue(shape.shape, field) ?? shape) ?? {};
   respondProblem(res, 'BadBody', {
     detail,
     ...(value === undefined ? {} : { given: typeof value === 'string' ? value : JSON.stringify(value) }),
-    allowed,
+    ...(typeof allowed === 'string' ? { allowed } : {}),
   });
   return undefined;
-}
-
-function fieldsOf(shape: z.ZodType): string {
-  return shape instanceof z.ZodObject ? `the fields ${Object.keys(shape.shape).join(', ')}` : 'an object';
 }

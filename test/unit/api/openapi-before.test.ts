@@ -7,10 +7,13 @@ const now = JSON.parse(JSON.stringify(createOpenApi('1.2.3'))) as Json;
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** What the document says now and did not say before, or the other way round, and why that is right. */
+const move = '/paths/~1v1~1streams~1{name}~1move/post/requestBody/content/application~1json/schema/properties';
+/** What the document says now and did not say before, and why that is right. */
 const allowedDifferences: Readonly<Record<string, string>> = {
   '/components/schemas/Explanation/properties/evidence/items/properties/says/enum/3':
-    'servers say `filler` since fillers are known; the document lacked it',
+    'servers say `filler` since there are fillers; the document lacked it',
+  [`${move}/force/default`]: 'what holds when it is left out, false, was not told',
+  [`${move}/moveViewers/default`]: 'what holds when it is left out, false, was not told',
 };
 
 /**
@@ -36,6 +39,7 @@ function normalised(value: Json): Json {
     .filter(([key, inner]) => !(key === 'description' && inner === null))
     // Every name is text, and anything is what is not said.
     .filter(([key, inner]) => key !== 'propertyNames' && !(key === 'additionalProperties' && isEmpty(inner)))
+    .filter(([key, inner]) => !(key === 'required' && Array.isArray(inner) && inner.length === 0))
     .map(([key, inner]): [string, Json] => {
       const same = normalised(inner);
       return [key, key === 'required' && Array.isArray(same) ? [...same].sort() : same];
@@ -54,7 +58,14 @@ function alternativesOf(type: Json | undefined, rest: { [key: string]: Json }): 
     return [{ ...rest, enum: words.filter((word) => word !== null) }, { type: 'null' }];
   }
   if (!Array.isArray(type)) return undefined;
-  return type.map((one) => (one === 'null' ? { type: 'null' } : { ...rest, type: one }));
+  // Rules are for the types to which they apply.
+  const { pattern, minLength, maxLength, minimum, maximum, ...others } = rest;
+  const own = (rules: { [key: string]: Json | undefined }) =>
+    JSON.parse(JSON.stringify({ ...others, ...rules })) as { [key: string]: Json };
+  return type.map((one) => {
+    if (one === 'null') return { type: 'null' };
+    return one === 'string' ? own({ type: one, pattern, minLength, maxLength }) : own({ type: one, minimum, maximum });
+  });
 }
 
 /** Where two documents differ, as JSON pointers. */
