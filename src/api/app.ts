@@ -39,14 +39,14 @@ import { eventView } from './event-view';
 import { createReportHandler, type HookReports } from './hook-reports';
 import { createOpenApi } from './openapi';
 import { createOperatorRoutes, nameOf } from './operator-routes';
-import { parseEventPage, parseStreamPage, queryOf } from './parameters';
+import { eventPage, queryOf, readQuery, streamPage, viewerPage } from './parameters';
 import { createPerformanceAnswer } from './performance';
 import { type createRouteAnswer, routePath } from './route-answer';
 import type * as said from './schemas';
 import type { Making } from './schemas';
 import { type StoreState, storeView } from './store-view';
 import { pageOfStreams, type StreamSource } from './stream-page';
-import { pageOfViewers, parseViewerPage, playingByServer, type ViewerSource, viewersOf } from './viewer-page';
+import { pageOfViewers, playingByServer, type ViewerSource, viewersOf } from './viewer-page';
 import { createWebhookRoutes } from './webhook-routes';
 import { whatNext } from './what-next';
 
@@ -111,7 +111,7 @@ export function createApp(options: AppOptions): Express {
   } = options;
   const gate = createChangeGate(options);
   const operator = createOperatorRoutes({ operations, gate });
-  const delivery = createWebhookRoutes({ webhooks: options.webhooks, gate, respondBadParameter });
+  const delivery = createWebhookRoutes({ webhooks: options.webhooks, gate });
   const openApi = toJson(createOpenApi(version));
   const startedMs = performance.now();
   const app = express();
@@ -170,11 +170,8 @@ export function createApp(options: AppOptions): Express {
 
   endpoint('/v1/streams', {
     get: heavy(async (req, res) => {
-      const page = parseStreamPage(queryOf(req.url));
-      if ('parameter' in page) {
-        respondBadParameter(res, page);
-        return;
-      }
+      const page = readQuery(req, res, streamPage);
+      if (page === undefined) return;
       await respondInSteps<said.StreamList>(req, res, function* () {
         const { streams, ...rest } = yield* pageOfStreams(directory, page);
         const counts = viewersOf(viewers);
@@ -258,20 +255,21 @@ export function createApp(options: AppOptions): Express {
 
   endpoint('/v1/viewers', {
     get: heavy(async (req, res) => {
-      const page = parseViewerPage(queryOf(req.url));
-      if ('parameter' in page) respondBadParameter(res, page);
-      else if (viewers === undefined) respondProblem(res, 'NotAvailable', { detail: 'It watches no viewers.' });
+      const page = readQuery(req, res, viewerPage);
+      if (page === undefined) return;
+      if (viewers === undefined) respondProblem(res, 'NotAvailable', { detail: 'It watches no viewers.' });
       else await respondInSteps<said.ViewerList>(req, res, () => pageOfViewers(viewers, directory, page));
     }),
   });
 
   endpoint('/v1/events', {
     get: async (req, res) => {
-      const page = parseEventPage(queryOf(req.url));
-      if ('parameter' in page) {
-        respondBadParameter(res, page);
-        return;
-      }
+      const given = readQuery(req, res, eventPage);
+      if (given === undefined) return;
+      const { limit, type, stream, server, since } = given;
+      // The later one of both.
+      const after = [given.after ?? '', since].sort().at(-1) || undefined;
+      const page = { limit, after, types: type.length === 0 ? undefined : type, stream, server };
       if (events === undefined || eventStreams === undefined) {
         respondProblem(res, 'NotAvailable', { detail: 'It keeps no events.' });
         return;

@@ -1,14 +1,12 @@
 import * as z from 'zod/mini';
 import type { IntentKind } from '../control';
-import { eventIdPattern, eventTypes } from '../events';
+import { eventIdPattern } from '../events';
 import { bodyLimitBytes, type ProblemName, problemTitles } from '../http';
-import { operationNames, operations, windowLimits } from '../measure';
-import { maxStreamNameLength } from '../mediamtx';
-import { durationPattern } from '../wire';
+import { operationNames, operations } from '../measure';
 import { streamNameRule } from './bad-stream-name';
 import { authBody, drainBody, hookBody, moveBody, plainBody, redeliverBody, replayForms, streamName } from './bodies';
-import { deadLetterCursor, pageLimit, timePattern, viewerCursor, wordLimit } from './parameters';
-import { defaultWindow, windowRule } from './performance';
+import { deadLetterPage, eventPage, streamPage, viewerPage } from './parameters';
+import { performanceQuery } from './performance';
 import { contract } from './schemas';
 
 /** A JSON Schema (2020-12) or a part of the document; the tests hold the contents true against real answers. */
@@ -130,11 +128,6 @@ const fits = (pattern: string | RegExp): Json => ({
   type: 'string',
   pattern: typeof pattern === 'string' ? pattern : pattern.source,
 });
-const atMost = (maxLength: number): Json => ({ type: 'string', maxLength });
-const word = atMost(wordLimit);
-/** As a parameter of a query, which may be empty. */
-const orEmpty = (pattern: string): Json => fits(`^(${pattern})?$`);
-
 const query = (name: string, description: string, schema: Json = text, required = false): Json => ({
   name,
   in: 'query',
@@ -143,9 +136,13 @@ const query = (name: string, description: string, schema: Json = text, required 
   schema,
 });
 
-/** How many items a page has. */
-const limit = (description: string): Json =>
-  query('limit', description, { type: 'integer', minimum: 1, maximum: pageLimit.max, default: pageLimit.default });
+/** All parameters of a query; none of them must be given. */
+const queryParameters = (parameters: z.ZodMiniObject): Json[] =>
+  Object.entries(parameters.shape).map(([name, schema]) => {
+    const { description, ...looks } = jsonSchema(schema);
+    return query(name, String(description), looks);
+  });
+
 const streamNameParameter: Json = {
   name: 'name',
   in: 'path',
@@ -179,8 +176,6 @@ const serverChange = (kind: IntentKind, summary: string, body: z.core.$ZodType):
   }),
 });
 
-const aType = eventTypes.map((type) => type.replace('.', '\\.')).join('|');
-
 const paths: Json = {
   '/v1/route': get({
     operationId: 'route',
@@ -196,11 +191,7 @@ const paths: Json = {
   '/v1/streams': get({
     operationId: 'streams',
     summary: 'The live streams, by name',
-    parameters: [
-      limit('Streams a page.'),
-      query('cursor', 'The `next` of the page before.', { type: 'string', maxLength: maxStreamNameLength }),
-      query('match', 'Text that the name must contain.', { type: 'string', maxLength: maxStreamNameLength }),
-    ],
+    parameters: queryParameters(streamPage),
     answer: 'StreamList',
     problems: ['Busy', 'BadParameter'],
   }),
@@ -256,12 +247,7 @@ const paths: Json = {
     description:
       'Viewers by HLS, as the stick tables of all HAProxys tell. Readers by RTSP, RTMP, SRT and WebRTC go to MediaMTX itself and are told ' +
       'apart, by its own lists: `readers` counts those of what was asked for.',
-    parameters: [
-      query('stream', 'Only viewers of this stream.', word),
-      query('server', 'Only viewers that are bound to this server.', word),
-      limit('Viewers a page.'),
-      query('cursor', 'The `next` of the page before.', fits(viewerCursor)),
-    ],
+    parameters: queryParameters(viewerPage),
     answer: 'ViewerList',
     problems: ['Busy', 'BadParameter', 'NotAvailable'],
   }),
@@ -272,22 +258,13 @@ const paths: Json = {
       'With `Accept: text/event-stream` the events are sent as they happen, each with its id; a client that comes again with ' +
       '`Last-Event-ID` misses none. Without `after` the list has the newest events.',
     parameters: [
-      query('after', 'The id after which to go on; `next` of the page before.', orEmpty(eventIdPattern)),
-      query(
-        'since',
-        'Instead of an id: the time from which on events are wanted, RFC 3339. With both, the later one counts.',
-        orEmpty(timePattern),
-      ),
-      limit('Events a page.'),
-      query('type', `One or several of ${eventTypes.join(', ')}, with commas.`, fits(`^(${aType})(,(${aType}))*$`)),
-      query('stream', 'Only events of this stream.', word),
-      query('server', 'Only events of this server.', word),
+      ...queryParameters(eventPage),
       {
         name: 'Last-Event-ID',
         in: 'header',
         description: 'Of a stream of events: the last one that was read.',
         required: false,
-        schema: orEmpty(eventIdPattern),
+        schema: fits(`^(${eventIdPattern})?$`),
       },
     ],
     answer: {
@@ -311,11 +288,7 @@ const paths: Json = {
   '/v1/events/dead': get({
     operationId: 'deadLetters',
     summary: 'Events that could not be delivered and were given up',
-    parameters: [
-      query('webhook', 'Only those of this one.', word),
-      limit('Dead letters a page.'),
-      query('cursor', 'The `next` of the page before.', fits(deadLetterCursor)),
-    ],
+    parameters: queryParameters(deadLetterPage),
     answer: 'DeadLetterList',
     problems: ['BadParameter', 'NotAvailable', 'NotKept'],
   }),
@@ -371,13 +344,7 @@ const paths: Json = {
     operationId: 'performance',
     summary: 'How long things took lately',
     description: operationNames.map((name) => `\`${name}\`: ${operations[name]}`).join('\n\n'),
-    parameters: [
-      query('operation', 'One of them; without it all are answered, as a list.', { enum: operationNames }),
-      query('window', `How far to look back: ${windowRule}.`, {
-        ...fits(durationPattern(windowLimits.leastMs, windowLimits.mostMs, 'needed')),
-        default: defaultWindow,
-      }),
-    ],
+    parameters: queryParameters(performanceQuery),
     answer: {
       'application/json': { schema: { anyOf: [reference('OperationTimes'), reference('OperationTimesList')] } },
     },

@@ -1,44 +1,68 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { respondBadParameter, respondJson, respondProblem } from '../http';
+import * as z from 'zod/mini';
+import { respondJson, respondProblem } from '../http';
 import { type OperationName, type OperationTimes, operationNames, windowLimits } from '../measure';
-import { formatDuration, parseDuration } from '../wire';
-import { queryOf } from './parameters';
+import { durationPattern, formatDuration, parseDuration } from '../wire';
+import { parameter, readQuery } from './parameters';
 import type * as said from './schemas';
 import type { Making } from './schemas';
 
-export const defaultWindow = '5m';
 const [least, most] = [formatDuration(windowLimits.leastMs), formatDuration(windowLimits.mostMs)];
-export const windowRule = `a duration from ${least} to ${most}, with its unit: 30s, 5m`;
+const windowRule = `a duration from ${least} to ${most}, with its unit: 30s, 5m`;
+const standardWindow = '5m';
+
+/** Of which operations, and how far back: `window` becomes milliseconds. */
+export const performanceQuery = z.object({
+  operation: parameter(
+    z.optional(z.string()),
+    operationNames.join(', '),
+    'One of them; without it all are answered, as a list.',
+    { enum: operationNames },
+  ),
+  window: parameter(
+    z.pipe(
+      z.optional(
+        z.string().check(
+          z.refine((given) => windowMs(given) !== undefined),
+          z.meta({
+            pattern: durationPattern(windowLimits.leastMs, windowLimits.mostMs, 'needed'),
+            default: standardWindow,
+          }),
+        ),
+      ),
+      z.transform((given) => windowMs(given ?? standardWindow) ?? 0),
+    ),
+    windowRule,
+    `How far to look back: ${windowRule}.`,
+  ),
+});
+
+/** A number without a unit would be milliseconds, which nobody means here. */
+function windowMs(given: string): number | undefined {
+  const durationMs = /\d$/.test(given) ? undefined : parseDuration(given);
+  const isInRange = durationMs !== undefined && durationMs >= windowLimits.leastMs && durationMs <= windowLimits.mostMs;
+  return isInRange ? durationMs : undefined;
+}
 
 /** Makes the handler of `GET /metrics/performance?operation=&window=`: one operation, or without a name all of them. */
 export function createPerformanceAnswer(
   times: Pick<OperationTimes, 'read'> | undefined,
 ): (req: IncomingMessage, res: ServerResponse) => void {
-  return ({ url = '' }, res) => {
-    const { operation, window = defaultWindow } = queryOf(url);
+  return (req, res) => {
+    const given = readQuery(req, res, performanceQuery);
+    if (given === undefined) return;
+    const { operation, window } = given;
     const known = operationNames.find((name) => name === operation);
     if (operation !== undefined && known === undefined) {
       const detail = 'The durations of that are not kept.';
-      respondProblem(res, 'NoSuchOperation', { detail, given: String(operation), allowed: operationNames.join(', ') });
-      return;
+      respondProblem(res, 'NoSuchOperation', { detail, given: operation, allowed: operationNames.join(', ') });
+    } else if (times === undefined) respondProblem(res, 'NotAvailable', { detail: 'It keeps no durations.' });
+    else if (known !== undefined) respondJson(res, 200, timesOf(times, known, window));
+    else {
+      const operations = operationNames.map((name) => timesOf(times, name, window));
+      respondJson(res, 200, { operations } satisfies Making<said.OperationTimesList>);
     }
-    const windowMs = parseWindow(window);
-    if (windowMs === undefined) {
-      respondBadParameter(res, { parameter: 'window', given: String(window), allowed: windowRule });
-      return;
-    }
-    if (times === undefined) respondProblem(res, 'NotAvailable', { detail: 'It keeps no durations.' });
-    else if (known !== undefined) respondJson(res, 200, timesOf(times, known, windowMs));
-    else respondJson(res, 200, { operations: operationNames.map((name) => timesOf(times, name, windowMs)) });
   };
-}
-
-/** A number without a unit would be milliseconds, which nobody means here. */
-function parseWindow(given: string | string[]): number | undefined {
-  if (typeof given !== 'string' || /\d$/.test(given)) return undefined;
-  const windowMs = parseDuration(given);
-  if (windowMs === undefined || windowMs < windowLimits.leastMs || windowMs > windowLimits.mostMs) return undefined;
-  return windowMs;
 }
 
 function timesOf(

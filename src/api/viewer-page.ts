@@ -1,59 +1,26 @@
-import type { ParsedUrlQuery } from 'node:querystring';
 import type { Directory, ReadersByProtocol } from '../directory';
-import type { BadParameter, Steps } from '../http';
+import type { Steps } from '../http';
 import type { Count, Viewer, Viewers } from '../viewers';
-import { hasAtMost } from '../wire';
 
-import { pageLimit, viewerCursor, wordLimit } from './parameters';
+import type { ViewerPage } from './parameters';
 import type * as said from './schemas';
 import { type Making, mostStreamsCounted, type ViewerList } from './schemas';
 
 /** Who watches what. */
 export type ViewerSource = Pick<Viewers, 'list' | 'total' | 'streams' | 'stream' | 'servers' | 'server' | 'nodes'>;
 
-/** Which part of the list of viewers is wanted. */
-interface ViewerSelection {
-  readonly stream: string | undefined;
-  readonly server: string | undefined;
-  readonly limit: number;
-  /** 0 for the first page. */
-  readonly cursor: number;
-}
-
 /** Looked at in one step. */
 const viewersAtOnce = 100;
 const countsAtOnce = 200;
-
-/** Reads `stream`, `server`, `limit` and `cursor`. */
-export function parseViewerPage(query: ParsedUrlQuery): ViewerSelection | BadParameter {
-  const { limit = String(pageLimit.default), cursor = '', stream = '', server = '' } = query;
-  if (typeof limit !== 'string' || !/^[0-9]{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > pageLimit.max) {
-    return { parameter: 'limit', given: String(limit), allowed: `a whole number from 1 to ${pageLimit.max}` };
-  }
-  if (typeof cursor !== 'string' || !viewerCursor.test(cursor)) {
-    return { parameter: 'cursor', given: String(cursor), allowed: 'the `next` of the page before, given once' };
-  }
-  for (const [parameter, given] of Object.entries({ stream, server })) {
-    if (typeof given !== 'string' || !hasAtMost(given, wordLimit)) {
-      return { parameter, given: String(given), allowed: `given once, at most ${wordLimit} characters` };
-    }
-  }
-  return {
-    limit: Number(limit),
-    cursor: Number(cursor),
-    stream: stream === '' ? undefined : String(stream),
-    server: server === '' ? undefined : String(server),
-  };
-}
 
 /** One page of the viewers, with the counts of what was asked for, and apart from them who reads it by other ways than HLS. */
 export function* pageOfViewers(
   source: ViewerSource,
   directory: Pick<Directory, 'servers' | 'stream'>,
-  { stream, server, limit, cursor }: ViewerSelection,
+  { stream, server, limit, cursor }: ViewerPage,
 ): Steps<Making<ViewerList>> {
   const viewers: Viewer[] = [];
-  let next: number | undefined = cursor;
+  let next: number | undefined = Number(cursor);
   while (next !== undefined && viewers.length < limit) {
     const some = source.list({ stream, server, limit: Math.min(viewersAtOnce, limit - viewers.length), cursor: next });
     viewers.push(...some.viewers);

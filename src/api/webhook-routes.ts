@@ -7,14 +7,14 @@ import {
   idBefore,
   type WebhookView,
 } from '../events';
-import { type BadParameter, type ProblemName, readBody, respondJson, respondProblem } from '../http';
+import { type ProblemName, readBody, respondJson, respondProblem } from '../http';
 import { redeliverBody, replayBody } from './bodies';
 
 import type { ChangeGate } from './change-gate';
 import type { ChangeOrder } from './change-log';
 import { eventView } from './event-view';
 
-import { parseDeadLetterPage, parseTime, queryOf } from './parameters';
+import { deadLetterPage, parseTime, readQuery } from './parameters';
 import type * as said from './schemas';
 import type { Making } from './schemas';
 
@@ -22,7 +22,6 @@ export interface WebhookRoutesOptions {
   /** Undefined where no events are delivered. */
   readonly webhooks: DeliveryOperations | undefined;
   readonly gate: ChangeGate;
-  readonly respondBadParameter: (res: Response, bad: BadParameter) => void;
 }
 
 /** The handlers of what operators see of the delivery of events, and ask of it. */
@@ -41,7 +40,7 @@ const problemOf: Readonly<Record<DeliveryProblem, ProblemName>> = {
 const everybody = 'all webhooks';
 
 /** Makes the handlers of one HTTP server. */
-export function createWebhookRoutes({ webhooks, gate, respondBadParameter }: WebhookRoutesOptions): WebhookRoutes {
+export function createWebhookRoutes({ webhooks, gate }: WebhookRoutesOptions): WebhookRoutes {
   const { audit } = gate;
 
   function refuse(res: Response, done: ChangeOrder, problem: DeliveryProblem, detail: string): void {
@@ -99,18 +98,16 @@ export function createWebhookRoutes({ webhooks, gate, respondBadParameter }: Web
   return {
     list: (_req, res) => respondJson(res, 200, { webhooks: (webhooks?.webhooks() ?? []).map(webhookView) }),
     async deadLetters(req, res) {
-      const page = parseDeadLetterPage(queryOf(req.url));
-      if ('parameter' in page) {
-        respondBadParameter(res, page);
-        return;
-      }
+      const page = readQuery(req, res, deadLetterPage);
+      if (page === undefined) return;
       if (webhooks === undefined) {
         respondProblem(res, 'NotAvailable', { detail: noDelivery });
         return;
       }
       // One more than is shown tells whether there are more.
-      const { limit } = page;
-      const result = await webhooks.deadLetters({ ...page, limit: limit + 1 });
+      const { webhook, limit, cursor } = page;
+      const before = cursor === '' ? undefined : cursor;
+      const result = await webhooks.deadLetters({ webhook, before, limit: limit + 1 });
       if (!result.ok) {
         respondProblem(res, problemOf[result.problem], { detail: sentence(result.detail) });
         return;

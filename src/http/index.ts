@@ -8,7 +8,6 @@ export { jsonSteps } from './json-steps';
 export { httpMetrics } from './metrics';
 export { openAdminSocket } from './open-admin-socket';
 export {
-  type BadParameter,
   type ProblemDetails,
   type ProblemName,
   problemTitles,

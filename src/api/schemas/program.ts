@@ -24,6 +24,7 @@ export const OperationTimes = record(
 export type OperationTimes = z.infer<typeof OperationTimes>;
 
 export const OperationTimesList = record({ operations: list(OperationTimes) }, {});
+export type OperationTimesList = z.infer<typeof OperationTimesList>;
 
 export const Health = record({ status: z.literal('ok') }, { version: text, uptimeSeconds: seconds });
 export type Health = z.infer<typeof Health>;
