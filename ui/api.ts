@@ -1,16 +1,18 @@
+import type { Said } from '../src/api/schemas';
+
 export type {
   DashboardNow as Now,
   DashboardServer as Server,
   DashboardStream as Stream,
   DashboardStreams as StreamRows,
-  EmptySlot,
-  Event as Happened,
-  Explanation,
-  IntentKind,
   Sample,
-  Viewer,
-  ViewerList,
-} from '../src/api/schemas';
+} from '../src/api/dashboard-answers';
+export type EmptySlot = Said['ServerList']['emptySlots'][number];
+export type Explanation = Said['Explanation'];
+export type Happened = Said['Event'];
+export type IntentKind = Said['Server']['administrative'];
+export type Viewer = Said['Viewer'];
+export type ViewerList = Said['ViewerList'];
 
 /** A request that was answered with a problem (RFC 9457), or not at all. */
 export class AskError extends Error {

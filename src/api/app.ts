@@ -42,8 +42,7 @@ import { createOperatorRoutes, nameOf } from './operator-routes';
 import { eventPage, queryOf, readQuery, streamPage, viewerPage } from './parameters';
 import { createPerformanceAnswer } from './performance';
 import { type createRouteAnswer, routePath } from './route-answer';
-import type * as said from './schemas';
-import type { Making } from './schemas';
+import type { Answer, Making, Said } from './schemas';
 import { type StoreState, storeView } from './store-view';
 import { pageOfStreams, type StreamSource } from './stream-page';
 import { pageOfViewers, playingByServer, type ViewerSource, viewersOf } from './viewer-page';
@@ -172,7 +171,7 @@ export function createApp(options: AppOptions): Express {
     get: heavy(async (req, res) => {
       const page = readQuery(req, res, streamPage);
       if (page === undefined) return;
-      await respondInSteps<said.StreamList>(req, res, function* () {
+      await respondInSteps<Said['StreamList']>(req, res, function* () {
         const { streams, ...rest } = yield* pageOfStreams(directory, page);
         const counts = viewersOf(viewers);
         return {
@@ -196,7 +195,7 @@ export function createApp(options: AppOptions): Express {
         operations?.tables(name),
       ]);
       const move = operations?.moves().find(({ stream }) => stream === name);
-      await respondInSteps<said.Explanation>(req, res, function* () {
+      await respondInSteps<Said['Explanation']>(req, res, function* () {
         const playing = yield* playingByServer(viewers, name);
         return {
           ...explanation,
@@ -223,13 +222,13 @@ export function createApp(options: AppOptions): Express {
         respondProblem(res, 'NoSuchStream', { detail, given: name });
         return;
       }
-      respondJson(res, 200, { ...stream, viewers: viewersOf(viewers).stream(name) } satisfies Making<said.Stream>);
+      respondJson(res, 200, { ...stream, viewers: viewersOf(viewers).stream(name) } satisfies Answer<'Stream'>);
     },
   });
 
   endpoint('/v1/moves', {
     get: heavy((req, res) =>
-      respondInSteps<said.MoveList>(req, res, function* () {
+      respondInSteps<Said['MoveList']>(req, res, function* () {
         return { moves: lazily(operations?.moves() ?? [], moveView) };
       }),
     ),
@@ -237,7 +236,7 @@ export function createApp(options: AppOptions): Express {
 
   endpoint('/v1/servers', {
     get: heavy((req, res) =>
-      respondInSteps<said.ServerList>(req, res, function* () {
+      respondInSteps<Said['ServerList']>(req, res, function* () {
         const controlled = yield* controlViews(operations);
         const counts = viewersOf(viewers);
         return {
@@ -258,7 +257,7 @@ export function createApp(options: AppOptions): Express {
       const page = readQuery(req, res, viewerPage);
       if (page === undefined) return;
       if (viewers === undefined) respondProblem(res, 'NotAvailable', { detail: 'It watches no viewers.' });
-      else await respondInSteps<said.ViewerList>(req, res, () => pageOfViewers(viewers, directory, page));
+      else await respondInSteps<Said['ViewerList']>(req, res, () => pageOfViewers(viewers, directory, page));
     }),
   });
 
@@ -285,7 +284,7 @@ export function createApp(options: AppOptions): Express {
       }
       if (!work.admit(res, addressKey(req.socket.remoteAddress))) return;
       const found = await readKept(() => events.list(page));
-      await respondInSteps<said.EventList>(req, res, function* () {
+      await respondInSteps<Said['EventList']>(req, res, function* () {
         return { events: lazily(found, eventView), next: found.at(-1)?.id ?? page.after };
       });
     },
@@ -306,7 +305,7 @@ export function createApp(options: AppOptions): Express {
       if (drain.isStopping) respondProblem(res, 'Stopping', stopping);
       else {
         const uptimeSeconds = (performance.now() - startedMs) / 1000;
-        respondJson(res, 200, { status: 'ok', version, uptimeSeconds } satisfies said.Health);
+        respondJson(res, 200, { status: 'ok', version, uptimeSeconds } satisfies Said['Health']);
       }
     },
   });
@@ -321,7 +320,7 @@ export function createApp(options: AppOptions): Express {
         // Routing needs no store.
         const { kept } = options;
         const store = kept === undefined ? undefined : storeView(kept);
-        respondJson(res, 200, { status: 'ready', store } satisfies Making<said.Readiness>);
+        respondJson(res, 200, { status: 'ready', store } satisfies Answer<'Readiness'>);
         return;
       }
       const detail = 'No Control API has answered yet; /v1/servers shows each server with its last error.';
@@ -363,8 +362,8 @@ export function createApp(options: AppOptions): Express {
 }
 
 /** The views of what control knows, by server. */
-function* controlViews(operations: Operations | undefined): Steps<Map<string, Making<said.ControlledServer>>> {
-  const views = new Map<string, Making<said.ControlledServer>>();
+function* controlViews(operations: Operations | undefined): Steps<Map<string, Answer<'ControlledServer'>>> {
+  const views = new Map<string, Answer<'ControlledServer'>>();
   for (const server of operations?.servers() ?? []) {
     views.set(server.name, controlView(server));
     yield;

@@ -18,12 +18,12 @@ import type { History, Sample } from '../measure';
 import { addressKey, ownValue } from '../wire';
 import type { ApiStats } from './api-stats';
 import { controlView, emptySlotView, moveView } from './control-view';
+import type { DashboardNow, DashboardStream, DashboardStreams, Sample as ShownSample } from './dashboard-answers';
 import { createDashboardFeed } from './dashboard-feed';
 import { loadDashboardFiles, viewersUrlFor } from './dashboard-files';
 import type { EventSource } from './event-streams';
 import { queryOf } from './parameters';
-import type * as said from './schemas';
-import type { ControlledServer, DashboardNow, DashboardStream, DashboardStreams, Making, Move } from './schemas';
+import type { Answer, Making } from './schemas';
 import { type StoreState, storeView } from './store-view';
 import { createStreamOrder, streamSorts } from './stream-order';
 
@@ -102,7 +102,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const feed = createDashboardFeed({ snapshot, serverCount: () => directory.servers().length, work, events });
 
   function* snapshot(): Steps<string> {
-    const controlled = new Map<string, Making<ControlledServer>>();
+    const controlled = new Map<string, Answer<'ControlledServer'>>();
     for (const server of operations?.servers() ?? []) {
       controlled.set(server.name, controlView(server));
       yield;
@@ -174,7 +174,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
 
   function* rows(
     names: readonly string[],
-    moved: ReadonlyMap<string, Making<Move>>,
+    moved: ReadonlyMap<string, Answer<'Move'>>,
   ): Generator<Making<DashboardStream>> {
     for (const name of names) {
       yield {
@@ -255,7 +255,7 @@ function point({
   requests,
   apiCalls,
   naiveCalls,
-}: Sample): Making<said.Sample> {
+}: Sample): Making<ShownSample> {
   const rate = (count: number): number => Math.round((count / seconds) * 1000) / 1000;
   const rounded = (value: number | undefined): number | undefined =>
     value === undefined ? undefined : Math.round(value * 10_000) / 10_000;

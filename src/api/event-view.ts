@@ -1,8 +1,7 @@
 import type { StoredEvent } from '../events';
-import type * as said from './schemas';
-import type { Making } from './schemas';
+import type { Answer } from './schemas';
 
 /** An event, with every field there. */
-export function eventView({ subject, ...event }: StoredEvent): Making<said.Event> {
+export function eventView({ subject, ...event }: StoredEvent): Answer<'Event'> {
   return { ...event, subject };
 }

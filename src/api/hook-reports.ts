@@ -6,7 +6,7 @@ import { isStreamName } from '../mediamtx';
 import type { ApiStats } from './api-stats';
 import { authBody, hookBody } from './bodies';
 import { queryOf } from './parameters';
-import type { Making, Report } from './schemas';
+import type { Answer } from './schemas';
 
 export interface HookReportsOptions {
   readonly directory: Pick<Directory, 'confirm'>;
@@ -85,7 +85,7 @@ export function createReportHandler({ directory, hookReports, stats }: ReportHan
       if (isOfInterest) {
         hookReports.aboutToHappen(path, typeof inQuery === 'string' && isServer(inQuery) ? inQuery : undefined);
       } else stats.reports.ignored++;
-      respondJson(res, 202, { stream: isOfInterest ? path : undefined } satisfies Making<Report>);
+      respondJson(res, 202, { stream: isOfInterest ? path : undefined } satisfies Answer<'Report'>);
       return;
     }
     const body = readBody(res, req.body, hookBody);
@@ -100,7 +100,7 @@ export function createReportHandler({ directory, hookReports, stats }: ReportHan
       });
       return;
     }
-    respondJson(res, 202, { stream: body.stream } satisfies Making<Report>);
+    respondJson(res, 202, { stream: body.stream } satisfies Answer<'Report'>);
     hookReports.happened(body.stream, server);
   };
 }

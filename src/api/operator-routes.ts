@@ -7,7 +7,7 @@ import { drainBody, moveBody, plainBody } from './bodies';
 import type { ChangeGate } from './change-gate';
 import type { ChangeOrder } from './change-log';
 import { controlView, moveView } from './control-view';
-import type { Making, StreamMove } from './schemas';
+import type { Answer } from './schemas';
 
 export interface OperatorRoutesOptions {
   /** Undefined where no HAProxy is controlled. */
@@ -82,7 +82,7 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
       return;
     }
     audit.note(done, undefined);
-    respondJson(res, 200, { stream, move: undefined } satisfies Making<StreamMove>);
+    respondJson(res, 200, { stream, move: undefined } satisfies Answer<'StreamMove'>);
   }
 
   return {
@@ -103,7 +103,7 @@ export function createOperatorRoutes(options: OperatorRoutesOptions): OperatorRo
         return;
       }
       audit.note(wish, undefined);
-      respondJson(res, 200, { stream, move: moveView(result.value) } satisfies Making<StreamMove>);
+      respondJson(res, 200, { stream, move: moveView(result.value) } satisfies Answer<'StreamMove'>);
     }),
     clearMove: gate('clear-move', async (control, req, res) => {
       const stream = streamOf(req, res);

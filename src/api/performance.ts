@@ -4,8 +4,7 @@ import { respondJson, respondProblem } from '../http';
 import { type OperationName, type OperationTimes, operationNames, windowLimits } from '../measure';
 import { durationPattern, formatDuration, parseDuration } from '../wire';
 import { parameter, readQuery } from './parameters';
-import type * as said from './schemas';
-import type { Making } from './schemas';
+import type { Answer } from './schemas';
 
 const [least, most] = [formatDuration(windowLimits.leastMs), formatDuration(windowLimits.mostMs)];
 const windowRule = `a duration from ${least} to ${most}, with its unit: 30s, 5m`;
@@ -60,7 +59,7 @@ export function createPerformanceAnswer(
     else if (known !== undefined) respondJson(res, 200, timesOf(times, known, window));
     else {
       const operations = operationNames.map((name) => timesOf(times, name, window));
-      respondJson(res, 200, { operations } satisfies Making<said.OperationTimesList>);
+      respondJson(res, 200, { operations } satisfies Answer<'OperationTimesList'>);
     }
   };
 }
@@ -69,7 +68,7 @@ function timesOf(
   source: Pick<OperationTimes, 'read'>,
   operation: OperationName,
   windowMs: number,
-): Making<said.OperationTimes> {
+): Answer<'OperationTimes'> {
   const { coveredMs, count, errors, times } = source.read(operation, windowMs);
   return {
     operation,

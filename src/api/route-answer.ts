@@ -7,7 +7,7 @@ import { countDecision, type Decision, type Router } from '../router';
 import type { ApiStats } from './api-stats';
 import { respondBadStreamName } from './bad-stream-name';
 import { queryOf } from './parameters';
-import type { Route } from './schemas';
+import type { Said } from './schemas';
 
 /** The path of the question that HAProxy's Lua bridge asks for every master playlist. */
 export const routePath = '/v1/route';
@@ -53,7 +53,7 @@ export function createRouteAnswer(
     if (server !== undefined) headers.push('x-mtx-server', server);
     if (decision.isElsewhereAllowed === true) headers.push('x-mtx-elsewhere', '1');
     if (drain.isStopping) headers.push('x-mtx-stopping', '1');
-    const body = JSON.stringify({ stream, session, state, server: server ?? null } satisfies Route);
+    const body = JSON.stringify({ stream, session, state, server: server ?? null } satisfies Said['Route']);
     respond(res, 200, 'application/json', body, headers);
   };
 

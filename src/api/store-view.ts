@@ -1,4 +1,4 @@
-import type { Making, StoreHealth } from './schemas';
+import type { Making, Said } from './schemas';
 
 /** What is kept, where: whether it keeps what is written, and whether this agent tells events, of those that share it. */
 export interface StoreState {
@@ -11,6 +11,6 @@ export interface StoreState {
 }
 
 /** The store as the API shows it. */
-export function storeView({ store, lease }: StoreState): Making<StoreHealth> {
+export function storeView({ store, lease }: StoreState): Making<Said['Readiness']['store']> {
   return { up: store.isUp, failure: store.failure, damage: store.damage, leader: lease.isHeld };
 }

@@ -3,8 +3,7 @@ import type { Steps } from '../http';
 import type { Count, Viewer, Viewers } from '../viewers';
 
 import type { ViewerPage } from './parameters';
-import type * as said from './schemas';
-import { type Making, mostStreamsCounted, type ViewerList } from './schemas';
+import { type Answer, mostStreamsCounted } from './schemas';
 
 /** Who watches what. */
 export type ViewerSource = Pick<Viewers, 'list' | 'total' | 'streams' | 'stream' | 'servers' | 'server' | 'nodes'>;
@@ -18,7 +17,7 @@ export function* pageOfViewers(
   source: ViewerSource,
   directory: Pick<Directory, 'servers' | 'stream'>,
   { stream, server, limit, cursor }: ViewerPage,
-): Steps<Making<ViewerList>> {
+): Steps<Answer<'ViewerList'>> {
   const viewers: Viewer[] = [];
   let next: number | undefined = Number(cursor);
   while (next !== undefined && viewers.length < limit) {
@@ -101,7 +100,7 @@ function viewerView({
   watchedMs,
   bytes,
   isCertain,
-}: Viewer): Making<said.Viewer> {
+}: Viewer): Answer<'Viewer'> {
   return {
     stream,
     session,

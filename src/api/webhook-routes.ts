@@ -15,8 +15,7 @@ import type { ChangeOrder } from './change-log';
 import { eventView } from './event-view';
 
 import { deadLetterPage, parseTime, readQuery } from './parameters';
-import type * as said from './schemas';
-import type { Making } from './schemas';
+import type { Answer } from './schemas';
 
 export interface WebhookRoutesOptions {
   /** Undefined where no events are delivered. */
@@ -83,7 +82,7 @@ export function createWebhookRoutes({ webhooks, gate }: WebhookRoutesOptions): W
     }
     const { delivered, failed, trouble } = result.value;
     audit.note({ ...wish, details: { ...wish.details, delivered, failed } }, undefined);
-    respondJson(res, 200, { delivered, failed, trouble } satisfies Making<said.Redelivery>);
+    respondJson(res, 200, { delivered, failed, trouble } satisfies Answer<'Redelivery'>);
   }
 
   const change = (
@@ -117,7 +116,7 @@ export function createWebhookRoutes({ webhooks, gate }: WebhookRoutesOptions): W
       respondJson(res, 200, {
         deadLetters: shown.map(deadLetterView),
         next: last === undefined ? undefined : cursorOf(last),
-      } satisfies Making<said.DeadLetterList>);
+      } satisfies Answer<'DeadLetterList'>);
     },
     replay: change('replay', replay),
     redeliver: change('redeliver', redeliver),
@@ -130,10 +129,10 @@ function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
-function webhookView({ isSigned, ...view }: WebhookView): Making<said.Webhook> {
+function webhookView({ isSigned, ...view }: WebhookView): Answer<'Webhook'> {
   return { ...view, signed: isSigned };
 }
 
-function deadLetterView({ event, ...letter }: DeadLetter): Making<said.DeadLetter> {
+function deadLetterView({ event, ...letter }: DeadLetter): Answer<'DeadLetter'> {
   return { ...letter, event: eventView(event) };
 }

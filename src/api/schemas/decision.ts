@@ -14,8 +14,6 @@ const serverOrNull = described(
 );
 
 export const Route = record({ stream: text, state: DecisionState }, { session: text, server: serverOrNull });
-export type Route = z.infer<typeof Route>;
-
 const howKnown = 'How the fact became known.';
 const evidenceSource = z.enum(['inventory', 'lookup', 'push']);
 
@@ -87,4 +85,3 @@ export const Explanation = record(
     next: list(text, 'What would happen next to viewers, in sentences.'),
   },
 );
-export type Explanation = z.infer<typeof Explanation>;

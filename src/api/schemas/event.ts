@@ -33,10 +33,7 @@ export const Event = record(
   },
   'CloudEvents 1.0, JSON format.',
 );
-export type Event = z.infer<typeof Event>;
-
 export const EventList = record(
   { events: list(Event, 'Oldest first.', mostOnPage) },
   { next: described(textOrNull, 'The `after` with which to go on; null when there is nothing yet.') },
 );
-export type EventList = z.infer<typeof EventList>;

@@ -1,5 +1,7 @@
+import type * as z from 'zod/mini';
 import { DecisionState, Explanation, Route } from './decision';
 import { Event, EventList } from './event';
+import type { Making } from './kinds';
 import { Move, MoveList, StreamMove } from './move';
 import { Problem } from './problem';
 import { Health, OperationTimes, OperationTimesList, Readiness } from './program';
@@ -8,10 +10,7 @@ import { Holder, Stream, StreamList } from './stream';
 import { Viewer, ViewerList } from './viewer';
 import { DeadLetter, DeadLetterList, Redelivery, Report, Webhook, WebhookList } from './webhook';
 
-export type * from './dashboard';
 export { type Contract, type Making, mostOnPage, neededFields } from './kinds';
-export type { StoreHealth } from './program';
-export type { EmptySlot, IntentKind } from './server';
 export { mostStreamsCounted } from './viewer';
 
 /** What the HTTP API answers, by the names in the OpenAPI document. */
@@ -75,3 +74,9 @@ export {
   Webhook,
   WebhookList,
 };
+
+/** The types of what is answered, by the same names. */
+export type Said = { readonly [Name in keyof typeof contract]: z.infer<(typeof contract)[Name]> };
+
+/** What such an answer is made of. */
+export type Answer<Name extends keyof Said> = Making<Said[Name]>;

@@ -12,4 +12,3 @@ export const Problem = record(
   },
   'RFC 9457.',
 );
-export type Problem = z.infer<typeof Problem>;

@@ -21,14 +21,8 @@ export const OperationTimes = record(
   'How long operations took, failed ones included; null without any. `min`, `mean` and `max` are exact; the others are within 1.6 % of the ' +
     'operation of that rank (below 1 µs: within 16 ns).',
 );
-export type OperationTimes = z.infer<typeof OperationTimes>;
-
 export const OperationTimesList = record({ operations: list(OperationTimes) }, {});
-export type OperationTimesList = z.infer<typeof OperationTimesList>;
-
 export const Health = record({ status: z.literal('ok') }, { version: text, uptimeSeconds: seconds });
-export type Health = z.infer<typeof Health>;
-
 export const StoreHealth = record(
   {},
   {
@@ -41,10 +35,7 @@ export const StoreHealth = record(
     leader: described(flag, 'Whether this agent tells events, of those that share the store.'),
   },
 );
-export type StoreHealth = z.infer<typeof StoreHealth>;
-
 export const Readiness = record(
   { status: z.literal('ready') },
   { store: described(z.nullable(StoreHealth), 'Routing needs no store.') },
 );
-export type Readiness = z.infer<typeof Readiness>;

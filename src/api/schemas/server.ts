@@ -3,7 +3,6 @@ import { ageMsOrNull, count, countOrNull, described, flag, list, record, text, t
 import { readersByProtocol, viewersOrNull } from './stream';
 
 const intentKind = z.enum(['ready', 'drain', 'maint']);
-export type IntentKind = z.infer<typeof intentKind>;
 const operational = z.enum(['UP', 'DOWN', 'UNKNOWN']);
 const apiHealth = z.enum(['unknown', 'ok', 'failing', 'suspect']);
 
@@ -21,8 +20,6 @@ export const Intent = described(
   ),
   'What an operator wants of a server; null when nobody has said.',
 );
-export type Intent = z.infer<typeof Intent>;
-
 export const ControlledServer = record(
   {
     name: text,
@@ -59,8 +56,6 @@ export const ControlledServer = record(
   },
   'What control knows and wants of a server.',
 );
-export type ControlledServer = z.infer<typeof ControlledServer>;
-
 export const Server = record(
   {
     name: text,
@@ -94,8 +89,6 @@ export const Server = record(
     control: described(z.nullable(ControlledServer), 'Null where no HAProxy is controlled.'),
   },
 );
-export type Server = z.infer<typeof Server>;
-
 const EmptySlot = record(
   { name: text },
   {
@@ -103,8 +96,6 @@ const EmptySlot = record(
     intent: described(Intent, 'What will be wanted of the next server in the slot.'),
   },
 );
-export type EmptySlot = z.infer<typeof EmptySlot>;
-
 export const ServerList = record(
   { servers: list(Server) },
   {
@@ -114,4 +105,3 @@ export const ServerList = record(
     ),
   },
 );
-export type ServerList = z.infer<typeof ServerList>;

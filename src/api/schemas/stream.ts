@@ -28,8 +28,6 @@ export const Holder = record(
   },
   'One server that has the stream live.',
 );
-export type Holder = z.infer<typeof Holder>;
-
 export const Stream = record(
   {
     name: text,
@@ -45,8 +43,6 @@ export const Stream = record(
     viewers: viewersOrNull,
   },
 );
-export type Stream = z.infer<typeof Stream>;
-
 export const StreamList = record(
   {
     streams: list(Stream, 'Sorted by name.', mostOnPage),
@@ -54,4 +50,3 @@ export const StreamList = record(
   },
   { next: nextPage },
 );
-export type StreamList = z.infer<typeof StreamList>;

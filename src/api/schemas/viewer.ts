@@ -1,4 +1,3 @@
-import type * as z from 'zod/mini';
 import {
   count,
   countOrNull,
@@ -45,8 +44,6 @@ export const Viewer = record(
   },
   'One play of one stream by one player, over all HAProxys.',
 );
-export type Viewer = z.infer<typeof Viewer>;
-
 export const ViewerList = record(
   {
     total: record(viewers, peaks, 'All viewers, whether asked for or not.'),
@@ -64,4 +61,3 @@ export const ViewerList = record(
   },
   { readers: readersByProtocol, next: nextPage },
 );
-export type ViewerList = z.infer<typeof ViewerList>;

@@ -34,11 +34,7 @@ export const Webhook = record(
   },
   'A receiver of events, as events.webhooks names it. Its url is not shown: it may hold secrets.',
 );
-export type Webhook = z.infer<typeof Webhook>;
-
 export const WebhookList = record({ webhooks: list(Webhook) }, {});
-export type WebhookList = z.infer<typeof WebhookList>;
-
 export const DeadLetter = record(
   { webhook: text, event: Event },
   {
@@ -48,22 +44,15 @@ export const DeadLetter = record(
   },
   'An event that could not be delivered for longer than giveUpAfter.',
 );
-export type DeadLetter = z.infer<typeof DeadLetter>;
-
 export const DeadLetterList = record(
   { deadLetters: list(DeadLetter, 'The latest events first.', mostOnPage) },
   { next: nextPage },
 );
-export type DeadLetterList = z.infer<typeof DeadLetterList>;
-
 export const Redelivery = record(
   { delivered: described(count, 'They are dead letters no more.'), failed: count },
   { trouble: described(textOrNull, 'Why the last one failed.') },
 );
-export type Redelivery = z.infer<typeof Redelivery>;
-
 export const Report = record(
   {},
   { stream: described(textOrNull, 'The stream whose servers are asked now; null when there is no need to.') },
 );
-export type Report = z.infer<typeof Report>;

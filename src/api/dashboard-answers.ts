@@ -1,7 +1,4 @@
-import type { Move } from './move';
-import type { StoreHealth } from './program';
-import type { EmptySlot, Server } from './server';
-import type { Stream } from './stream';
+import type { Said } from './schemas';
 
 /*
  * What the page at `/` is told beyond the API, below `/ui/`. It is the page's own and changes with it.
@@ -21,7 +18,7 @@ export interface Sample {
   readonly naiveCalls: number | null;
 }
 
-export type DashboardServer = Server & {
+export type DashboardServer = Said['Server'] & {
   readonly viewersPeak: number | null;
   readonly load: { readonly requestsPerSecond: number; readonly bytesPerSecond: number } | null;
 };
@@ -33,7 +30,7 @@ export interface DashboardNow {
   readonly startedAt: string;
   /** `token`: with one; `refused`: none is configured; `impossible`: no HAProxy is controlled. */
   readonly changes: 'token' | 'refused' | 'impossible';
-  readonly store: StoreHealth | null;
+  readonly store: Said['Readiness']['store'];
   readonly hasEvidence: boolean;
   readonly streams: number;
   readonly conflicts: number;
@@ -43,11 +40,14 @@ export interface DashboardNow {
   readonly latest: Sample | null;
   readonly hour: Sample | null;
   readonly servers: readonly DashboardServer[];
-  readonly emptySlots: readonly EmptySlot[];
-  readonly moves: readonly Move[];
+  readonly emptySlots: Said['ServerList']['emptySlots'];
+  readonly moves: readonly Said['Move'][];
 }
 
-export type DashboardStream = Stream & { readonly viewersPeak: number | null; readonly move: Move | null };
+export type DashboardStream = Said['Stream'] & {
+  readonly viewersPeak: number | null;
+  readonly move: Said['Move'] | null;
+};
 
 export interface DashboardStreams {
   readonly total: number;
