@@ -4,7 +4,8 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm install --no-save
 COPY . .
-RUN npm run build && npm prune --omit=dev
+# A command that ran once left what Node compiled beside the code.
+RUN npm run build && node dist/cli/main.js --help >/dev/null && npm prune --omit=dev
 
 FROM node:24-bookworm-slim
 # Operators' orders and events are kept in /data: mount a volume there, or they go with the container.
