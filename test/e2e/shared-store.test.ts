@@ -90,7 +90,7 @@ describe(`HAProxy ${haproxyVersion}: two agents that share a Redis`, () => {
         directory: { interval: '100ms' },
         store: { redis: redis.url, password: redisPassword, prefix: 'e2e:' },
         events: {
-          endGrace: '300ms',
+          endGrace: '3s',
           unwatchedAfter: '500ms',
           webhooks: { hook: { url: receiver.url, streams: '**' } },
         },
