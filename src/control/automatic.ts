@@ -1,6 +1,7 @@
+import * as z from 'zod/mini';
 import type { Logger } from '../log';
-import type { Store } from '../store';
-import { errorText, isRecord } from '../wire';
+import { readAs, type Store } from '../store';
+import { errorText } from '../wire';
 
 /** What one agent decided for all, without an operator. */
 export interface AutomaticDecisions {
@@ -24,17 +25,15 @@ export interface Automatic {
   loadIfDue(): void;
 }
 
-interface StoredDecisions {
-  readonly drained: readonly string[];
-  readonly weights: Readonly<Record<string, number>>;
-}
+const storedDecisions = z.object({ drained: z.array(z.string()), weights: z.record(z.string(), z.int()) });
+type StoredDecisions = z.infer<typeof storedDecisions>;
 
 const key = 'decisions';
 const periodMs = 500;
 
 /** `onChange` is called when other decisions are in force. */
 export function createAutomatic(store: Store, log: Logger, onChange: () => void): Automatic {
-  const collection = store.collection('automatic', readStored);
+  const collection = store.collection('automatic', readAs(storedDecisions));
   let inForce: AutomaticDecisions = { drained: new Set(), weights: new Map() };
   let isDeciding = false;
   let isFailing = false;
@@ -92,13 +91,4 @@ function toStored({ drained, weights }: AutomaticDecisions): StoredDecisions {
 
 function isSame(left: AutomaticDecisions, right: AutomaticDecisions): boolean {
   return JSON.stringify(toStored(left)) === JSON.stringify(toStored(right));
-}
-
-function readStored(value: unknown): StoredDecisions | undefined {
-  if (!isRecord(value)) return undefined;
-  const { drained, weights } = value;
-  if (!Array.isArray(drained) || !drained.every((name): name is string => typeof name === 'string')) return undefined;
-  if (!isRecord(weights)) return undefined;
-  if (!Object.values(weights).every((weight) => Number.isInteger(weight))) return undefined;
-  return { drained, weights: weights as Record<string, number> };
 }

@@ -1,4 +1,6 @@
-import { hasAtMost, isRecord } from '../wire';
+import * as z from 'zod/mini';
+import { readAs, storedTime } from '../store';
+import { hasAtMost } from '../wire';
 import { type Intent, type IntentKind, intentKinds } from './views';
 
 /** Bounds of what an operator may write. */
@@ -29,15 +31,12 @@ export function intentId(intent: Intent, nowMs: number): string {
 }
 
 /** Reads an intent from the store; undefined where it is none. */
-export function readIntent(value: unknown): Intent | undefined {
-  if (!isRecord(value)) return undefined;
-  const { kind, reason, operator, since, deadline } = value;
-  const known = intentKinds.find((each) => each === kind);
-  if (known === undefined || typeof reason !== 'string' || typeof operator !== 'string') return undefined;
-  if (!isTime(since) || (deadline !== undefined && !isTime(deadline))) return undefined;
-  return { kind: known, reason, operator, since, ...(deadline === undefined ? {} : { deadline }) };
-}
-
-function isTime(value: unknown): value is string {
-  return typeof value === 'string' && Number.isFinite(Date.parse(value));
-}
+export const readIntent = readAs<Intent>(
+  z.object({
+    kind: z.enum(intentKinds),
+    reason: z.string(),
+    operator: z.string(),
+    since: storedTime,
+    deadline: z.optional(storedTime),
+  }),
+);

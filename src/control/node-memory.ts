@@ -1,5 +1,6 @@
+import * as z from 'zod/mini';
 import type { AdministrativeState } from '../directory';
-import { isRecord } from '../wire';
+import { readAs } from '../store';
 
 /** The process of one HAProxy, so that two can be told apart over a restart of the agent. */
 export interface HaproxyProcess {
@@ -54,11 +55,29 @@ export function enterProcess(memory: NodeMemory, process: HaproxyProcess): NodeM
   return { process, servers: new Map(), before: new Map(before) };
 }
 
-/** The memory as it is stored. */
-export interface StoredNodeMemory {
-  readonly process: HaproxyProcess;
-  readonly servers: Readonly<Record<string, Omit<ServerMemory, 'doubtSinceMs'>>>;
+const state = z.enum(['ready', 'drain', 'maint']);
+/** What cannot be read of a server is not known of it. */
+function orNothing<T>(schema: z.ZodMiniType<T>) {
+  return z.catch(z.optional(schema), undefined);
 }
+const storedServer = z.object({
+  state: orNothing(state),
+  weight: orNothing(z.number()),
+  own: orNothing(z.object({ state, by: z.catch(z.enum(['intent', 'automatic']), 'intent') })),
+  ownWeight: orNothing(z.number()),
+  intentId: orNothing(z.string()),
+  isExternal: z.catch(z.boolean(), false),
+  isWeightExternal: z.catch(z.boolean(), false),
+  isToBeCleared: z.catch(z.boolean(), false),
+});
+
+const storedNode = z.object({
+  process: z.object({ pid: z.number(), startedMs: z.number() }),
+  servers: z.record(z.string(), storedServer),
+});
+
+/** The memory as it is stored. */
+export type StoredNodeMemory = z.infer<typeof storedNode>;
 
 export function toStoredNodeMemory({ process, servers }: NodeMemory): StoredNodeMemory | undefined {
   if (process === undefined) return undefined;
@@ -70,45 +89,12 @@ export function toStoredNodeMemory({ process, servers }: NodeMemory): StoredNode
 }
 
 /** Reads what toStoredNodeMemory made; undefined where it is none. */
-export function readNodeMemory(value: unknown): StoredNodeMemory | undefined {
-  if (!isRecord(value) || !isRecord(value['process']) || !isRecord(value['servers'])) return undefined;
-  const { pid, startedMs } = value['process'];
-  if (typeof pid !== 'number' || typeof startedMs !== 'number') return undefined;
-  const servers = Object.entries(value['servers']).flatMap(([name, stored]) => {
-    const memory = readServerMemory(stored);
-    return memory === undefined ? [] : [[name, memory] as const];
-  });
-  return { process: { pid, startedMs }, servers: Object.fromEntries(servers) };
-}
+export const readNodeMemory = readAs(storedNode);
 
 export function resumeNodeMemory({ process, servers }: StoredNodeMemory): NodeMemory {
+  const unknown = { state: undefined, weight: undefined, own: undefined, ownWeight: undefined, intentId: undefined };
   const resumed = Object.entries(servers).map(
-    ([name, stored]) => [name, { ...stored, doubtSinceMs: undefined }] as const,
+    ([name, stored]) => [name, { ...unknown, ...stored, doubtSinceMs: undefined }] as const,
   );
   return { process, servers: new Map(resumed), before: new Map() };
-}
-
-function readServerMemory(value: unknown): Omit<ServerMemory, 'doubtSinceMs'> | undefined {
-  if (!isRecord(value)) return undefined;
-  const own = value['own'];
-  const ownState = isRecord(own) ? stateOf(own['state']) : undefined;
-  const by = isRecord(own) && own['by'] === 'automatic' ? 'automatic' : 'intent';
-  return {
-    state: stateOf(value['state']),
-    weight: numberOf(value['weight']),
-    own: ownState === undefined ? undefined : { state: ownState, by },
-    ownWeight: numberOf(value['ownWeight']),
-    intentId: typeof value['intentId'] === 'string' ? value['intentId'] : undefined,
-    isExternal: value['isExternal'] === true,
-    isWeightExternal: value['isWeightExternal'] === true,
-    isToBeCleared: value['isToBeCleared'] === true,
-  };
-}
-
-function stateOf(value: unknown): AdministrativeState | undefined {
-  return value === 'ready' || value === 'drain' || value === 'maint' ? value : undefined;
-}
-
-function numberOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }

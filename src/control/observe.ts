@@ -120,6 +120,12 @@ export function createObserver(options: ObserverOptions): Observer {
     const states = await showServersState(client, backend, { signal: stopping.signal });
     if (!states.ok) return { error: states.error };
     if (stopping.signal.aborted) return { pauseMs: undefined };
+    // Between the two answers HAProxy may have been reloaded. A process that has only just started resolves its servers anew; an older one has lost them.
+    if (states.value.some((state) => emptySlotName(state) !== undefined && resolved.has(state.serverName))) {
+      const again = await showInfo(client, { signal: stopping.signal });
+      if (!again.ok) return { error: again.error };
+      if (again.value.pid !== info.value.pid) return { pauseMs: 0 };
+    }
 
     const before = haproxy;
     const startedBefore = startedMs;

@@ -1,4 +1,5 @@
-import { isRecord } from '../wire';
+import * as z from 'zod/mini';
+import { readAs, storedTime } from '../store';
 import type { Move } from './views';
 
 /** A move as it is stored. */
@@ -8,11 +9,13 @@ export interface StoredMove extends Move {
 }
 
 /** Reads a move from the store; undefined where it is none. */
-export function readMove(value: unknown): StoredMove | undefined {
-  if (!isRecord(value)) return undefined;
-  const { stream, server, reason, operator, since, wasHeld } = value;
-  if (typeof stream !== 'string' || typeof server !== 'string' || typeof reason !== 'string') return undefined;
-  if (typeof operator !== 'string' || typeof since !== 'string' || !Number.isFinite(Date.parse(since)))
-    return undefined;
-  return { stream, server, reason, operator, since, wasHeld: wasHeld === true };
-}
+export const readMove = readAs<StoredMove>(
+  z.object({
+    stream: z.string(),
+    server: z.string(),
+    reason: z.string(),
+    operator: z.string(),
+    since: storedTime,
+    wasHeld: z.catch(z.boolean(), false),
+  }),
+);

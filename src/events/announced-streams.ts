@@ -1,4 +1,5 @@
-import { isRecord } from '../wire';
+import * as z from 'zod/mini';
+import { readAs } from '../store';
 import { type AnnouncedOptions, createAnnouncedNotes } from './announced-notes';
 import type { StoredEvent } from './event';
 import type { AnnouncedStream } from './stream-events';
@@ -18,6 +19,12 @@ const markKey = '!';
 const batchSize = 1000;
 
 type Stored = AnnouncedStream | { readonly throughId: string };
+const readStored = readAs<Stored>(
+  z.union([
+    z.object({ throughId: z.string() }),
+    z.object({ server: z.string(), inConflict: z.catch(z.boolean(), false) }),
+  ]),
+);
 
 /**
  * The event log is what counts; this is a short cut through it, which lags behind by a second or so. So both agree however the process ends:
@@ -93,11 +100,4 @@ export function followsOnAnnounced(
   if (isNext[event.type] === false) return false;
   applyEvent(announced, event);
   return true;
-}
-
-function readStored(value: unknown): Stored | undefined {
-  if (!isRecord(value)) return undefined;
-  const { throughId, server, inConflict } = value;
-  if (typeof throughId === 'string') return { throughId };
-  return typeof server === 'string' ? { server, inConflict: inConflict === true } : undefined;
 }

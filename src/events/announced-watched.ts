@@ -1,4 +1,5 @@
-import { isRecord } from '../wire';
+import * as z from 'zod/mini';
+import { readAs } from '../store';
 import { type AnnouncedOptions, createAnnouncedNotes } from './announced-notes';
 import type { StoredEvent } from './event';
 
@@ -12,9 +13,7 @@ export interface AnnouncedWatched {
   stop(): Promise<void>;
 }
 
-interface Stored {
-  readonly watched: true;
-}
+const stored = z.object({ watched: z.literal(true) });
 
 /** More of them than can come between two saves. */
 const newestEvents = 1000;
@@ -23,8 +22,8 @@ const types = ['stream.watched', 'stream.unwatched'] as const;
 /** Stores them every second; what came after the last time is in the newest events of the log. */
 export function createAnnouncedWatched({ store, events, log }: AnnouncedOptions): AnnouncedWatched {
   // The name under which earlier versions stored it.
-  const collection = store.collection('told-watched', readStored);
-  const notes = createAnnouncedNotes<Stored>({
+  const collection = store.collection('told-watched', readAs(stored));
+  const notes = createAnnouncedNotes<z.infer<typeof stored>>({
     collection,
     events,
     log,
@@ -59,8 +58,4 @@ export function followsOnWatched(watched: Set<string>, { type, data }: Pick<Stor
     watched.add(stream);
   }
   return type === 'stream.unwatched' ? watched.delete(stream) : true;
-}
-
-function readStored(value: unknown): Stored | undefined {
-  return isRecord(value) && value['watched'] === true ? { watched: true } : undefined;
 }

@@ -1,7 +1,7 @@
-import type { Store } from '../store';
-import { isRecord } from '../wire';
+import * as z from 'zod/mini';
+import { readAs, type Store } from '../store';
 import type { StoredEvent } from './event';
-import { readEvent } from './read-event';
+import { storedEvent } from './read-event';
 
 /** What could not be delivered. */
 export interface DeadLetter {
@@ -35,10 +35,13 @@ export interface DeadLetters {
   delivered(letter: DeadLetter): Promise<void>;
 }
 
-/** A journal has no end in the middle: what was delivered stays as this until the journal is trimmed. */
-interface Removed {
-  readonly deliveredAt: string;
-}
+/** A journal has no end in the middle: what was delivered stays as `deliveredAt` until the journal is trimmed. */
+const readStored = readAs<DeadLetter | { readonly deliveredAt: string }>(
+  z.union([
+    z.object({ deliveredAt: z.string() }),
+    z.object({ webhook: z.string(), event: storedEvent, attempts: z.number(), reason: z.string(), time: z.string() }),
+  ]),
+);
 
 const mostStored = 10_000;
 /** A page, and one more that shows whether there is another page. */
@@ -91,14 +94,4 @@ export function createDeadLetters(store: Store): DeadLetters {
 /** Where a dead letter stands among the others. */
 export function cursorOf({ event, webhook }: Pick<DeadLetter, 'event' | 'webhook'>): string {
   return `${event.id}.${webhook}`;
-}
-
-function readStored(value: unknown): DeadLetter | Removed | undefined {
-  if (!isRecord(value)) return undefined;
-  const { webhook, attempts, reason, time, deliveredAt } = value;
-  if (typeof deliveredAt === 'string') return { deliveredAt };
-  const event = readEvent(value['event']);
-  if (event === undefined || typeof webhook !== 'string' || typeof attempts !== 'number') return undefined;
-  if (typeof reason !== 'string' || typeof time !== 'string') return undefined;
-  return { webhook, event, attempts, reason, time };
 }

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import * as z from 'zod/mini';
 import type { Logger } from '../log';
 import { createTimeHistogram, observeSeconds, type RecordTime, recordNothing, type TimeHistogram } from '../measure';
-
-import type { Store } from '../store';
-import { backOffMs, errorText, isRecord } from '../wire';
+import { readAs, type Store } from '../store';
+import { backOffMs, errorText } from '../wire';
 import { createCircuit } from './circuit';
 import type { DeadLetter, DeadLetters } from './dead-letters';
 import { type DeliveryAttempt, type DeliveryFailure, deliveryFailures, type EventPost } from './deliver-event';
@@ -87,10 +87,12 @@ export interface Dispatcher {
   stop(): Promise<void>;
 }
 
-interface StoredProgress extends Progress {
-  /** The address that said "gone". */
-  readonly goneFrom: string | undefined;
-}
+/** `goneFrom` is the address that said "gone". */
+const storedProgress = z.object({
+  through: z.string(),
+  undone: z.readonly(z.array(z.string())),
+  goneFrom: z.catch(z.optional(z.string()), undefined),
+});
 
 const atATime = 4;
 /** An old event that is sent again gets these at least. */
@@ -106,7 +108,7 @@ const lagBounds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800]
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { name, post, isWanted, giveUpAfterMs, address, store, deadLetters, events, log } = options;
   const { pace = standardPace, random = Math.random, recordAttempt = recordNothing } = options;
-  const progressOf = store.collection('deliveries', readProgress);
+  const progressOf = store.collection('deliveries', readAs(storedProgress));
   const streamIds = createStreamIds(store.collection(`stream-ids-${name}`, readStreamId), log);
   const newCircuit = () =>
     createCircuit({
@@ -478,12 +480,4 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (unsubscribe !== undefined) await saveNow();
     },
   };
-}
-
-function readProgress(value: unknown): StoredProgress | undefined {
-  if (!isRecord(value)) return undefined;
-  const { through, undone, goneFrom } = value;
-  if (typeof through !== 'string' || !Array.isArray(undone)) return undefined;
-  if (!undone.every((id): id is string => typeof id === 'string')) return undefined;
-  return { through, undone, goneFrom: typeof goneFrom === 'string' ? goneFrom : undefined };
 }

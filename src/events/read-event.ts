@@ -1,17 +1,20 @@
-import { isRecord } from '../wire';
+import * as z from 'zod/mini';
+import { readAs } from '../store';
 import { type EventType, eventTypes, type StoredEvent } from './event';
 
+export const storedEvent = z.object({
+  specversion: z.literal('1.0'),
+  id: z.string(),
+  time: z.string(),
+  source: z.string(),
+  type: z.enum(eventTypes),
+  subject: z.optional(z.string()),
+  datacontenttype: z.literal('application/json'),
+  data: z.record(z.string(), z.unknown()),
+});
+
 /** Checks a stored event; undefined when it is none, or one of a type that this version does not know. */
-export function readEvent(value: unknown): StoredEvent | undefined {
-  if (!isRecord(value)) return undefined;
-  const { specversion, id, time, source, type, subject, datacontenttype, data } = value;
-  if (specversion !== '1.0' || datacontenttype !== 'application/json') return undefined;
-  if (typeof id !== 'string' || typeof time !== 'string' || typeof source !== 'string') return undefined;
-  if (!isEventType(type) || !isRecord(data)) return undefined;
-  if (subject !== undefined && typeof subject !== 'string') return undefined;
-  const event = { specversion, id, time, source, type, datacontenttype, data } as const;
-  return subject === undefined ? event : { ...event, subject };
-}
+export const readEvent = readAs<StoredEvent>(storedEvent);
 
 export function isEventType(value: unknown): value is EventType {
   return (eventTypes as readonly unknown[]).includes(value);

@@ -1,6 +1,7 @@
+import * as z from 'zod/mini';
 import type { Logger } from '../log';
-import type { Collection } from '../store';
-import { errorText, isRecord } from '../wire';
+import { type Collection, readAs } from '../store';
+import { errorText } from '../wire';
 import type { StoredEvent } from './event';
 
 /** What one receiver calls the streams: a name that it gave in its answer to a start holds for the events up to the end. */
@@ -91,9 +92,6 @@ export function createStreamIds(collection: Collection<StoredStreamId>, log: Log
 }
 
 /** Checks a stored one. */
-export function readStreamId(value: unknown): StoredStreamId | undefined {
-  if (!isRecord(value)) return undefined;
-  const { streamId, from, through } = value;
-  if (typeof streamId !== 'string' || typeof from !== 'string') return undefined;
-  return { streamId, from, ...(typeof through === 'string' ? { through } : {}) };
-}
+export const readStreamId = readAs<StoredStreamId>(
+  z.object({ streamId: z.string(), from: z.string(), through: z.catch(z.optional(z.string()), undefined) }),
+);

@@ -257,6 +257,17 @@ describe('addresses that come from DNS', () => {
     await polls(2);
     expect(shown(fleets.at(-1))).toBe('mtx1 10.0.0.2 UP');
   });
+  it('nor where HAProxy is reloaded between two of its answers', async () => {
+    const { fleets, replies, polls } = observe({ info: info(1, 100), states: named('10.0.0.1', '10.0.0.2') });
+    await polls(2);
+    // Who tells the servers is a new process; who has told its age was the old one.
+    let told = 0;
+    Object.defineProperty(replies, 'info', { get: () => info(told++ === 0 ? 1 : 2, told === 1 ? 100 : 0) });
+    replies.states = named('-', '10.0.0.2');
+    await polls(3);
+    expect(fleets.map(shown)).not.toContain('mtx1 10.0.0.2 UP');
+    expect(shown(fleets.at(-1))).toBe('mtx1 10.0.0.2 UP, mtx0 10.0.0.1 DOWN');
+  });
   it('an address that the new process has given to another slot is of that one alone', async () => {
     const { fleets, replies, polls } = observe({ info: info(1, 100), states: named('10.0.0.1', '10.0.0.2') });
     await polls(2);
