@@ -121,8 +121,11 @@ describe('a command that is refused', () => {
   it('is not repeated at every look, and told once a server', async () => {
     const lab = startNode({}, { mtx1: 64, mtx2: 64 });
     lab.haproxy.spoil = isStatic;
+    const began = performance.now();
     await lab.looks(50);
-    expect(lab.orders().length).toBeLessThanOrEqual(4);
+    // Twice at first, then after 1, 4, 11 … seconds: 50 looks may take that long on a busy machine.
+    const times = 2 + Math.floor(Math.log2(1 + (performance.now() - began) / 1000));
+    expect(lab.orders().length).toBeLessThanOrEqual(2 * times);
     expect(lab.lines.filter(({ level }) => level === 'warn')).toHaveLength(2);
     // An order of an operator is a reason to try at once.
     const before = lab.orders().length;
