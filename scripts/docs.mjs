@@ -43,9 +43,9 @@ function metricsPage(metrics) {
   const components = [...new Set(metrics.map(({ component }) => component))];
   return `# Metrics
 
-What \`/metrics\` serves for Prometheus, by component. No label ever carries the name of a stream or a viewer. Made from the code by \`npm run docs\`.
+What \`/metrics\` serves for Prometheus, by component. No label ever carries the name of a stream or a viewer. Generated from the code by \`npm run docs\`.
 
-\`/metrics/performance?operation=NAME&window=5m\` tells without Prometheus how long things took lately, in JSON: count, errors, and min, mean, p50,
+\`/metrics/performance?operation=NAME&window=5m\` says without Prometheus how long operations took lately, in JSON: count, errors, and min, mean, p50,
 p95, p99 and max in milliseconds (within 1.6 %), over the last 15 s to 1 h. Without \`operation\` it lists all of them:
 
 | Operation | What is measured |
