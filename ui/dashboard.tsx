@@ -48,7 +48,7 @@ function App() {
   return (
     <>
       <a class="skip" href="#main">
-        To the content
+        Skip to content
       </a>
       <header class="top">
         <h1>
@@ -161,7 +161,7 @@ function Banners({ link, now }: Pick<Feed, 'link' | 'now'>) {
       )}
       {damage !== null && (
         <Banner title="The store was damaged when the agent started.">
-          {sentence(damage)} Check what is wanted of each server. This notice disappears at the next start.
+          {sentence(damage)} Check the desired state of each server. This notice disappears at the next start.
         </Banner>
       )}
     </div>

@@ -64,7 +64,7 @@ export function Overview({ feed, now }: { readonly feed: Feed; readonly now: Now
             <Hint label="What are saved API calls?">
               A router without a memory asks every server's Control API about each request of a viewer, for playlists
               and segments alike: requests × servers. This agent reads one list a second from each server, whatever is
-              watched, and HAProxy keeps each viewer where it began. Over the last hour: {formatRate(hour?.apiCalls)}{' '}
+              watched, and HAProxy keeps each viewer where they began. Over the last hour: {formatRate(hour?.apiCalls)}{' '}
               calls a second instead of {formatRate(hour?.naiveCalls)}.
             </Hint>
           }

@@ -165,7 +165,7 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
           )}
           <dt>Other readers</dt>
           <dd>
-            {publisher === undefined ? '–' : `${counted(publisher.readers, 'reader')} by RTSP, WebRTC and the like`}
+            {publisher === undefined ? '–' : `${counted(publisher.readers, 'reader')} over RTSP, WebRTC and the like`}
           </dd>
           {stream !== undefined && stream.move !== null && (
             <>

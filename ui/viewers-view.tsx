@@ -74,7 +74,7 @@ export function ViewersView({ now, isLive, of, onPick }: ViewersViewProps) {
       </div>
       {readers.length > 0 && (
         <p class="muted readers">
-          Not among them, as they go past HAProxy:{' '}
+          Not included, since they bypass HAProxy:{' '}
           {readers.map(([way, number]) => `${formatCount(number)} by ${ways[way as keyof typeof ways]}`).join(', ')}
         </p>
       )}

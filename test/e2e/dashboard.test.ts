@@ -173,7 +173,7 @@ describe('views', () => {
     await page.goto(`${lab.agent.url}/#/streams/weather`);
     await page.getByRole('link', { name: 'who they are' }).click();
     await until('12 viewers of weather', async () => (await shown()).length === 12);
-    await page.getByText('Not among them, as they go past HAProxy: 1 by RTSP, 1 by WebRTC').waitFor();
+    await page.getByText('Not included, since they bypass HAProxy: 1 by RTSP, 1 by WebRTC').waitFor();
     for (const stop of readers) stop();
     await page.getByRole('button', { name: 'of weather' }).click();
     await until('all 42 again', async () => (await shown()).length === 42);
@@ -337,7 +337,7 @@ it('is used with the keyboard alone', async () => {
     for (let i = 0; i < times; i++) await page.keyboard.press(key);
   };
   await press('Tab');
-  expect(await page.evaluate('document.activeElement.textContent')).toBe('To the content');
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to content');
   await press('Tab', 4);
   await press('Enter');
   await row(page, 'weather').waitFor();
