@@ -202,7 +202,7 @@ async function openSettingsStore(settings: Settings, log: Logger): Promise<Store
   // systemd gives several folders separated by colons; the first is ours.
   const folder = settings.store.folder ?? process.env['STATE_DIRECTORY']?.split(':')[0];
   if (folder !== undefined && folder !== '') return openStore({ folder, log });
-  log.warn('orders and events are stored in memory only, until the agent ends: give store.folder or store.redis');
+  log.warn('orders and events are kept in memory only, until the agent ends: set store.folder or store.redis');
   return createMemoryStore(log);
 }
 

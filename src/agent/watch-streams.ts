@@ -119,7 +119,7 @@ function holdersOf(directory: Directory, stream: string): StreamHolders {
 
 function whyGone(directory: Directory, server: string): string {
   const slot = directory.slots().find(({ name }) => name === server);
-  if (slot === undefined) return `${server} is not in haproxy.cfg any more`;
+  if (slot === undefined) return `${server} is no longer in haproxy.cfg`;
   if (slot.fleet.operational === 'DOWN') return `${server} is DOWN`;
-  return slot.health === 'ok' ? 'its publisher left' : `${server} does not tell of it any more`;
+  return slot.health === 'ok' ? 'its publisher left' : `${server} no longer reports it`;
 }

@@ -218,7 +218,7 @@ export function createApp(options: AppOptions): Express {
       }
       const stream = directory.stream(name);
       if (stream === undefined) {
-        const detail = `No server reports the stream "${name}" live; /v1/streams/${name}/why tells what each of them says.`;
+        const detail = `No server reports the stream "${name}" live; /v1/streams/${name}/why shows what each of them says.`;
         respondProblem(res, 'NoSuchStream', { detail, given: name });
         return;
       }
@@ -341,7 +341,7 @@ export function createApp(options: AppOptions): Express {
 
   app.use((req, res) => {
     countAnswer(stats, 'other', 404);
-    const detail = 'There is nothing at this path; /openapi.json lists all that there is.';
+    const detail = 'There is nothing at this path; /openapi.json lists every path.';
     respondProblem(res, 'NoSuchPath', { detail, given: req.path });
   });
 
@@ -355,7 +355,7 @@ export function createApp(options: AppOptions): Express {
     failureLog.error({ err: error, path: req.path }, 'answering an HTTP request failed');
     // Half an answer cannot become a problem: express cuts the connection then.
     if (res.headersSent) next(error);
-    else respondProblem(res, 'InternalError', { detail: 'The answer could not be made; the log says why.' });
+    else respondProblem(res, 'InternalError', { detail: 'The answer could not be produced; the log says why.' });
   };
   app.use(onError);
   return app;

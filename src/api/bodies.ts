@@ -90,12 +90,12 @@ export const moveBody = z.strictObject({
   force: field(
     z._default(z.boolean(), false),
     'true or false',
-    'Also to a server that has not got the stream, or cannot be used now.',
+    'Even to a server that does not have the stream, or cannot be used now.',
   ),
   moveViewers: field(
     z._default(z.boolean(), false),
     'true or false',
-    'Also who is watching now: their players start again. Without it they stay where they are.',
+    'Also move those who are watching now: their players start again. Without it they stay where they are.',
   ),
 });
 
@@ -109,7 +109,7 @@ const to = {
       ),
     ),
     'a name of events.webhooks',
-    'A name of events.webhooks; all of them without it.',
+    'A name of events.webhooks; without it, all of them.',
   ),
 };
 const after = z.string().check(z.refine(isEventId), z.meta({ pattern: `^${eventIdPattern}$` }));

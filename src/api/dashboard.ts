@@ -235,7 +235,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       Promise.resolve(answer(req, res, path, url)).catch((error: unknown) => {
         log.error({ err: error, path }, 'answering the dashboard failed');
         if (res.headersSent) res.destroy();
-        else respondProblem(res, 'InternalError', { detail: 'The answer could not be made; the log says why.' });
+        else respondProblem(res, 'InternalError', { detail: 'The answer could not be produced; the log says why.' });
       });
       return true;
     },

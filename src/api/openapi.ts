@@ -168,7 +168,7 @@ const serverChange = (kind: IntentKind, summary: string, body: z.core.$ZodType):
   post: change({
     operationId: kind,
     summary,
-    description: 'Kept over restarts of agent and HAProxy until another one replaces it, and applied at once.',
+    description: 'Applied at once, and kept across restarts of agent and HAProxy until another one replaces it.',
     parameters: [serverName],
     body,
     answer: 'ControlledServer',
@@ -212,7 +212,7 @@ const paths: Json = {
   '/v1/streams/{name}/move': {
     post: change({
       operationId: 'move',
-      summary: 'Send the viewers of a stream to a server, until that is cleared or the server loses the stream',
+      summary: 'Send the viewers of a stream to a server, until the move is cleared or the server loses the stream',
       parameters: [streamNameParameter],
       body: moveBody,
       answer: 'StreamMove',
@@ -220,7 +220,7 @@ const paths: Json = {
     }),
     delete: change({
       operationId: 'clearMove',
-      summary: 'Decide again by the rules where viewers of a stream go',
+      summary: 'Let the rules decide again where viewers of a stream go',
       parameters: [streamNameParameter],
       body: plainBody,
       isBodyOptional: true,
@@ -234,7 +234,11 @@ const paths: Json = {
     answer: 'MoveList',
     problems: ['Busy'],
   }),
-  '/v1/servers/{name}/drain': serverChange('drain', 'Send no new viewers to a server; those who play stay', drainBody),
+  '/v1/servers/{name}/drain': serverChange(
+    'drain',
+    'Send no new viewers to a server; those already playing stay',
+    drainBody,
+  ),
   '/v1/servers/{name}/maint': serverChange(
     'maint',
     'Send nobody to a server; those who play are located anew',
@@ -245,8 +249,8 @@ const paths: Json = {
     operationId: 'viewers',
     summary: 'Who is watching what',
     description:
-      'Viewers by HLS, as the stick tables of all HAProxys tell. Readers by RTSP, RTMP, SRT and WebRTC go to MediaMTX itself and are told ' +
-      'apart, by its own lists: `readers` counts those of what was asked for.',
+      'Viewers by HLS, as the stick tables of all HAProxys have them. Readers by RTSP, RTMP, SRT and WebRTC go to MediaMTX itself and are reported ' +
+      'separately, from its own lists: `readers` counts those of what was asked for.',
     parameters: queryParameters(viewerPage),
     answer: 'ViewerList',
     problems: ['Busy', 'BadParameter', 'NotAvailable'],
@@ -255,14 +259,14 @@ const paths: Json = {
     operationId: 'events',
     summary: 'What happened',
     description:
-      'With `Accept: text/event-stream` the events are sent as they happen, each with its id; a client that comes again with ' +
+      'With `Accept: text/event-stream` the events are sent as they happen, each with its id; a client that reconnects with ' +
       '`Last-Event-ID` misses none. Without `after` the list has the newest events.',
     parameters: [
       ...queryParameters(eventPage),
       {
         name: 'Last-Event-ID',
         in: 'header',
-        description: 'Of a stream of events: the last one that was read.',
+        description: 'For a stream of events: the last one that was read.',
         required: false,
         schema: fits(`^(${eventIdPattern})?$`),
       },
@@ -278,8 +282,8 @@ const paths: Json = {
       operationId: 'replay',
       summary: 'Deliver events again, from an id or a time on',
       description:
-        'Each under its old id, in order for each stream, and only those that the webhook wants. What it has yet to get besides is not ' +
-        'forgotten. A receiver that answered 410 is asked again. When this answers, a restart of the agent does not stop it.',
+        'Each under its old id, in order for each stream, and only those that the webhook wants. Events that it is still ' +
+        'waiting for are delivered too. A receiver that answered 410 is tried again. Once this has answered, a restart of the agent does not stop it.',
       body: replayForms,
       answer: 'WebhookList',
       problems: ['NoSuchWebhook', 'NotDelivering'],
@@ -308,7 +312,7 @@ const paths: Json = {
   '/v1/hooks/mediamtx': {
     post: operation({
       operationId: 'report',
-      summary: 'A MediaMTX tells that a publisher came or went',
+      summary: 'MediaMTX reports that a publisher came or went',
       description:
         'For the hooks runOnReady and runOnNotReady (since v1.19.3 runOnAvailable and runOnUnavailable), and for a copy of what MediaMTX asks ' +
         'with authMethod http. It needs no token: a report only makes the agent ask the server, within its budget of lookups. ' +
@@ -330,7 +334,7 @@ const paths: Json = {
   }),
   '/readyz': get({
     operationId: 'readyz',
-    summary: 'At least one server has told what it has',
+    summary: 'At least one server has reported its streams',
     answer: 'Readiness',
     problems: ['NotReady', 'Stopping'],
   }),

@@ -63,8 +63,8 @@ export async function flyCanary(options: CanaryOptions): Promise<Finding[]> {
     ];
   }
   if (flown.every(({ rule }) => rule !== 'canary')) {
-    const what = `The agent at ${agentUrl} does not know canaries.`;
-    return [wrong('warning', 'canary', what, undefined, 'run the agent in the same version as this program')];
+    const what = `The agent at ${agentUrl} does not support canaries.`;
+    return [wrong('warning', 'canary', what, undefined, 'run the same version of the agent and of this program')];
   }
   const decided = flown.filter(({ server }) => server !== undefined);
   const statuses = [...new Set(flown.map(({ status }) => status))].join(', ');
@@ -72,7 +72,7 @@ export async function flyCanary(options: CanaryOptions): Promise<Finding[]> {
     const what = `${flown.length} requests went through HAProxy (status ${statuses}), and the agent was not asked about them, or did not decide.`;
     const change = 'see the other findings; then the log of HAProxy (state=, error=)';
     if (agentsUp === undefined || agentsUp < 2) return [wrong('error', 'canary', what, place, change)];
-    const maybe = `${what} Another agent may have been.`;
+    const maybe = `${what} Another agent may have been asked.`;
     return [wrong('warning', 'canary', maybe, place, 'check with the --url of each agent')];
   }
   const ignored = decided.find(({ wasFollowed }) => wasFollowed === false);

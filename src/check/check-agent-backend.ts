@@ -43,7 +43,7 @@ function checkRetries(proxy: Proxy, servers: readonly ConfiguredServer[]): Findi
   const agents = servers.reduce((sum, { count }) => sum + count, 0);
   const redispatch = effectiveOption(proxy, 'redispatch');
   if (retries < agents && redispatch !== undefined && (redispatch.words[2] ?? String(retries)) === '1')
-    return right('agent.retries', 'A question that meets a dead agent goes to another one.');
+    return right('agent.retries', 'A question that reaches a dead agent goes on to another one.');
   const what = `Connections to the agent are tried again ${retries} times.`;
   const { place, verb } = placeToChange(proxy, line);
   const change = verb === 'write' ? 'write "retries 0"' : `add "retries 0" to backend ${proxy.name}`;

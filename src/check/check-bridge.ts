@@ -38,7 +38,7 @@ function others({ otherFilters }: ConfigContext): string {
   const named = otherFilters.map(({ engine, file, problem }) =>
     problem === undefined
       ? `the filter "${engine}" asks another program`
-      : `whom the filter "${engine}" asks is not known (${file ?? ''} cannot be read: ${problem})`,
+      : `which program the filter "${engine}" asks is not known (${file ?? ''} cannot be read: ${problem})`,
   );
   return `; ${named.join(', ')}`;
 }
@@ -89,12 +89,15 @@ function checkQuestions(context: ConfigContext, bridge: Bridge): Finding[] {
     const [first] = questions;
     const what =
       first === undefined
-        ? 'The agent is never asked: no rule puts the question.'
-        : 'No rule puts the question for a request that ends in /index.m3u8.';
+        ? 'The agent is never asked: no rule sends the question.'
+        : 'No rule sends the question for a request that ends in /index.m3u8.';
     const change = first === undefined ? `add "${rule}"` : `change it to "${rule}"`;
     return [wrong('error', 'bridge.masters', what, first ?? bridge.place, change)];
   }
-  return [right('bridge.masters', 'Master playlists are asked for.'), ...checkGate(context, bridge, questions, events)];
+  return [
+    right('bridge.masters', 'HAProxy asks about master playlists.'),
+    ...checkGate(context, bridge, questions, events),
+  ];
 }
 
 function checkGate(
@@ -135,7 +138,7 @@ function checkArguments({ rules }: ConfigContext, bridge: Bridge): Finding[] {
   );
   const missing = ['stream', 'session'].filter((name) => !given.has(name));
   if (missing.length > 0) {
-    const what = `The question does not say ${missing.map((name) => `"${name}"`).join(' and ')}.`;
+    const what = `The question does not name ${missing.map((name) => `"${name}"`).join(' and ')}.`;
     const place = args ?? messages[0] ?? bridge.agentSection;
     return [wrong('error', 'bridge.arguments', what, place, change)];
   }
@@ -147,13 +150,13 @@ function checkArguments({ rules }: ConfigContext, bridge: Bridge): Finding[] {
     const what = `The question takes ${unset.join(' and ')}, which no rule sets.`;
     return [wrong('error', 'bridge.arguments', what, args, change)];
   }
-  return [right('bridge.arguments', 'The question says stream and session.')];
+  return [right('bridge.arguments', 'The question names stream and session.')];
 }
 
 function checkVariables({ rules, backend }: ConfigContext, bridge: Bridge): Finding[] {
   if (bridge.kind === 'spoe') return [];
   const unset = ['txn.stream', 'txn.session'].filter((variable) => !isSet(rules, variable));
-  if (unset.length === 0) return [right('bridge.arguments', 'The question says stream and session.')];
+  if (unset.length === 0) return [right('bridge.arguments', 'The question names stream and session.')];
   const what = `The Lua bridge takes ${unset.join(' and ')}, which no rule sets.`;
   const change = 'add "http-request set-var(txn.stream) path,regsub(/[^/]*$,),regsub(^/,)" to the frontend';
   return [wrong('error', 'bridge.arguments', what, backend, change)];
@@ -199,7 +202,7 @@ function checkLuaDeadline({ expected, config }: ConfigContext, { place }: Bridge
   const wanted = `set MTX_DEADLINE=${formatDuration(recommended(expected.lookupDeadlineMs))} for HAProxy`;
   const deadlineMs = parseHaproxyTime(given);
   if (deadlineMs !== undefined) return compareDeadline(expected.lookupDeadlineMs, deadlineMs, place, wanted);
-  return wrong('error', 'bridge.deadline', `MTX_DEADLINE is "${given}", which is no time.`, place, wanted);
+  return wrong('error', 'bridge.deadline', `MTX_DEADLINE is "${given}", which is not a duration.`, place, wanted);
 }
 
 function compareDeadline(

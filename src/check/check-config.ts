@@ -20,7 +20,7 @@ export function checkConfig(loaded: LoadedConfig, expected: ExpectedOfConfig): F
       wrong(
         'warning',
         'config.conditions',
-        `It cannot be told here whether ${open.message} holds.`,
+        `Whether ${open.message} holds cannot be decided here.`,
         open,
         'look at both cases',
       ),

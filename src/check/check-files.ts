@@ -44,7 +44,7 @@ export async function checkFiles(
   const running = view?.environment.get('HAPROXY_CFGFILES');
   const file = given ?? running ?? (!isStartUp && existsSync(usualFile) ? usualFile : undefined);
   if (file === undefined) {
-    const what = 'It is not known where haproxy.cfg is.';
+    const what = 'The location of haproxy.cfg is not known.';
     const change = 'name it: mtxpilot check FILE, or haproxy.config in mtxpilot.yaml';
     return {
       ...nothing,

@@ -14,7 +14,7 @@ export function checkForwarded(context: ConfigContext): Finding[] {
     return isForged(set)
       ? [wrong('error', 'forwarded.forged', 'X-Forwarded-For is taken from the request.', set, `write ${change}`)]
       : [
-          right('forwarded.set', "MediaMTX is told the viewer's address."),
+          right('forwarded.set', "MediaMTX learns the viewer's address."),
           right('forwarded.forged', 'It comes from the connection.'),
         ];
   }
@@ -28,7 +28,7 @@ export function checkForwarded(context: ConfigContext): Finding[] {
     return [wrong('error', 'forwarded.set', what, way[0] ?? backend, `add ${change}`)];
   }
   return isDeleted
-    ? [right('forwarded.set', "MediaMTX is told the viewer's address.")]
+    ? [right('forwarded.set', "MediaMTX learns the viewer's address.")]
     : [
         wrong(
           'error',

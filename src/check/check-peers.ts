@@ -44,7 +44,7 @@ function checkAgentPeer(
     return at?.port === listen.port && (isEvery || at.host === listen.host);
   });
   const address = formatAddress(isEvery ? { host: '127.0.0.1', port: listen.port } : listen);
-  if (mine !== undefined) return right('peers.agent', `HAProxy tells the agent who watches what (${address}).`);
+  if (mine !== undefined) return right('peers.agent', `HAProxy reports viewers to the agent (${address}).`);
   const what = `The peers section ${section.name} has no peer at ${address}, where the agent listens (peers.listen).`;
   const named = peers.find(({ words }) => words[1] === 'mtxpilot');
   const change = `${named === undefined ? 'add' : 'write'} "peer mtxpilot ${address}", or set peers.listen in mtxpilot.yaml`;

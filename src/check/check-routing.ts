@@ -35,7 +35,7 @@ function checkBalance({ backend }: ConfigContext): Finding {
   const line = effective(backend, 'balance');
   const algorithm = line?.words[1] ?? 'roundrobin';
   if (algorithm === 'roundrobin' || algorithm === 'static-rr')
-    return right('balance', 'Retries meet every server in turn.');
+    return right('balance', 'Retries reach every server in turn.');
   const { place, verb } = placeToChange(backend, line);
   const change =
     verb === 'write' ? 'write "balance roundrobin"' : `add "balance roundrobin" to backend ${backend.name}`;
@@ -113,7 +113,7 @@ function checkRetries(context: ConfigContext): Finding[] {
     heal(what, off, 'write "http-request disable-l7-retry if !{ path_end /index.m3u8 }"');
   }
   if (findings.length === 0)
-    findings.push(right('retries.heal', 'A master playlist that meets the wrong server is healed.'));
+    findings.push(right('retries.heal', 'A master playlist that reaches the wrong server is tried on the next one.'));
   const endless = ['response-timeout', 'all-retryable-errors'].find((condition) => on.includes(condition));
   if (endless !== undefined && retries > 0) {
     const what = `Backend ${backend.name} tries another server after a time-out (${endless}).`;

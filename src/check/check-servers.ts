@@ -95,7 +95,7 @@ async function checkHls(
   const answer = await httpProbe(url, { timeoutMs, signal, verifyCertificate: false });
   if (answer.ok) return { finding: right('server.hls', `${name} answers viewers on ${at}.`), answer };
   const what = `${name} does not answer viewers on ${at}: ${answer.reason}.`;
-  const change = `correct the address of "server ${name}", or see to "hls" and "hlsAddress" in mediamtx.yml`;
+  const change = `correct the address of "server ${name}", or check "hls" and "hlsAddress" in mediamtx.yml`;
   return { finding: wrong('error', 'server.hls', what, place, change), answer: undefined };
 }
 
@@ -156,7 +156,7 @@ function checkTrust(
   const trusted = hlsTrustedProxies ?? [];
   const everybody = trusted.filter((entry) => /\/0$/.test(entry));
   if (everybody.length > 0) {
-    const what = `${name} believes X-Forwarded-For of everybody (hlsTrustedProxies: ${everybody.join(', ')}).`;
+    const what = `${name} trusts X-Forwarded-For from everybody (hlsTrustedProxies: ${everybody.join(', ')}).`;
     return [
       wrong('warning', 'server.trust-all', what, undefined, `name only HAProxy's address in mediamtx.yml of ${name}`),
     ];
@@ -193,7 +193,7 @@ function checkSettings({ name, port, isTls, place }: ServerToCheck, settings: Se
     const change = hlsEncryption ? 'add "ssl verify required ca-file …" to the server' : 'remove "ssl" from the server';
     findings.push(wrong('error', 'server.settings', what, place, change));
   }
-  return findings.length > 0 ? findings : [right('server.settings', `What ${name} is set to fits HAProxy.`)];
+  return findings.length > 0 ? findings : [right('server.settings', `The settings of ${name} fit HAProxy.`)];
 }
 
 function checkClock(name: string, { headers, sentMs, receivedMs }: ProbeAnswer): Finding[] {
@@ -225,6 +225,6 @@ function checkAlike(seen: readonly Seen[]): Finding[] {
   differ('their era', ({ info }) => info?.era, 'bring all servers to the same side of v1.18');
   differ('hlsVariant', ({ settings }) => settings?.hlsVariant, 'write the same hlsVariant in every mediamtx.yml');
   const known = seen.filter(({ info }) => info !== undefined).length;
-  if (findings.length === 0 && known > 1) findings.push(right('server.alike', 'The servers are of one kind.'));
+  if (findings.length === 0 && known > 1) findings.push(right('server.alike', 'All servers are of the same kind.'));
   return findings;
 }

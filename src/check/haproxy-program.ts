@@ -82,7 +82,7 @@ export async function checkWithProgram(options: ProgramOptions): Promise<Finding
     const what = `${bin} -c ends with ${output.exitCode}: ${last}`;
     findings.push(wrong('error', 'config.valid', what, undefined, 'correct what HAProxy names'));
   }
-  if (findings.length === 0) findings.push(right('config.valid', 'HAProxy takes the configuration.'));
+  if (findings.length === 0) findings.push(right('config.valid', 'HAProxy accepts the configuration.'));
   const warned = warnings.map(({ text, place }) =>
     wrong('warning', 'config.warnings', `HAProxy warns: ${text}`, place, 'correct what HAProxy names'),
   );

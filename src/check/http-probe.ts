@@ -92,10 +92,10 @@ export function readJson<T>(shape: z.ZodType<T>, body: string): T | undefined {
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   const reasons: Readonly<Record<string, string>> = {
     ECONNREFUSED: 'nobody listens there',
-    ECONNRESET: 'the connection was cut',
-    EHOSTUNREACH: 'there is no way to that host',
+    ECONNRESET: 'the connection was reset',
+    EHOSTUNREACH: 'there is no route to that host',
     ENOTFOUND: 'there is no host of that name',
-    EADDRNOTAVAIL: 'there is no way to that address',
+    EADDRNOTAVAIL: 'this machine cannot connect to that address',
     ABORT_ERR: 'given up',
   };
   return ownValue(reasons, code ?? '') ?? message;

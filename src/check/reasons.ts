@@ -6,14 +6,13 @@ export const reasons = {
   'config.program': 'Only the haproxy program itself can tell whether the configuration is valid.',
   'config.conditions': 'What depends on this condition was checked as if it were in force.',
   'config.chroot':
-    'HAProxy 3.4 warns of it at every start: who breaks into a process that sees all files has all files that its user may read.',
-  'config.backend': 'Everything the agent does is about this backend: its servers are where streams are looked for.',
+    'HAProxy 3.4 warns of it at every start: whoever breaks into a process that sees all files can read every file that its user may read.',
+  'config.backend': 'Everything the agent does is about this backend: it looks for streams on its servers.',
 
   'bridge.present': 'Without a question to the agent HAProxy guesses: it tries the servers one after the other.',
   'bridge.masters':
-    'Everything looks fine, and yet no master playlist is ever asked for: no error, no log line, no traffic.',
-  'bridge.config':
-    'HAProxy asks with what this file says; where it is wrong the agent gets questions it cannot answer.',
+    'Everything looks fine, yet HAProxy never asks about a master playlist: no error, no log line, no traffic.',
+  'bridge.config': 'This file says what HAProxy asks; where it is wrong, the agent gets questions it cannot answer.',
   'bridge.arguments': 'The agent cannot answer a question that does not name the stream and the session.',
   'bridge.address': 'HAProxy asks somebody else, or nobody.',
   'bridge.deadline':
@@ -22,15 +21,14 @@ export const reasons = {
   'agent.gate':
     'A hung agent then costs every request the whole processing time-out, even after its check has failed: open connections are still used.',
   'agent.retries': 'When the agent is dead, each retry waits, so every request takes the whole processing time-out.',
-  'agent.checks':
-    'A server that is not checked counts as up for ever: HAProxy goes on asking an agent that is dead or hung.',
+  'agent.checks': 'A server without a check always counts as up: HAProxy goes on asking an agent that is dead or hung.',
   'agent.check-kind': 'A hung agent still accepts connections, so a mere TCP check never fails.',
   'agent.up': 'While the check of the agent fails, HAProxy does not ask it.',
   'agent.answers': 'This agent cannot answer HAProxy either.',
 
   'routes.map':
-    'With the map the agent answers before it is asked: a master playlist then costs HAProxy no question at all.',
-  'routes.gate': 'A map that nobody keeps up to date any more sends viewers to where streams used to be.',
+    "The map holds the agent's answers in advance: HAProxy then need not ask about a master playlist at all.",
+  'routes.gate': 'A map that is no longer kept up to date sends viewers to where streams used to be.',
   'use-server': 'HAProxy gets the decision and does not follow it.',
 
   'retries.masters':
@@ -38,17 +36,17 @@ export const reasons = {
   'retries.heal':
     'A master playlist that reaches a server without the stream is healed by trying the next one within the same request; without it the viewer gets the 404.',
   'retries.time-out':
-    'A server that holds a master playlist back has the stream and waits for its first key frame. Nobody else has it, so the viewer waits for one time-out after the other.',
+    'A server that holds a master playlist back has the stream and waits for its first key frame. No other server has it, so the viewer waits for one time-out after another.',
   'retries.placed':
     'The agent said that nobody has the stream. Trying all servers costs each of them a request, and may start an on-demand source on the wrong one.',
   'retries.elsewhere':
     'The agent says so when it cannot read which server is configured to start a stream on demand: the first one that is asked need not be the right one.',
   'servers.backup':
-    'As long as another server is up, a backup gets no stream that nobody has, and no new viewer but of what is live only there.',
+    'While another server is up, a backup gets no streams that nobody has, and new viewers only of streams that are live only there.',
   balance: 'A retry goes to the next server with round robin only; with a hash it alternates between two of them.',
 
   'balance.weights':
-    'With a static algorithm HAProxy takes no weights while it runs but 0 % and 100 %, so load does not change who gets new streams.',
+    'With a static algorithm HAProxy accepts only the weights 0 % and 100 % while it runs, so load does not change who gets new streams.',
 
   'stick.memory':
     "Viewers are kept on their server by HAProxy's tables; without them every segment is a question, or a guess.",
@@ -63,7 +61,7 @@ export const reasons = {
   'peers.local': 'HAProxy drops the section with nothing but a warning, and all tables are empty after every reload.',
   'peers.single': 'With two sections, HAProxy 3.0 and newer lose the tables of one of them at every reload.',
   'peers.agent':
-    'Without it HAProxy does not tell the agent who watches what as it happens; the agent reads the tables again and again instead.',
+    'Without it HAProxy does not report viewers to the agent as they come and go; the agent polls the tables instead.',
   'peers.loopback':
     'The peers protocol has no passwords: whoever reaches the port reads who watches what, and moves viewers.',
 
@@ -73,7 +71,7 @@ export const reasons = {
 
   'forwarded.set':
     'MediaMTX sees one address for all viewers: in its logs, in its sessions and in its rules by address.',
-  'forwarded.forged': 'A viewer who sends the header himself chooses the address that MediaMTX believes in.',
+  'forwarded.forged': 'A viewer who sends the header chooses which address MediaMTX believes.',
 
   'runtime.answers': 'Without it the agent does not know the servers and cannot steer them.',
   'runtime.level': 'At another level states, weights and the map cannot be set.',
@@ -87,8 +85,8 @@ export const reasons = {
   'server.version': 'Older servers lack what the routing of sessions is built on.',
   'server.trust':
     'The server takes HAProxy for the viewer: one address for all of them, in logs, sessions and rules by address.',
-  'server.trust-all': 'Whoever reaches the server directly can pretend any address.',
-  'server.settings': 'What the server is set to does not fit what HAProxy does.',
+  'server.trust-all': 'Whoever reaches the server directly can claim any address.',
+  'server.settings': "The server's settings do not fit what HAProxy does.",
   'server.alike': 'When a stream moves, its players meet another kind of HLS, and some give up.',
   'server.clock': 'When two servers have a stream, the newest publisher wins; their clocks decide which one that is.',
 

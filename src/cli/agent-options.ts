@@ -59,7 +59,7 @@ export function addChangeOptions(command: Command, env: NodeJS.ProcessEnv): void
   command
     .option('--reason <text>', 'why, for whoever looks later')
     .option('--operator <name>', 'who you are, for the log', operatorName(env))
-    .option('--token <token>', 'for changes over TCP; others can read a command line, so rather --token-file')
+    .option('--token <token>', 'for changes over TCP; prefer --token-file: other users can read a command line')
     .option('--token-file <file>', 'file that holds the token (or MTXPILOT_HTTP_TOKEN, MTXPILOT_HTTP_TOKEN_FILE)');
   addAgentOptions(command, env);
 }

@@ -26,7 +26,7 @@ export const agent: RegisterCommand = (program, terminal, exit) => {
     // Node's own answers would be to end without draining (HUP, USR2), and to open its debugger to everybody on the machine (USR1).
     for (const name of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
       process.on(name, () =>
-        log.warn({ signal: name }, 'a signal without a meaning here: nothing is read again, restart instead'),
+        log.warn({ signal: name }, 'this signal does nothing here: to read the configuration again, restart the agent'),
       );
     }
     log.info({ file }, file === undefined ? 'no configuration file, defaults apply' : 'configuration read');
@@ -62,7 +62,7 @@ function whyNotStarted(error: unknown, { http, spoe }: Settings): string {
         : undefined;
   if (key === undefined) return `the agent cannot start: ${message}`;
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another program listens there already',
+    EADDRINUSE: 'another program is already listening there',
     EADDRNOTAVAIL: 'this machine does not have that address',
     EACCES: 'no permission to listen there',
   };

@@ -40,7 +40,7 @@ export async function askAgent<T extends z.core.$ZodType>(
       const headers = { accept: 'application/json', ...(body === undefined ? {} : bodyHeaders(place, token, body)) };
       const response = await send(place, path, { method: order?.method ?? 'GET', headers, signal }, body);
       const answer = await readBody(response);
-      if (answer === undefined) return noAgent(place, `it answers with more than ${largestAnswerBytes} bytes`);
+      if (answer === undefined) return noAgent(place, `its answer has more than ${largestAnswerBytes} bytes`);
       return readAnswer(place, response.statusCode ?? 0, answer, contract);
     } catch (error) {
       const reason = signal.aborted ? `no answer within ${waitMs / 1000} s` : reasonOf(error);
@@ -147,16 +147,16 @@ export function problemText(status: number, { title, detail, allowed }: Tolerant
 }
 
 function noAgent(place: AgentPlace, why: string): Answer<never> {
-  const message = `what listens at ${placeName(place)} is no mtxpilot agent: ${why}`;
+  const message = `what listens at ${placeName(place)} is not an mtxpilot agent: ${why}`;
   return { ok: false, exitCode: exitCodes.unreachable, message };
 }
 
 /** Why a request failed, in words. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ECONNREFUSED') return 'nobody listens there; is "mtxpilot agent" running, and http.listen set so?';
-  if (code === 'ENOENT') return 'there is no such socket; is "mtxpilot agent" running, and http.adminSocket set so?';
-  if (code === 'EACCES' || code === 'EPERM') return 'no permission; only the user of the agent may connect';
+  if (code === 'ECONNREFUSED') return 'nobody listens there; is "mtxpilot agent" running, with this http.listen?';
+  if (code === 'ENOENT') return 'no such socket; is "mtxpilot agent" running, with this http.adminSocket?';
+  if (code === 'EACCES' || code === 'EPERM') return "no permission; only the agent's user may connect";
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'there is no host of that name';
   return code ?? message;
 }

@@ -17,7 +17,7 @@ export const check: RegisterCommand = (program, terminal, exit) => {
     .command('check')
     .argument('[file]', 'haproxy.cfg (default: haproxy.config, or what the running HAProxy names)')
     .description(
-      'is everything set up right: haproxy.cfg, the running HAProxy, the servers, the agent, and the way between them',
+      'checks the whole setup: haproxy.cfg, the running HAProxy, the servers, the agent, and the path through all of them',
     )
     .option('--json', 'print JSON', false)
     .option('--url <URL>', 'where the agent listens (or MTXPILOT_URL; default: from http.listen)', parseUrl)

@@ -53,7 +53,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'why',
     group: 'Look',
-    summary: 'why a stream goes there, and what happens next',
+    summary: 'why a stream goes where it goes, and what happens next',
     load: () => (require('./why') as typeof import('./why')).why,
   },
   {
@@ -77,13 +77,13 @@ export const commands: readonly CommandEntry[] = [
   {
     name: 'events',
     group: 'Look',
-    summary: 'what happened, and who is told',
+    summary: 'what happened, and which webhooks receive it',
     load: () => (require('./events') as typeof import('./events')).events,
   },
   {
     name: 'drain',
     group: 'Operate',
-    summary: 'send new viewers elsewhere, until it is safe to stop',
+    summary: 'send new viewers elsewhere until a server is safe to stop',
     load: () => (require('./drain') as typeof import('./drain')).drain,
   },
   {

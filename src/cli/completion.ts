@@ -37,7 +37,7 @@ export const completion: RegisterCommand = (program, terminal) => {
   program
     .command('completion')
     .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(scripts)))
-    .description('a script by which bash or zsh completes commands, options, streams and servers')
+    .description('a script that makes bash or zsh complete commands, options, streams and servers')
     .addHelpText(
       'after',
       '\nbash: source <(mtxpilot completion bash) in ~/.bashrc\nzsh:  source <(mtxpilot completion zsh) in ~/.zshrc, after compinit',

@@ -82,12 +82,12 @@ function addDemoOptions(command: Command): void {
     .addOption(
       new Option(
         '--profile <profile>',
-        'stand-ins behave as MediaMTX to v1.17 (pre-session) or from v1.18 on (session)',
+        'stand-ins behave like MediaMTX up to v1.17 (pre-session) or since v1.18 (session)',
       )
         .choices(['pre-session', 'session'])
         .default('session'),
     )
-    .option('--once', 'play sessions through HAProxy without a browser, then end', false)
+    .option('--once', 'play sessions through HAProxy without a browser, then exit', false)
     .option('--json', 'with --once: print one JSON summary', false)
     .option('--sessions <number>', 'with --once: how many', sessionCount, 60)
     .addHelpText(

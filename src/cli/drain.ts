@@ -10,9 +10,9 @@ export const drain: RegisterCommand = (program, terminal, exit) => {
     program,
     terminal,
     'drain',
-    'send no new viewers to a server; those who play stay. Kept until maint or ready',
+    'send no new viewers to a server; those already playing stay. In force until maint or ready',
   );
-  command.option('--deadline <duration>', 'when it turns to maint, such as 30m');
+  command.option('--deadline <duration>', 'after how long the drain turns into maint, such as 30m');
   addWaitOptions(command);
   command.action(async (server: string, options: IntentOptions) => {
     exit(await carryOutIntent(terminal, 'drain', server, options));

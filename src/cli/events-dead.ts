@@ -21,8 +21,8 @@ interface DeadOptions extends AgentOptions {
 export const eventsDead: RegisterCommand = (program, terminal, exit) => {
   const command = program
     .command('dead')
-    .option('--webhook <name>', 'only those of this one')
-    .option('--limit <number>', 'how many of the latest ones', parseEventLimit, 50)
+    .option('--webhook <name>', 'only those of this webhook')
+    .option('--limit <number>', 'how many of the latest to list', parseEventLimit, 50)
     .option('--retry', 'try to deliver each once more, now', false)
     .description('dead letters: events that could not be delivered for longer than giveUpAfter');
   addChangeOptions(command, terminal.env);

@@ -22,12 +22,12 @@ export const eventsReplay: RegisterCommand = (program, terminal, exit) => {
     .option('--webhook <name>', 'only to this one; without it, to all')
     .option('--since <time>', 'events from then on: how long ago (30m), or a time (2026-11-21T10:00:00Z)', parseSince)
     .option('--after <id>', 'events after this one')
-    .description('deliver events again, under their old ids; a webhook that answered 410 is asked again');
+    .description('deliver events again, under their old ids; a webhook that answered 410 is tried again');
   addChangeOptions(command, terminal.env);
   command.action(async (options: ReplayOptions) => {
     const { agent, json, webhook, after, since, reason, operator } = options;
     if ((after === undefined) === (since === undefined)) {
-      command.error('error: give either --since or --after: from where on events are delivered again');
+      command.error('error: give either --since or --after, to say from where on events are delivered again');
     }
     const body = { webhook, after, since, reason, operator };
     const answer = await askAgent(agent, '/v1/events/replay', WebhookList, { method: 'POST', body });

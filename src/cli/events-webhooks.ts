@@ -15,7 +15,7 @@ const colours: Readonly<Record<string, Colour>> = { delivering: 'green', failing
 
 /** `mtxpilot events webhooks`: who gets events, and how that goes. */
 export const eventsWebhooks: RegisterCommand = (program, terminal, exit) => {
-  const command = program.command('webhooks').description('who is told of events, and how that goes');
+  const command = program.command('webhooks').description('who receives events, and how delivery is going');
   addAgentOptions(command, terminal.env);
   command.action(async ({ agent, json }: AgentOptions) => {
     const answer = await askAgent(agent, '/v1/webhooks', WebhookList);

@@ -36,8 +36,8 @@ export const events: RegisterCommand = (program, terminal, exit) => {
   const command = program
     .command('events')
     .option('--follow', 'print events as they happen, until Ctrl-C', false)
-    .option('--limit <number>', 'how many of the newest ones', parseEventLimit, 50)
-    .option('--after <id>', 'go on after this event')
+    .option('--limit <number>', 'how many of the newest to print', parseEventLimit, 50)
+    .option('--after <id>', 'only events after this one')
     .option('--since <time>', 'events from then on: how long ago (30m), or a time (2026-11-21T10:00:00Z)', parseSince)
     .option('--type <types>', 'only events of these types, such as stream.moved,server.down')
     .option('--stream <stream>', 'only events of this stream')

@@ -62,7 +62,7 @@ async function readStream(
     for await (const chunk of chunks) for (const event of read(chunk)) onEvent(event);
     return { reason: `${placeName(place)} ended the stream of events`, isRefusal: false };
   } catch (error) {
-    if (silence.signal.aborted) return { reason: `${placeName(place)} says nothing any more`, isRefusal: false };
+    if (silence.signal.aborted) return { reason: `${placeName(place)} has gone silent`, isRefusal: false };
     throw error;
   } finally {
     clearTimeout(tooSilent);

@@ -34,8 +34,8 @@ export function addIntentCommand(program: Command, terminal: Terminal, kind: str
 /** Adds `--wait` and `--timeout`. */
 export function addWaitOptions(command: Command): void {
   command
-    .option('--wait', 'wait until the server is safe to stop, and tell how many viewers are left', false)
-    .option('--timeout <duration>', 'with --wait: end with 4 when it takes longer, such as 30m', parseTimeout);
+    .option('--wait', 'wait until the server is safe to stop, and show how many viewers are left', false)
+    .option('--timeout <duration>', 'with --wait: exit with 4 if it takes longer, such as 30m', parseTimeout);
 }
 
 /** Tells control what is wanted of the server, shows what it says, and waits where that was asked for. */
@@ -97,7 +97,7 @@ async function waitUntilSafe(
     const restMs = deadline === undefined ? periodMs : Math.min(periodMs, deadline - performance.now());
     if (restMs > 0) await pause(restMs, undefined, { signal: stop }).catch(() => undefined);
     if (stop.aborted)
-      return endWaiting(terminal, line, `not waiting any more: ${asked.name} stays as it is`, exitCodes.interrupted);
+      return endWaiting(terminal, line, `no longer waiting: ${asked.name} stays as it is`, exitCodes.interrupted);
     if (deadline !== undefined && performance.now() >= deadline) {
       return endWaiting(
         terminal,

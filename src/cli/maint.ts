@@ -7,7 +7,7 @@ export const maint: RegisterCommand = (program, terminal, exit) => {
     program,
     terminal,
     'maint',
-    'send nobody to a server; those who play there are located anew. Kept until ready',
+    'send nobody to a server; those who play there are located anew. In force until ready',
   );
   addWaitOptions(command);
   command.action(async (server: string, options: IntentOptions) => {

@@ -23,13 +23,11 @@ export const move: RegisterCommand = (program, terminal, exit) => {
   const command = program
     .command('move')
     .argument('[stream]', 'name of a stream; without it, the moves in force are listed')
-    .argument('[server]', 'where its viewers are to go')
+    .argument('[server]', 'the server to send its viewers to')
     .option('--clear', 'let the rules decide again', false)
-    .option('--force', 'also to a server that does not have the stream', false)
-    .option('--viewers', 'also who is watching now: their players start again', false)
-    .description(
-      'send viewers that come for a stream to a server, until that is cleared or the server loses the stream',
-    );
+    .option('--force', 'even to a server that does not have the stream', false)
+    .option('--viewers', 'also move those who are watching now: their players start again', false)
+    .description('send new viewers of a stream to a server, until the move is cleared or the server loses the stream');
   addChangeOptions(command, terminal.env);
   command.action(async (stream: string | undefined, server: string | undefined, options: MoveOptions) => {
     if (stream === undefined) {
@@ -39,7 +37,7 @@ export const move: RegisterCommand = (program, terminal, exit) => {
       return;
     }
     if (options.clear === (server !== undefined)) {
-      command.error('error: give a server to move to, or --clear, and not both');
+      command.error('error: give either a server to move to or --clear');
     }
     const answer = await changeMove(stream, server, options);
     exit(show(terminal, answer, { json: options.json, text: describe, exitCode: () => exitCodes.ok }));
@@ -62,8 +60,8 @@ async function changeMove(
 
 function describe({ stream, move: now }: Tolerant<typeof StreamMove>): string {
   return now === null || now === undefined
-    ? `${printable(stream)} is not moved any more: the rules decide\n`
-    : `viewers who come for ${printable(stream)} go to ${printable(now.server)}, until that is cleared or ${printable(now.server)} loses it\n`;
+    ? `${printable(stream)} is no longer moved: the rules decide again\n`
+    : `new viewers of ${printable(stream)} go to ${printable(now.server)}, until the move is cleared or ${printable(now.server)} loses the stream\n`;
 }
 
 function list({ moves }: Moves): string {

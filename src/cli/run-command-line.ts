@@ -7,11 +7,11 @@ import { type ExitCode, exitCodes, type Terminal } from './terminal';
 const exitCodeHelp = `
 Exit codes:
   0  fine
-  1  a problem was found, what was asked for was not found, or a change was refused
+  1  a problem was found, what you asked for was not found, or a change was refused
   2  wrong usage or configuration
   3  the agent cannot be reached
-  4  --wait: not yet, when --timeout was over
-  130  Ctrl-C while waiting; what was asked for stays`;
+  4  --wait: --timeout was over first
+  130  Ctrl-C while waiting; the order stays in force`;
 
 /** Runs one command line (without the program's name) and gives its exit code. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<ExitCode> {

@@ -43,7 +43,7 @@ function describe(fleet: Servers, emptySlots: EmptySlots, paint: Paint): string 
   const empty = describeEmpty(emptySlots);
   if (fleet.length === 0) {
     return empty === ''
-      ? 'no servers are known: the agent has no answer from HAProxy, see its log\n'
+      ? 'no servers are known: HAProxy has not answered the agent, see its log\n'
       : `no servers: HAProxy has no address for any of them\n${empty}`;
   }
   const isControlled = fleet.some(({ control }) => control !== null && control !== undefined);
@@ -96,7 +96,7 @@ const loadColumns: readonly Column[] = [
 ];
 
 /** What control says of a server of which nothing is wanted. */
-const nothingWanted = 'nobody wants anything else';
+const nothingWanted = 'no order says otherwise';
 
 /** Who wants something of the server, or why control does, and what its Control API fails with. */
 function noteOf(

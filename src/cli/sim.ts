@@ -44,11 +44,11 @@ function addSimOptions(command: Command): void {
     .option('--hls-port <port>', 'where HLS is served', integer(1, 65_535), 8888)
     .option('--api-port <port>', 'where the Control API is served', integer(1, 65_535), 9997)
     .addOption(
-      new Option('--profile <profile>', 'behave as MediaMTX to v1.17 (pre-session) or from v1.18 on (session)')
+      new Option('--profile <profile>', 'behave like MediaMTX up to v1.17 (pre-session) or since v1.18 (session)')
         .choices(['pre-session', 'session'])
         .default('session'),
     )
-    .option('--mediamtx <version>', 'behave as this version, such as v1.19.3')
+    .option('--mediamtx <version>', 'behave like this version, such as v1.19.3')
     .addOption(
       new Option('--variant <variant>', 'kind of HLS').choices(['lowLatency', 'fmp4', 'mpegts']).default('lowLatency'),
     )
@@ -56,7 +56,7 @@ function addSimOptions(command: Command): void {
     .option('--always-remux', 'as hlsAlwaysRemux of MediaMTX', false)
     .option(
       '--first-segment-delay <ms>',
-      'from the first request of a stream until it has content',
+      'time from the first request for a stream until it has content',
       integer(0, 600_000),
     )
     .option('--identify', 'add X-Sim-Server to every response', false)

@@ -24,7 +24,7 @@ export const streams: RegisterCommand = (program, terminal, exit) => {
   const command = program
     .command('streams')
     .option('--match <text>', 'only streams whose name contains this')
-    .option('--limit <number>', 'show at most so many', parseLimit, largestPage)
+    .option('--limit <number>', 'show at most this many', parseLimit, largestPage)
     .description('the streams that are live, their servers and publishers');
   addWatchOption(command);
   addAgentOptions(command, terminal.env);

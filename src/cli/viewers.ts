@@ -29,7 +29,7 @@ export const viewers: RegisterCommand = (program, terminal, exit) => {
     .command('viewers')
     .option('--stream <stream>', 'only viewers of this stream')
     .option('--server <server>', 'only viewers of this server')
-    .option('--limit <number>', 'list at most so many of them', parseLimit, 50)
+    .option('--limit <number>', 'list at most this many of them', parseLimit, 50)
     .description('who is watching: counts and peaks of servers and streams, and the viewers');
   addWatchOption(command);
   addAgentOptions(command, terminal.env);
@@ -69,22 +69,22 @@ async function collect({ agent, stream, server, limit }: ViewersOptions): Promis
 }
 
 function describe({ total, streams, servers, nodes, readers, viewers: found, next }: Viewers, paint: Paint): string {
-  if (nodes.length === 0) return 'no viewers are known: no HAProxy has told who is there\n';
+  if (nodes.length === 0) return 'no viewers are known: no HAProxy has reported any\n';
   const parts = [
     formatTable(countHead('SERVER'), [...servers.map(countRow), countRow({ ...total, name: 'all' })], paint),
   ];
   const others = Object.entries(readers ?? {}).filter(([, count]) => (count ?? 0) > 0);
   if (others.length > 0) {
     parts.push(
-      `readers by other ways: ${others.map(([way, count]) => `${count} ${ownValue(wayNames, way) ?? way}`).join(', ')}\n`,
+      `readers by other protocols: ${others.map(([way, count]) => `${count} ${ownValue(wayNames, way) ?? way}`).join(', ')}\n`,
     );
   }
   const away = nodes.filter(({ up }) => up === false).map(({ name }) => name);
-  if (away.length > 0) parts.push(`${paint('yellow', `not heard now: ${away.join(', ')}`)}\n`);
+  if (away.length > 0) parts.push(`${paint('yellow', `out of reach now: ${away.join(', ')}`)}\n`);
   if (streams.length > 0)
     parts.push(formatTable(countHead('STREAM'), streams.slice(0, mostStreams).map(countRow), paint));
   if (found.length > 0) parts.push(formatTable(viewerHead, found.map(viewerRow), paint));
-  const more = typeof next === 'string' ? `${found.length} viewers are listed of more, --limit shows them\n` : '';
+  const more = typeof next === 'string' ? `${found.length} viewers are listed, --limit shows more\n` : '';
   return parts.join('\n') + more;
 }
 
@@ -109,7 +109,7 @@ function viewerRow({
   certain,
 }: Viewers['viewers'][number]): Cell[] {
   const watchedMs = typeof watchedSeconds === 'number' ? watchedSeconds * 1000 : undefined;
-  const note: Cell = certain === false ? { text: 'its HAProxy is not heard', colour: 'yellow' } : '';
+  const note: Cell = certain === false ? { text: 'its HAProxy is out of reach', colour: 'yellow' } : '';
   return [stream, session, server, node, formatAge(watchedMs), lastSeen, bytes, note];
 }
 

@@ -18,7 +18,7 @@ const clearBelow = '\u001b[J';
 
 /** Adds `--watch`, a view that is drawn again every second until Ctrl-C. */
 export function addWatchOption(command: Command): void {
-  command.option('--watch', 'draw it again every second, until Ctrl-C', false);
+  command.option('--watch', 'redraw every second, until Ctrl-C', false);
 }
 
 /** Asks and shows once, or with `--watch` again and again; gives the exit code, which is 0 for a view that somebody ended. */

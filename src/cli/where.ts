@@ -12,7 +12,7 @@ export const where: RegisterCommand = (program, terminal, exit) => {
   const command = program
     .command('where')
     .argument('<stream>', 'name of a stream, such as live/studio/a')
-    .option('--session <key>', 'for which session, where holders are spread', '')
+    .option('--session <key>', 'for this session, where viewers are spread over several holders', '')
     .description('where a viewer of a stream is sent now');
   addWatchOption(command);
   addAgentOptions(command, terminal.env);

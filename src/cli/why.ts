@@ -19,9 +19,9 @@ export const why: RegisterCommand = (program, terminal, exit) => {
   const command = program
     .command('why')
     .argument('<stream>', 'name of a stream, such as live/studio/a')
-    .option('--session <key>', 'for which session, where holders are spread')
+    .option('--session <key>', 'for this session, where viewers are spread over several holders')
     .description(
-      'why a viewer of a stream is sent there: who has it, who says so, what HAProxy holds, what comes next',
+      'why viewers of a stream go where they go: who has it, who says so, what HAProxy holds, what comes next',
     );
   addWatchOption(command);
   addAgentOptions(command, terminal.env);

@@ -48,7 +48,7 @@ const serverOverride = z.strictObject({
 });
 
 const haproxyNode = z.strictObject({
-  name: haproxyNameKey('What this HAProxy is called in logs, metrics and answers.'),
+  name: haproxyNameKey('Name of this HAProxy in logs, metrics and answers.'),
   socket: socketKey('Its `stats socket`, with `level admin`.'),
 });
 
@@ -88,13 +88,13 @@ export const settingsSchema = z.strictObject({
   spoe: z
     .strictObject({
       listen: optionalSocketListenKey(
-        'Where HAProxy asks over SPOE. A Unix socket (open to everybody who can reach its folder) costs both sides less than TCP, above all on HAProxy 3.1 and newer. `off`: only the Lua bridge is used.',
+        'Where HAProxy asks over SPOE. A Unix socket (open to everybody who can reach its folder) costs both sides less than TCP, especially on HAProxy 3.1 and newer. `off`: only the Lua bridge is used.',
       ).default({
         host: '127.0.0.1',
         port: 9100,
       }),
       maxConnections: numberKey(
-        'SPOE connections at a time. When all are in use, a new one replaces one that never asked anything, or nothing for 10s; if there is none, the new one is closed at once.',
+        'Most SPOE connections at a time. When all are in use, a new one replaces one that has asked nothing yet, or nothing for 10s; if there is none, the new one is closed at once.',
         1,
         100_000,
       ).default(1000),
@@ -106,21 +106,21 @@ export const settingsSchema = z.strictObject({
         'Where the HTTP API, the metrics and the Lua bridge are served. Reading is open to everybody who can reach it.',
       ).default({ host: '127.0.0.1', port: 9101 }),
       hosts: hostNamesKey(
-        "Names under which the agent is reached over TCP: a service's name, what a reverse proxy passes on as `Host`. Requests under any other name get 421, so that no page of another site can read here under a name of its own (DNS rebinding). IP addresses, `localhost`, names below it and the host of `http.listen` need not be listed.",
+        "Names under which the agent is reached over TCP: a service's name, what a reverse proxy passes on as `Host`. Requests under any other name get 421, so that no web page of another site can read the agent under a name of its own (DNS rebinding). IP addresses, `localhost`, names below it and the host of `http.listen` need not be listed.",
         100,
       ).default([]),
       adminSocket: ownSocketKey(
-        'Unix socket (mode 0600) with the same API, over which changes need no token; the command line uses it. `auto`: `/run/mtxpilot/admin.sock`, or if that cannot be created, below `$XDG_RUNTIME_DIR` or the folder for temporary files (`$TMPDIR`); if none of them can be used, the agent runs without one and logs why. A path that cannot be used is an error at start. `off`: none.',
+        'Unix socket (mode 0600) that serves the same API, and where changes need no token; the command line uses it. `auto`: `/run/mtxpilot/admin.sock`, or if that cannot be created, below `$XDG_RUNTIME_DIR` or the folder for temporary files (`$TMPDIR`); if none of them can be used, the agent runs without one and logs why. A path that cannot be used is an error at start. `off`: none.',
       ).default('auto'),
       token: secretKey(
-        'What `Authorization: Bearer` must hold for changes over TCP. Without it they are refused there.',
+        'What `Authorization: Bearer` must hold for changes over TCP. Without a token, changes over TCP are refused.',
         16,
       ).optional(),
       tokenFile: secretFileKey(
         'File that holds the token (a trailing newline is ignored). In a configuration file, relative to that file.',
       ).optional(),
       viewersUrl: apiUrlKey(
-        "Where viewers come in (HAProxy's frontend), as browsers reach it, for the dashboard's previews. Without it, port 8080 of the host that the dashboard was opened on.",
+        "Where viewers come in (HAProxy's frontend), at the URL that browsers reach, for the dashboard's previews. Without it, port 8080 of the host that the dashboard was opened on.",
         'plain',
       ).optional(),
     })
@@ -133,7 +133,7 @@ export const settingsSchema = z.strictObject({
         path: '/run/haproxy/admin.sock',
       }),
       nodes: listKey(
-        'Every HAProxy, if there are several; instead of `haproxy.socket`. Each knows the same servers by the same names.',
+        'Every HAProxy, if there are several; instead of `haproxy.socket`. All must have the same servers under the same names.',
         haproxyNode,
         64,
       ).default([]),
@@ -157,7 +157,7 @@ export const settingsSchema = z.strictObject({
         ['suspect', 'drain'],
       ).default('suspect'),
       weights: choiceKey(
-        '`config`: those in haproxy.cfg. `auto`: they follow readers and outbound bytes. They matter where HAProxy itself chooses a server.',
+        "Servers' weights. `config`: those in haproxy.cfg. `auto`: weights follow readers and outbound bytes. They matter where HAProxy itself chooses a server.",
         ['config', 'auto'],
       ).default('config'),
     })
@@ -165,7 +165,7 @@ export const settingsSchema = z.strictObject({
   store: z
     .strictObject({
       folder: folderKey(
-        "Where operators' intents and events outlive a restart. One folder serves one agent. Without it, `$STATE_DIRECTORY` (set by systemd), else they are held in memory only.",
+        "Where operators' intents and events are stored across restarts. One folder serves one agent. Without it, `$STATE_DIRECTORY` (set by systemd), else they are held in memory only.",
       ).optional(),
       redis: redisUrlKey(
         'A Redis or Valkey (7.0 or newer) that the agents of one fleet share, instead of a folder: orders given to one are carried out by all, and one of them at a time announces events.',
@@ -181,7 +181,7 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({}),
   servers: listKey(
-    'The servers, if HAProxy cannot be asked for them. With this list the socket is not used.',
+    'The servers, if HAProxy cannot be asked for them. With this list, the agent does not use the socket.',
     staticServer,
     10_000,
   ).default([]),
@@ -197,7 +197,7 @@ export const settingsSchema = z.strictObject({
         'File that holds the password (a trailing newline is ignored). In a configuration file, relative to that file.',
       ).optional(),
       timeout: durationKey('Deadline of one call to a Control API.', 10, minuteMs).default(1000),
-      servers: serverMapKey('What differs for individual servers, by name.', serverOverride).default({}),
+      servers: serverMapKey('Settings of individual servers, by name, where they differ.', serverOverride).default({}),
     })
     .prefault({}),
   directory: z
@@ -209,9 +209,11 @@ export const settingsSchema = z.strictObject({
         24 * hourMs,
       ).default(minuteMs),
       maxStreams: numberKey('Most streams held in memory.', 1, 10_000_000).default(500_000),
-      suspectAfter: numberKey('Consecutive failures of an API until its server gets no new streams.', 1, 1000).default(
-        3,
-      ),
+      suspectAfter: numberKey(
+        'Consecutive failures of an API after which its server gets no new streams.',
+        1,
+        1000,
+      ).default(3),
     })
     .prefault({}),
   lookup: z
@@ -222,7 +224,9 @@ export const settingsSchema = z.strictObject({
         minuteMs,
       ).default(80),
       ttl: durationKey('How long the result of a lookup is used.', 1, hourMs).default(2000),
-      missTtl: durationKey('How long it counts that nobody has a stream.', 1, hourMs).default(500),
+      missTtl: durationKey('How long the result of a lookup counts when no server has the stream.', 1, hourMs).default(
+        500,
+      ),
       budget: numberKey(
         'Most lookups a second; beyond that, the directory alone answers. 0: no lookups.',
         0,
@@ -233,7 +237,7 @@ export const settingsSchema = z.strictObject({
   peers: z
     .strictObject({
       listen: optionalListenKey(
-        'Where HAProxy connects to its peer `mtxpilot`, over which it reports who watches what. The protocol has no passwords: keep it on loopback. `off`: the agent reads the tables over `haproxy.socket` instead, every two seconds.',
+        'Where HAProxy connects to its peer `mtxpilot`, to report who watches what. The protocol has no passwords: keep it on loopback. `off`: the agent reads the tables over `haproxy.socket` instead, every two seconds.',
       ).default({ host: '127.0.0.1', port: 9102 }),
       siblings: yesNoKey(
         'Whether the `peers` section of haproxy.cfg names other HAProxys too. A HAProxy that starts without tables then asks them as well.',
@@ -243,19 +247,19 @@ export const settingsSchema = z.strictObject({
   viewers: z
     .strictObject({
       goneAfter: durationKey(
-        'How long after its last request a viewer is gone. Keep it above the duration of the segments, and below `expire` of the table `sessions` (60s).',
+        'How long after its last request a viewer counts as gone. Keep it above the duration of a segment, and below `expire` of the table `sessions` (60s).',
         1000,
         10 * minuteMs,
       ).default(10_000),
       addresses: yesNoKey(
-        'Whether viewers that are known only by their address (players that drop the query of the playlist) are shown with it. `false`: a made-up word stands for it.',
+        'Whether viewers that are known only by their address (players that drop the query of the playlist) are shown with that address. `false`: with a pseudonym.',
       ).default(false),
     })
     .prefault({}),
   check: z
     .strictObject({
       atStart: yesNoKey(
-        'Whether the agent looks at haproxy.cfg (`haproxy.config`, else the file that the running HAProxy names, if it can be read), HAProxy and the servers when it starts, and, as the only agent of its HAProxy, sends a canary through it. It logs what it finds.',
+        'Whether the agent looks at haproxy.cfg (`haproxy.config`, else the file that the running HAProxy names, if it can be read), HAProxy and the servers when it starts, and, if it is the only agent of its HAProxy, sends a canary through it. It logs what it finds.',
       ).default(true),
     })
     .prefault({}),

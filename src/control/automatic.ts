@@ -58,7 +58,7 @@ export function createAutomatic(store: Store, log: Logger, onChange: () => void)
       isFailing = false;
       return true;
     } catch (error) {
-      if (!isFailing) log.warn({ error: errorText(error) }, 'what was decided could not be stored, so it is not done');
+      if (!isFailing) log.warn({ error: errorText(error) }, 'a decision could not be stored, so it is not carried out');
       isFailing = true;
       return false;
     }

@@ -224,7 +224,7 @@ export function createHaproxyControl(options: HaproxyControlOptions): HaproxyCon
     try {
       await intents.set(server, intent);
     } catch (error) {
-      return refused('store-failed', `the store does not keep it, so nothing was done: ${errorText(error)}`);
+      return refused('store-failed', `it could not be stored, so nothing was done: ${errorText(error)}`);
     }
     log.info({ server, kind, reason, operator, deadline: intent.deadline }, 'intent');
     const data = { kind, operator, ...(intent.deadline === undefined ? {} : { deadline: intent.deadline }) };
@@ -310,7 +310,7 @@ function checkOrder(
     return { kind: 'no-such-server', message: `${server} is an empty slot: HAProxy has no address for it` };
   }
   if (known.length === 0 && empty.length === 0)
-    return { kind: 'no-haproxy', message: 'no HAProxy has told its servers yet' };
+    return { kind: 'no-haproxy', message: 'no HAProxy has reported its servers yet' };
   if (slot === undefined && !known.includes(server)) {
     const some = known.slice(0, 10).join(', ') + (known.length > 10 ? ', …' : '');
     return {

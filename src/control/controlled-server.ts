@@ -96,12 +96,12 @@ function becauseOfHand(byHand: readonly NodeServer[], count: number): string {
 }
 
 function reasonOf({ desired, nodes }: ControlledServerFacts): string {
-  const because = desired?.because ?? 'nobody wants anything else';
+  const because = desired?.because ?? 'no order says otherwise';
   const wanted = desired?.state;
   const behind = nodes.filter(({ state }) => wanted !== undefined && administrativeState(state.adminBits) !== wanted);
   if (behind.length === 0) return because;
   const told = behind.map(({ node, lastError }) => (lastError === undefined ? node : `${node} (${lastError})`));
-  return `${because}; not yet so on ${told.join(', ')}`;
+  return `${because}; not yet applied on ${told.join(', ')}`;
 }
 
 /** The first thing that stands against stopping the server; empty when nothing does. */
@@ -115,7 +115,7 @@ function whyNotSafe(
   if (unanswered.length > 0)
     return `${unanswered.join(', ')} ${unanswered.length === 1 ? 'has' : 'have'} not answered yet`;
   const lost = known.find(({ lastError }) => lastError !== undefined);
-  if (lost !== undefined) return `${lost.node} does not say how many watch`;
+  if (lost !== undefined) return `${lost.node} has not reported how many watch`;
   if (serving.length > 0) return `it takes new viewers${known.length > 1 ? ` on ${serving.join(', ')}` : ''}`;
   if (directory?.api.health !== 'ok') return 'its Control API does not answer, so nobody can tell what it holds';
   if (nodes.some(({ viewers }) => viewers === undefined) || viewersLeft === undefined)
@@ -125,7 +125,7 @@ function whyNotSafe(
   const { onlyHere, onlyHereCount } = survey.server;
   const settling = known.find(({ isYoung }) => isYoung);
   if (onlyHereCount === 0)
-    return settling === undefined ? '' : `${settling.node} has only just started and may not know yet who watches`;
+    return settling === undefined ? '' : `${settling.node} has only just started and may not know all its viewers yet`;
   const named = onlyHere.slice(0, 3).join(', ');
   const more = onlyHereCount > 3 ? ` and ${onlyHereCount - 3} more` : '';
   return `${onlyHereCount === 1 ? 'a stream lives' : `${onlyHereCount} streams live`} only there: ${named}${more}`;

@@ -175,6 +175,6 @@ function desiredServer(server: ServerFacts, damping: Damping, guard: string | un
       ? `its Control API does not answer; not drained, because ${guard}`
       : api === 'suspect' && operational === 'UP'
         ? 'its Control API does not answer: no new streams are placed there'
-        : 'nobody wants anything else';
+        : 'no order says otherwise';
   return { state: undefined, by: 'nobody', intentId: undefined, reason: 'undo', because, isHeldBack } as const;
 }

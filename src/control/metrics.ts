@@ -86,7 +86,7 @@ export const routeMetrics: Collector<readonly Push[]> = {
       byNode(({ view }) => (view().state === 'refused' ? 1 : 0)),
     ),
     mtxpilot_route_changes_total: counter(
-      'Entries of routes.map that were sent. change=added, changed or removed; repaired: those of them that HAProxy had otherwise than the agent left them.',
+      'Entries of routes.map that were sent. change=added, changed or removed; repaired: those of them whose value in HAProxy was not what the agent had left.',
       ['node', 'change'],
       (pushes) =>
         pushes.flatMap(({ stats: { added, changed, removed, repaired }, view }) =>

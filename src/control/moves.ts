@@ -197,8 +197,8 @@ export function createMoves(options: MovesOptions): Moves {
     if (isHolder(stream, server)) return undefined;
     const holders = directory.stream(stream)?.holders.map((holder) => holder.server) ?? [];
     if (holders.length === 0)
-      return { kind: 'no-such-stream', message: `nobody has ${stream} (force moves it all the same)` };
-    const message = `${server} has not got ${stream}, ${holders.join(', ')} has (force moves it all the same)`;
+      return { kind: 'no-such-stream', message: `nobody has ${stream} (force moves it anyway)` };
+    const message = `${server} does not have ${stream}, ${holders.join(', ')} has (force moves it anyway)`;
     return { kind: 'not-a-holder', message };
   }
 
@@ -320,6 +320,6 @@ function shown(text: string): string {
 }
 
 function notStored(error: unknown): { readonly ok: false; readonly problem: ControlProblem } {
-  const message = `the store does not keep it, so nothing was done: ${errorText(error)}`;
+  const message = `it could not be stored, so nothing was done: ${errorText(error)}`;
   return { ok: false, problem: { kind: 'store-failed', message } };
 }

@@ -248,7 +248,7 @@ export function createObserver(options: ObserverOptions): Observer {
 
   /** A look must never end the watch: what it met is a bug, or a configuration that nobody thought of. */
   const unforeseen = (error: unknown): Look => {
-    const message = `what ${client.name} said cannot be worked with: ${errorText(error)}`;
+    const message = `what ${client.name} said cannot be used: ${errorText(error)}`;
     log.debug({ socket: client.name, error }, message);
     return { error: { reason: 'unexpected', message } };
   };

@@ -336,7 +336,10 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     );
     if (unexpected.length === 0) return;
     stats.repaired += unexpected.length;
-    log.warn({ node, map, entries: unexpected.length }, 'entries of the map were not as they had been left; repaired');
+    log.warn(
+      { node, map, entries: unexpected.length },
+      'entries of the map had been changed by somebody else; repaired',
+    );
   }
 
   async function carryOut(plan: PushPlan, isFill = false): Promise<RuntimeError | undefined> {

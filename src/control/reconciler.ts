@@ -75,7 +75,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       reconcileNow();
     } catch (error) {
       // A bug, or a configuration that nobody thought of: HAProxy stays as it is, and what is known of it is still shown.
-      log.error({ err: error }, 'what HAProxy should be cannot be computed');
+      log.error({ err: error }, 'the desired state of HAProxy cannot be computed');
     }
   }
 

@@ -70,7 +70,7 @@ export interface EmptySlot {
 export interface MoveOrder {
   readonly reason: string;
   readonly operator: string;
-  /** Also to a server that has not got the stream, or cannot be used now. */
+  /** Even to a server that does not have the stream, or cannot be used now. */
   readonly force?: boolean | undefined;
   /**
    * Also who is watching now goes to the new server. Default false: a player that goes on where it began notices nothing, while on another

@@ -156,7 +156,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
   const listeners: IndexListeners = {
     refused(count) {
       stats.refusedStreams += count;
-      log.warn({ count, maxStreams: options.maxStreams }, 'streams not taken in: directory.maxStreams is reached');
+      log.warn({ count, maxStreams: options.maxStreams }, 'streams left out: directory.maxStreams is reached');
     },
     changed(change) {
       if (change.kind === 'vanished' && change.source === 'inventory') lookElsewhere(change.stream);
@@ -273,7 +273,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
   }
 
   function forget(slot: ServerSlot): void {
-    if (slot.index.held > 0) log.warn({ server: slot.name, streams: slot.index.held }, 'last good list given up');
+    if (slot.index.held > 0)
+      log.warn({ server: slot.name, streams: slot.index.held }, 'the last good list is too old and is no longer used');
     slot.inventoryAt = undefined;
     slot.readers = noReaders;
     idle.forget(slot);

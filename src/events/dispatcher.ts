@@ -328,7 +328,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     stats.deadLetters++;
     log.error(
       { webhook: name, event: event.id, type: event.type, reason },
-      'an event could not be delivered and is laid among the dead letters',
+      'an event could not be delivered and goes to the dead letters',
     );
     return true;
   }
@@ -347,7 +347,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function logGone(): void {
     log.error(
       { webhook: name },
-      'the receiver says that it is gone (410); nothing is sent to it until a replay is asked for or its url changes',
+      'the receiver says that it is gone (410); nothing is sent to it until a replay is requested or its url changes',
     );
   }
 

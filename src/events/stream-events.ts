@@ -306,7 +306,7 @@ function mayStay(announced: StreamHolder | undefined, first: StreamHolder): bool
 
 function whyMoved({ server, isPulled }: StreamHolder, isStillThere: boolean): string {
   if (isStillThere) return `${server} has the newer publisher`;
-  return isPulled ? `${server} has a copy of it` : `its publisher came to ${server}`;
+  return isPulled ? `${server} has a copy of it` : `its publisher moved to ${server}`;
 }
 
 function withFirst(holders: readonly StreamHolder[], server: string | undefined): readonly StreamHolder[] {

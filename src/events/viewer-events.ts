@@ -124,7 +124,7 @@ export function createViewerEvents(options: ViewerEventsOptions): ViewerEvents {
       return;
     }
     const reason =
-      evidence === 'lost' ? 'its HAProxy has been out of reach for too long' : 'it has asked for nothing any more';
+      evidence === 'lost' ? 'its HAProxy has been out of reach for too long' : 'it stopped asking for anything';
     const watching = { joined: new Date(joinedMs).toISOString(), watchedSeconds: watchedMs / 1000, bytes };
     emit({ type: 'viewer.left', ...about, reason, data: { ...data, ...watching } });
   }

@@ -53,7 +53,7 @@ export function createAccess(options: AccessOptions): (req: IncomingMessage) => 
     }
     const given = /^bearer +([\x21-\x7e]+) *$/i.exec(req.headers.authorization ?? '')?.[1];
     if (given === undefined || !timingSafeEqual(digest(given), expected)) {
-      const what = given === undefined ? 'There is no token in the request' : 'The token is another one';
+      const what = given === undefined ? 'There is no token in the request' : 'The token is wrong';
       const detail = `${what}. Ask ${overSocket()}with "Authorization: Bearer" and the value of http.token.`;
       return refuse('NotAuthorized', { detail });
     }

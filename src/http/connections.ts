@@ -99,7 +99,7 @@ export function createConnections({ most, handle, stats, log }: ConnectionsOptio
     accept(socket) {
       if (connections.size >= most && !makePlace()) {
         stats.connectionsRefused++;
-        log.warn({ most }, 'refusing an HTTP connection: all that there may be wait for answers');
+        log.warn({ most }, 'refusing an HTTP connection: the limit is reached, and all others are waiting for answers');
         socket.destroy();
         return;
       }
@@ -131,7 +131,7 @@ export function createConnections({ most, handle, stats, log }: ConnectionsOptio
         stats.connectionsCut++;
         log.warn(
           { address: connection.address, mostAhead },
-          'cutting an HTTP connection that sends too many requests ahead',
+          'closing an HTTP connection that sends too many requests without waiting for answers',
         );
         connection.waiting = [];
         connections.delete(socket);

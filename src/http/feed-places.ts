@@ -58,7 +58,7 @@ export function createFeedPlaces(options: FeedPlacesOptions): FeedPlaces {
           ? address === '' || overTcp < most || give((feed) => feed.address !== '')
           : give((feed) => feed.address === address);
       if (!isFree) {
-        const detail = 'No more can be open now; close one, come again, or read the list instead.';
+        const detail = 'No more can be open now; close one, try again later, or read the list instead.';
         const allowed = `${mostPerAddress} for one address, ${most} in all`;
         respondProblem(res, 'TooManyStreams', { detail, allowed }, ['retry-after', '10']);
         return false;

@@ -106,7 +106,7 @@ export function createHeavyWork(options: HeavyWorkOptions): HeavyWork {
     admit(res, address) {
       if (!hasPlace(address)) {
         stats.refused++;
-        const detail = 'Too many lists are being made at this moment.';
+        const detail = 'Too many lists are in progress.';
         respondProblem(
           res,
           'Busy',

@@ -28,9 +28,9 @@ export const problemTitles = {
   NotReady: [503, 'Nothing is known about the servers yet'],
   Stopping: [503, 'This agent is stopping'],
   NoHaproxy: [503, 'HAProxy does not answer'],
-  NotKept: [503, 'The change could not be kept'],
+  NotKept: [503, 'The change could not be stored'],
   NotDelivering: [503, 'Events are not delivered by this agent now'],
-  Busy: [503, 'Too much is being asked at this moment'],
+  Busy: [503, 'Too many requests are in progress'],
   TooManyStreams: [503, 'Too many event streams are open'],
 } as const;
 export type ProblemName = keyof typeof problemTitles;

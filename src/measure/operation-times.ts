@@ -6,10 +6,10 @@ export const operations = {
   route_decision:
     'From the arrival of a question over SPOE or HTTP to its answer, waiting for a lookup included. An error: the answer is `unknown`, or there is none.',
   stream_lookup:
-    'Asking all servers for a stream that no list has. An error: nobody has it, and not everybody could say so.',
-  inventory_poll: "One list of a server's streams. An error: no whole list.",
+    'Asking all servers for a stream that no list has. An error: no server has it, and not every server answered.',
+  inventory_poll: "One list of a server's streams. An error: no complete list.",
   runtime_command:
-    "One command on HAProxy's Runtime API, waiting behind others not included. An error: no whole reply.",
+    "One command on HAProxy's Runtime API, waiting behind others not included. An error: no complete reply.",
   event_delivery: 'One attempt to deliver an event to a webhook. An error: the receiver did not take it.',
 } as const;
 

@@ -114,7 +114,7 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
       const end = helloReader.read(chunk);
       if (end === undefined) return;
       if (end < 0 || helloReader.hello === undefined) {
-        refuse('it does not greet as HAProxy does');
+        refuse("its handshake is not HAProxy's");
         return;
       }
       if (!open(helloReader.hello)) return;
@@ -125,12 +125,12 @@ export function createConnection(duplex: Duplex, context: ConnectionContext, eve
   }
 
   function onHelloTimeout(): void {
-    refuse('no greeting in time');
+    refuse('no handshake in time');
   }
 
   function refuse(reason: string): void {
     stats.badHellos++;
-    log.warn({ reason }, 'peers: closing a connection before its greeting is over');
+    log.warn({ reason }, 'peers: closing a connection before its handshake is complete');
     close();
   }
 

@@ -159,7 +159,7 @@ export function createPeersServer(options: PeersServerOptions): PeersServer {
     const leaving = whoGoes(links, (link) => !link.hasAsked && isOfUse(link));
     if (leaving === undefined) return false;
     const { node, address, connection } = leaving;
-    log.warn({ node, address }, 'peers: closing a connection that told nothing for a new one');
+    log.warn({ node, address }, 'peers: closing a silent connection for a new one');
     links.delete(leaving);
     connection.close('displaced');
     if (node !== undefined) onLinkClosed(node, connection);
@@ -190,7 +190,7 @@ export function createPeersServer(options: PeersServerOptions): PeersServer {
     if (name === undefined || node?.current !== connection) return;
     node.isUp = true;
     stats.nodesUp++;
-    log.info({ node: name, pid: node.pid }, 'peers: HAProxy tells its tables');
+    log.info({ node: name, pid: node.pid }, 'peers: HAProxy sends its tables');
     listener.onNodeUp({ node: name, pid: node.pid });
   }
 

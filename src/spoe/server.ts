@@ -102,7 +102,7 @@ export function createSpoeServer(options: SpoeServerOptions): SpoeServer {
   function onConnection(accepted: Socket): void {
     if (connections.size >= maxConnections && !makePlace()) {
       stats.connectionsRefused++;
-      log.warn({ maxConnections }, 'SPOE: refusing a connection, all that there may be are in use');
+      log.warn({ maxConnections }, 'SPOE: refusing a connection, the limit is reached and all are in use');
       accepted.destroy();
       return;
     }

@@ -104,7 +104,7 @@ async function watchFolder(db: ClassicLevel, folder: string, log: Logger): Promi
 
   const note = (now: string | undefined, error?: string): void => {
     if (now !== undefined && now !== failure) log.error({ folder, error }, `nothing is stored: ${now}`);
-    if (now === undefined && failure !== undefined) log.info({ folder }, 'what is written is stored again');
+    if (now === undefined && failure !== undefined) log.info({ folder }, 'the store saves what is written again');
     failure = now;
   };
   const isThere = async (): Promise<boolean> => {
@@ -235,7 +235,7 @@ async function openDatabase(folder: string, log: Logger): Promise<Opened> {
     const copy = logs === undefined ? undefined : await takeForDamaged(folder, logs);
     log.error(
       { folder, bytes, copy },
-      'the store was damaged: orders and events that were stored last are lost; look at what is wanted of each server',
+      'the store was damaged: orders and events that were stored last are lost; check the desired state of each server',
     );
     return { db, damage: `orders and events that were stored last are lost: ${bytes} bytes could not be read` };
   } finally {
@@ -254,7 +254,7 @@ async function openOrRepair(db: ClassicLevel, folder: string, log: Logger): Prom
     const copy = await keepCopy(folder);
     log.error(
       { folder, error: errorText(cause), copy },
-      'the store is damaged; it is repaired, what cannot be read is lost: look at what is wanted of each server',
+      'the store is damaged; it is repaired, what cannot be read is lost: check the desired state of each server',
     );
     try {
       await ClassicLevel.repair(folder);

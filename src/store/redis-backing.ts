@@ -277,7 +277,7 @@ function guardAnswers(redis: Redis, host: string, log: Logger): Guard {
   let bytes = 0;
   let chunk: Buffer | undefined;
   const cutOff = (reason: string): void => {
-    if (!isLogged) log.error({ redis: host, reason }, 'what answers there is no Redis');
+    if (!isLogged) log.error({ redis: host, reason }, 'what answers there is not Redis');
     isLogged = true;
     isKnown = false;
     // The client would go on through the rest of it; an unknown sign ends that.
@@ -294,13 +294,13 @@ function guardAnswers(redis: Redis, host: string, log: Logger): Guard {
       chunk = data;
       bytes += data.length;
       if (bytes > (isKnown ? longestAnswerBytes : longestGreetingBytes)) {
-        cutOff('it talks without end');
+        cutOff('it sends without end');
         return;
       }
       if (isKnown) return;
       const text = tail + data.toString('latin1');
       tail = text.slice(-hugeListStartBytes);
-      if (hugeList.test(text) || deepList.test(text)) cutOff('it announces a list without end');
+      if (hugeList.test(text) || deepList.test(text)) cutOff('it announces an endless list');
     });
     stream.once('close', () => {
       isKnown = false;
@@ -309,7 +309,7 @@ function guardAnswers(redis: Redis, host: string, log: Logger): Guard {
   });
   redis.on('error', (error: Error) => {
     // So the client reports an answer to nothing.
-    if (error.message.startsWith('Command queue state error')) cutOff('it answers what nobody asked');
+    if (error.message.startsWith('Command queue state error')) cutOff('it answers without a question');
   });
   return {
     isKnown: () => isKnown,
@@ -323,7 +323,7 @@ function guardAnswers(redis: Redis, host: string, log: Logger): Guard {
       if (stream.destroyed || stream !== redis.stream) throw new Error('the connection was closed');
       if (!/^(redis|valkey)_version:/m.test(info)) {
         cutOff('it does not name its version');
-        throw new Error('what answers there is no Redis');
+        throw new Error('what answers there is not Redis');
       }
       isKnown = true;
       isLogged = false;

@@ -122,7 +122,7 @@ describe(`HAProxy ${haproxyVersion}: the events of publishers`, () => {
     }
     const reasons = logged.flatMap(({ type, data }) => (type === 'stream.ended' ? [data['reason']] : []));
     expect(reasons[0]).toBe('its publisher left');
-    expect(reasons[1]).toMatch(/^mtx3 (is DOWN|does not tell of it any more)$/);
+    expect(reasons[1]).toMatch(/^mtx3 (is DOWN|no longer reports it)$/);
     await expectDelivery();
   });
 

@@ -84,7 +84,7 @@ describe.each(profiles)(`HAProxy ${haproxyVersion}, %s servers: an operator move
     const refused = await move(name, 'mtx3');
     expect(refused).toMatchObject({
       status: 409,
-      body: { detail: expect.stringMatching(/^mtx3 has not got/) as string },
+      body: { detail: expect.stringMatching(/^mtx3 does not have/) as string },
     });
     expect(await routeOf(name)).toBe('mtx2');
     expect(await move(name, 'mtx3', { force: true })).toMatchObject({ status: 200 });

@@ -82,6 +82,6 @@ export const Explanation = record(
       ),
       'What each HAProxy holds; null where none is controlled.',
     ),
-    next: list(text, 'What would happen next to viewers, in sentences.'),
+    next: list(text, 'What happens to the next viewers, in sentences.'),
   },
 );

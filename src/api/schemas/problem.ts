@@ -7,7 +7,7 @@ export const Problem = record(
     type: text.check(z.meta({ format: 'uri-reference', description: 'Points to the response in this document.' })),
     status: z.int(),
     detail: text,
-    given: described(z.optional(text), 'What was sent, cut when long.'),
+    given: described(z.optional(text), 'What was sent, shortened if long.'),
     allowed: described(z.optional(text), 'What would have been right.'),
   },
   'RFC 9457.',

@@ -26,13 +26,13 @@ export const Health = record({ status: z.literal('ok') }, { version: text, uptim
 export const StoreHealth = record(
   {},
   {
-    up: described(flag, 'Whether the store keeps what is written.'),
+    up: described(flag, 'Whether the store saves what is written.'),
     failure: described(textOrNull, 'Why it does not.'),
     damage: described(
       textOrNull,
       'What was found damaged when the agent started, and is lost. The store works nevertheless.',
     ),
-    leader: described(flag, 'Whether this agent tells events, of those that share the store.'),
+    leader: described(flag, 'Whether this agent, of those that share the store, announces events.'),
   },
 );
 export const Readiness = record(

@@ -12,13 +12,13 @@ export const Intent = described(
       { kind: intentKind },
       {
         reason: text,
-        operator: described(text, 'Who asked, as he named himself.'),
+        operator: described(text, 'Who gave the order: the name given with it.'),
         since: time,
-        deadline: described(textOrNull, 'Of a drain: when it turns to maint.'),
+        deadline: described(textOrNull, 'Of a drain: when it turns into maint.'),
       },
     ),
   ),
-  'What an operator wants of a server; null when nobody has said.',
+  'What an operator wants of a server; null when there is no order.',
 );
 export const ControlledServer = record(
   {
@@ -47,11 +47,11 @@ export const ControlledServer = record(
     api: apiHealth,
     viewersLeft: described(
       countOrNull,
-      "The greater of HAProxy's sessions and MediaMTX's HLS sessions, and readers by other ways; null while that is not known: nobody counted is not nobody.",
+      "The greater of HAProxy's sessions and MediaMTX's HLS sessions, and readers by other protocols; null while that is not known: not counted is not zero.",
     ),
     readers: count,
     onlyHere: list(text, 'Streams that are live there and nowhere else.', 100),
-    onlyHereCount: described(countOrNull, 'How many they are, listed or not; null until they are counted.'),
+    onlyHereCount: described(countOrNull, 'How many there are, listed or not; null until they are counted.'),
     notSafeBecause: described(text, 'Empty when it is safe.'),
   },
   'What control knows and wants of a server.',
@@ -79,7 +79,7 @@ export const Server = record(
     apiUrl: text,
     backup: described(flag, 'HAProxy uses it only when no other server is left.'),
     streams: count,
-    readers: described(count, 'By other ways than HLS.'),
+    readers: described(count, 'By protocols other than HLS.'),
     readersByProtocol,
     hlsSessions: described(
       count,
@@ -101,7 +101,7 @@ export const ServerList = record(
   {
     emptySlots: list(
       EmptySlot,
-      'Entries of haproxy.cfg for which no HAProxy has an address, such as unused slots of a `server-template`. They are no servers: not asked, not counted.',
+      'Entries of haproxy.cfg for which no HAProxy has an address, such as unused slots of a `server-template`. They do not count as servers, and are not asked.',
     ),
   },
 );

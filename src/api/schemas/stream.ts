@@ -10,7 +10,7 @@ export const readersByProtocol = record(
 
 export const viewersOrNull = described(
   countOrNull,
-  'By HLS, through HAProxy; null while no HAProxy has told who is there.',
+  'By HLS, through HAProxy; null while no HAProxy has reported viewers.',
 );
 
 export const Holder = record(
@@ -20,7 +20,7 @@ export const Holder = record(
     sourceType: textOrNull,
     pulled: described(flag, 'The server pulls a copy from elsewhere; nobody publishes there.'),
     tracks: list(text),
-    readers: described(count, 'By other ways than HLS.'),
+    readers: described(count, 'By protocols other than HLS.'),
     readersByProtocol,
     bytesReceived: count,
     bytesSent: count,

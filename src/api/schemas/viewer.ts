@@ -20,8 +20,8 @@ export const mostStreamsCounted = 100;
 /** How many view something, and did at most. */
 const viewers = { viewers: count };
 const peaks = {
-  peak: described(count, 'The most that there were at a time.'),
-  peakAt: described(textOrNull, 'RFC 3339: when they were so many for the first time; null when there never was one.'),
+  peak: described(count, 'The most at any one time.'),
+  peakAt: described(textOrNull, 'RFC 3339: when that many were first reached; null when there never was a viewer.'),
 };
 const counted = record(viewers, { name: text, ...peaks });
 
@@ -30,7 +30,7 @@ export const Viewer = record(
     stream: text,
     session: described(
       text,
-      'Tells this play of the stream from others; a made-up word where it is an address, unless viewers.addresses is set.',
+      'Tells this play of the stream from others; a pseudonym where it is an address, unless viewers.addresses is set.',
     ),
   },
   {
@@ -54,10 +54,10 @@ export const ViewerList = record(
     ),
     servers: list(counted, 'With `server`, only that one.'),
     nodes: list(
-      record(viewers, { name: text, ...peaks, up: described(flag, 'Whether it is heard now.') }),
+      record(viewers, { name: text, ...peaks, up: described(flag, 'Whether the agent hears from it now.') }),
       'By HAProxy.',
     ),
-    viewers: list(Viewer, 'In no order; who stays is listed once.', mostOnPage),
+    viewers: list(Viewer, 'In no particular order; a viewer who stays is listed once.', mostOnPage),
   },
   { readers: readersByProtocol, next: nextPage },
 );

@@ -20,16 +20,16 @@ export const Webhook = record(
     name: text,
     state: described(
       z.enum(['delivering', 'failing', 'gone', 'elsewhere']),
-      '`failing`: the last attempt failed, it is tried again. `gone`: it answered 410; nothing is sent until a replay is asked for or its url changes. ' +
-        '`elsewhere`: another of the agents that share a store delivers, and knows how it does.',
+      '`failing`: the last attempt failed, it is tried again. `gone`: it answered 410; nothing is sent until a replay is requested or its url changes. ' +
+        '`elsewhere`: another of the agents that share a store delivers, and knows how that goes.',
     ),
   },
   {
-    types: list(EventType, 'Which events it wants; none listed: all.'),
+    types: list(EventType, 'Which types of events it wants; an empty list means all.'),
     streams: described(textOrNull, 'Only events of streams whose names fit.'),
     signed: flag,
     trouble: described(textOrNull, 'Why the last attempt failed.'),
-    waiting: described(countOrNull, 'Events that it has yet to get; null where another agent delivers.'),
+    waiting: described(countOrNull, 'Events still to be delivered to it; null where another agent delivers.'),
     oldestAgeMs: described(ageMsOrNull, 'Age of the oldest of them, in milliseconds; 0 without one.'),
   },
   'A receiver of events, as events.webhooks names it. Its url is not shown: it may hold secrets.',

@@ -19,7 +19,7 @@ export function controlled(name: string, more: Partial<ControlledServer> = {}): 
     nodes: [{ node: 'lb1', operational: 'UP', administrative: 'ready', weight: 1, viewers: 2 }],
     intent: undefined,
     wanted: 'ready',
-    because: 'nobody wants anything else',
+    because: 'no order says otherwise',
     api: 'ok',
     viewersLeft: 2,
     readers: 1,

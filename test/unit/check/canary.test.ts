@@ -52,7 +52,7 @@ it.each([
   ['no JSON', 'hello'],
 ])('does not take what it is told by an agent of another version for a decision: %s', async (_what, answer) => {
   why = () => answer;
-  expect(await fly()).toEqual(['warning: The agent at URL does not know canaries.']);
+  expect(await fly()).toEqual(['warning: The agent at URL does not support canaries.']);
 });
 
 const silent =
@@ -61,7 +61,7 @@ it.each([
   [0, `error: ${silent}`],
   [1, `error: ${silent}`],
   [undefined, `error: ${silent}`],
-  [2, `warning: ${silent} Another agent may have been.`],
+  [2, `warning: ${silent} Another agent may have been asked.`],
 ])('blames nobody too early where nobody asked this agent and %s are up', async (agentsUp, said) => {
   why = () => unasked;
   expect(await fly({ agentsUp })).toEqual([said]);

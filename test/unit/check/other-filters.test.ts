@@ -112,7 +112,7 @@ it('a file that cannot be read proves nothing', () => {
   const [found] = wrongs();
   expect(found?.id).toBe('bridge.present');
   expect(found?.what).toMatch(
-    /whom the filter "waf" asks is not known \(.*absent\.cfg cannot be read: there is no such file\)/,
+    /which program the filter "waf" asks is not known \(.*absent\.cfg cannot be read: there is no such file\)/,
   );
 });
 

@@ -124,7 +124,7 @@ esac
     changed('');
     const bin = program({ warning: "parsing [haproxy.cfg:40] : 'nbthread' is odd" });
     const found = await check({ file: config.file, bin });
-    expect(found('config.valid')).toEqual(['ok: HAProxy takes the configuration.']);
+    expect(found('config.valid')).toEqual(['ok: HAProxy accepts the configuration.']);
     expect(found('config.warnings')).toEqual(["warning: HAProxy warns: 'nbthread' is odd"]);
     const { findings } = await checkAll({ file: config.file, bin });
     const warned = findings.find(({ id }) => id === 'config.warnings');
@@ -146,7 +146,7 @@ esac
     const found = await check({ file: config.file, bin: program() });
     expect(asked()).toEqual(['feature(LUA)', 'openssl_version_atleast(9.0.0)', 'nonsense(2)', 'feature(LUA,x)']);
     expect(found('config.conditions')).toEqual([
-      'warning: It cannot be told here whether the condition "nonsense(2) || !feature(LUA,x)" holds.',
+      'warning: Whether the condition "nonsense(2) || !feature(LUA,x)" holds cannot be decided here.',
     ]);
   });
 

@@ -73,7 +73,7 @@ describe('checkServers', () => {
   it.each([
     [[], /does not trust this machine \(127\.0\.0\.1\) to name the viewer; it trusts nobody/],
     [['10.0.0.0/8', '192.168.1.1'], /it trusts 10\.0\.0\.0\/8, 192\.168\.1\.1\/32/],
-    [['0.0.0.0/0'], /server\.trust-all: .*of everybody \(hlsTrustedProxies: 0\.0\.0\.0\/0\)/],
+    [['0.0.0.0/0'], /server\.trust-all: .*from everybody \(hlsTrustedProxies: 0\.0\.0\.0\/0\)/],
   ])('sees whom a server trusts: %j', async (trustedProxies, said) => {
     const [only, ...others] = wrongs(await check(await sim(1, { trustedProxies })));
     expect(only).toMatch(said);

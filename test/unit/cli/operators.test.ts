@@ -80,7 +80,7 @@ describe('where the agent is looked for', () => {
     const gone = join(folder, 'gone.sock');
     expect(await run(['servers', '--socket', gone])).toMatchObject({
       code: 3,
-      err: `mtxpilot: no agent at ${gone}: there is no such socket; is "mtxpilot agent" running, and http.adminSocket set so?\n`,
+      err: `mtxpilot: no agent at ${gone}: no such socket; is "mtxpilot agent" running, with this http.adminSocket?\n`,
     });
   });
 
@@ -103,7 +103,7 @@ describe('where the agent is looked for', () => {
 describe('drain, maint, ready', () => {
   it('show what is wanted, how HAProxy has it, and what stands in the way', async () => {
     const { out } = await overSocket(['drain', 'mtx1', '--operator', 'alice', '--deadline', '30m']);
-    expect(out).toBe(`mtx1: drain, maint at 2026-11-21T10:30:00.000Z, because nobody wants anything else
+    expect(out).toBe(`mtx1: drain, maint at 2026-11-21T10:30:00.000Z, because no order says otherwise
   lb1 has it ready, UP, 2 sessions
   2 viewers left
   live only there: live/a
@@ -123,7 +123,7 @@ describe('drain, maint, ready', () => {
   it.each([
     ['no-such-server', 'No such server: mtx1 says no.'],
     ['no-haproxy', 'HAProxy does not answer: mtx1 says no.'],
-    ['store-failed', 'The change could not be kept: mtx1 says no.'],
+    ['store-failed', 'The change could not be stored: mtx1 says no.'],
   ] as const)('end with 1 when control refuses: %s', async (kind, text) => {
     operations.refusal = { kind };
     expect(await overSocket(['ready', 'mtx1'])).toEqual({ code: 1, out: '', err: `mtxpilot: ${text}\n` });
@@ -225,7 +225,7 @@ describe('--wait', () => {
       stop: stop.signal,
       onOutput: (text) => text.includes('waiting') && stop.abort(),
     });
-    expect(ran).toMatchObject({ code: 130, err: 'mtxpilot: not waiting any more: mtx1 stays as it is\n' });
+    expect(ran).toMatchObject({ code: 130, err: 'mtxpilot: no longer waiting: mtx1 stays as it is\n' });
   });
 
   it('writes one line over on a terminal, and leaves none', async () => {
@@ -260,7 +260,7 @@ describe('move', () => {
   it('moves, and says until when', async () => {
     expect(await overSocket(['move', 'live/a', 'mtx2', '--operator', 'bob', '--force'])).toEqual({
       code: 0,
-      out: 'viewers who come for live/a go to mtx2, until that is cleared or mtx2 loses it\n',
+      out: 'new viewers of live/a go to mtx2, until the move is cleared or mtx2 loses the stream\n',
       err: '',
     });
     expect(operations.orders).toEqual(['move live/a mtx2 {"reason":"no reason given","operator":"bob","force":true}']);
@@ -269,7 +269,7 @@ describe('move', () => {
   it('clears', async () => {
     expect(await overSocket(['move', 'live/a', '--clear', '--operator', 'bob'])).toMatchObject({
       code: 0,
-      out: 'live/a is not moved any more: the rules decide\n',
+      out: 'live/a is no longer moved: the rules decide again\n',
     });
     expect(operations.orders).toEqual(['clearMove live/a bob']);
   });
@@ -562,7 +562,7 @@ describe('--watch', () => {
       onOutput: (text) => text.includes('no agent at') && stop.abort(),
     });
     expect(code).toBe(0);
-    expect(out).toContain('there is no such socket');
+    expect(out).toContain('no such socket');
   });
 
   it.each([

@@ -79,7 +79,7 @@ describe('agent', () => {
     const agent = startAgent();
     expect(await agent.exited).toBe(1);
     expect(agent.lines.at(-1)).toContain(
-      `mtxpilot: the agent cannot start: ${section}.listen: another program listens there already (listen EADDRINUSE: `,
+      `mtxpilot: the agent cannot start: ${section}.listen: another program is already listening there (listen EADDRINUSE: `,
     );
     await new Promise((done) => taken.close(done));
   });

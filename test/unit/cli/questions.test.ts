@@ -321,7 +321,7 @@ describe('an agent that is none', () => {
   const none = (url: string, why: string) => ({
     code: 3,
     out: '',
-    err: `mtxpilot: what listens at ${url} is no mtxpilot agent: ${why}\n`,
+    err: `mtxpilot: what listens at ${url} is not an mtxpilot agent: ${why}\n`,
   });
 
   it('nobody listens', async () => {
@@ -331,7 +331,7 @@ describe('an agent that is none', () => {
     expect(await run(['servers', '--url', url])).toEqual({
       code: 3,
       out: '',
-      err: `mtxpilot: no agent at ${url}: nobody listens there; is "mtxpilot agent" running, and http.listen set so?\n`,
+      err: `mtxpilot: no agent at ${url}: nobody listens there; is "mtxpilot agent" running, with this http.listen?\n`,
     });
   });
 

@@ -32,7 +32,7 @@ mtx1          1     1  1970-01-01T00:00:01.000Z
 mtx2          1     1  1970-01-01T00:00:02.000Z
 all           2     2  1970-01-01T00:00:02.000Z
 
-readers by other ways: 2 RTSP, 2 WebRTC
+readers by other protocols: 2 RTSP, 2 WebRTC
 
 STREAM  VIEWERS  PEAK  PEAK AT
 live/a        2     2  1970-01-01T00:00:02.000Z
@@ -45,11 +45,11 @@ live/a  s2       mtx2    lb1   0 ms     1970-01-01T00:00:02.000Z      -  -
 });
 
 it('says so when a HAProxy is not heard, and when none ever was', async () => {
-  expect((await ask([])).out).toBe('no viewers are known: no HAProxy has told who is there\n');
+  expect((await ask([])).out).toBe('no viewers are known: no HAProxy has reported any\n');
   see('live/a|s1', 'mtx1', 1000);
   const { out } = await ask([]);
-  expect(out).toContain('\nnot heard now: lb1\n');
-  expect(out).toMatch(/^live\/a {2}s1 .* its HAProxy is not heard$/m);
+  expect(out).toContain('\nout of reach now: lb1\n');
+  expect(out).toMatch(/^live\/a {2}s1 .* its HAProxy is out of reach$/m);
 });
 
 it('picks by stream and server, and lists no more than asked for', async () => {
@@ -61,7 +61,7 @@ it('picks by stream and server, and lists no more than asked for', async () => {
   expect(await sessions('--server', 'mtx1')).toEqual(['a0', 'a1', 'a2', 'a3', 'a4']);
   expect(await sessions('--stream', 'live/b', '--server', 'mtx1')).toEqual([]);
   const { out } = await ask(['--limit', '2']);
-  expect(out).toContain('2 viewers are listed of more, --limit shows them\n');
+  expect(out).toContain('2 viewers are listed, --limit shows more\n');
   expect(await ask(['--limit', '0'])).toMatchObject({ code: 2, err: expect.stringContaining('from 1 to 9999999') });
 });
 

@@ -161,7 +161,7 @@ describe('renderReference', () => {
       expect(rows.filter((row) => row.startsWith(`| \`${key}\` |`) && row.includes(`\`${variable}\``))).toHaveLength(1);
     }
     expect(rows).toContain(
-      '| `lookup.missTtl` | duration | `1ms` to `1h` | `500ms` | `MTXPILOT_LOOKUP_MISS_TTL` | How long it counts that nobody has a stream. |',
+      '| `lookup.missTtl` | duration | `1ms` to `1h` | `500ms` | `MTXPILOT_LOOKUP_MISS_TTL` | How long the result of a lookup counts when no server has the stream. |',
     );
   });
 

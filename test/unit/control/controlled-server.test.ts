@@ -60,19 +60,19 @@ describe('safe to stop', () => {
     [
       'a HAProxy that does not answer',
       { nodes: [node('lb1', 8), node('lb2', 8, { lastError: 'gone' })] },
-      'lb2 does not say how many watch',
+      'lb2 has not reported how many watch',
     ],
     [
       'a HAProxy that does not answer any more, and took viewers when it did',
       { nodes: [node('lb1', 8), node('lb2', 0, { lastError: 'gone' })] },
-      'lb2 does not say how many watch',
+      'lb2 has not reported how many watch',
     ],
     ['a HAProxy that was never heard', { unanswered: ['lb2'] }, 'lb2 has not answered yet'],
     ['two that were never heard', { unanswered: ['lb2', 'lb3'] }, 'lb2, lb3 have not answered yet'],
     [
       'a HAProxy that has just started',
       { nodes: [node('lb1', 8), node('lb2', 8, { isYoung: true })] },
-      'lb2 has only just started and may not know yet who watches',
+      'lb2 has only just started and may not know all its viewers yet',
     ],
     ['one viewer', { nodes: [node('lb1', 8, { viewers: 1 })] }, '1 viewer watches from it'],
     [

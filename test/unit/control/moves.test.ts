@@ -138,7 +138,14 @@ describe('a move', () => {
   });
 
   it.each<[string, string, string, Partial<MoveOrder>, string, RegExp]>([
-    ['a server without the stream', 'live/a', 'mtx3', {}, 'not-a-holder', /^mtx3 has not got live\/a, mtx1, mtx2 has/],
+    [
+      'a server without the stream',
+      'live/a',
+      'mtx3',
+      {},
+      'not-a-holder',
+      /^mtx3 does not have live\/a, mtx1, mtx2 has/,
+    ],
     ['a stream that nobody has', 'live/z', 'mtx3', {}, 'no-such-stream', /^nobody has live\/z/],
     ['no server', 'live/a', 'mtx9', {}, 'no-such-server', /there is no server "mtx9", there are mtx1, mtx2, mtx3/],
     ['no stream name', 'live/a;b', 'mtx1', {}, 'bad-request', /no MediaMTX path can be named "live\/a;b"/],
@@ -264,7 +271,7 @@ describe('the store', () => {
     failing.fail = true;
     expect(await moves.move('live/a', 'mtx2', by)).toEqual({
       ok: false,
-      problem: { kind: 'store-failed', message: 'the store does not keep it, so nothing was done: disk full' },
+      problem: { kind: 'store-failed', message: 'it could not be stored, so nothing was done: disk full' },
     });
     expect(await moves.clearMove('live/b', 'ada')).toMatchObject({ ok: false, problem: { kind: 'store-failed' } });
     expect([directory.route('live/a'), directory.route('live/b')]).toEqual(['mtx1', 'mtx3']);

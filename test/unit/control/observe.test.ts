@@ -198,7 +198,7 @@ it('goes on after a look that went wrong in a way that nobody thought of, and sa
   await seen.polls(3);
   expect(seen.observer.lastError?.reason).toBe('unexpected');
   expect(seen.lines).toHaveLength(1);
-  expect(seen.lines[0]).toContain('what /run/admin.sock said cannot be worked with: Invalid URL');
+  expect(seen.lines[0]).toContain('what /run/admin.sock said cannot be used: Invalid URL');
   isBad = false;
   await seen.polls(3);
   expect(seen.observer.lastError).toBeUndefined();

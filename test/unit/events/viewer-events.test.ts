@@ -165,7 +165,7 @@ describe('a viewer', () => {
     expect(told[2]).toEqual({
       type: 'viewer.left',
       ...about,
-      reason: 'it has asked for nothing any more',
+      reason: 'it stopped asking for anything',
       data: {
         session: '1',
         node: 'lb1',

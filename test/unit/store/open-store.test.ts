@@ -197,7 +197,7 @@ describe('the store in a folder', () => {
         await until('it is up without a write', () => store.isUp);
         expect(store.failure).toBeUndefined();
         await texts.set('z', 'v'.repeat(5000));
-        expect(lines.slice(1)).toEqual(['info what is written is stored again']);
+        expect(lines.slice(1)).toEqual(['info the store saves what is written again']);
         await store.close();
         store = await openStore({ folder, log });
         expect((await store.collection('texts', (value) => value).entries()).map(([key]) => key)).toEqual([
