@@ -26,9 +26,9 @@ async function run(...[args, terminal]: Parameters<typeof runCommandLine>): Retu
     terminal.stdout.write(`${version}\n`);
     return 0;
   }
-  // Node 22.1 and newer store what they compiled beside the code, if they may write there; Node 20 starts quickly enough without.
+  // Node 22.1 and newer store what they compiled beside the code (once it is built), if they may write there; Node 20 starts quickly enough without.
   const { enableCompileCache } = nodeModule as { readonly enableCompileCache?: (folder: string) => unknown };
-  enableCompileCache?.(join(__dirname, '..', '.compiled'));
+  if (__filename.endsWith('.js')) enableCompileCache?.(join(__dirname, '..', '.compiled'));
   /* eslint-disable @typescript-eslint/no-require-imports -- `import()` would start Node's other loader, which takes longer than all the rest */
   // Before anything else is loaded, and only there: what runs for a moment has no use for it.
   if (args[0] === 'agent') require('./small-heap');
