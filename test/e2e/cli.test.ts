@@ -181,6 +181,6 @@ describe(`HAProxy ${haproxyVersion}: the command line`, () => {
     await lab.agent.stop();
     const { code, err } = await run('servers', '--socket', lab.agent.adminSocket);
     expect(code).toBe(3);
-    expect(err).toMatch(/^mtxpilot: no agent at .*: there is no such socket/);
+    expect(err).toMatch(/^mtxpilot: no agent at .*: no such socket/);
   });
 });

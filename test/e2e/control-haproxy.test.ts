@@ -303,7 +303,7 @@ describe(`HAProxy ${haproxyVersion}: two HAProxys`, () => {
     lab.changes();
     const order = await lab.control.setIntent('mtx2', { kind: 'drain', ...by });
     expect(order).toMatchObject({ ok: true, value: { wanted: 'drain', safeToStop: false } });
-    expect(order.ok && order.value.because).toMatch(/^ada: update; not yet so on lb2 \(/);
+    expect(order.ok && order.value.because).toMatch(/^ada: update; not yet applied on lb2 \(/);
     expect((await shown())[0]).toBe('mtx1 drain 1, mtx2 drain 1, mtx3 ready 1');
     second.socket.breakWith(undefined);
     await until('lb2 to follow', async () => (await shown())[1] === 'mtx1 drain 1, mtx2 drain 1, mtx3 ready 1');

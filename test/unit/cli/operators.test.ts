@@ -449,9 +449,9 @@ mtx2    127.0.0.11:8888  UP     ready  maint      -          0  safe  ok   v1.20
     ],
     [
       'an order that is not carried out',
-      { wanted: 'drain', intent: by('drain'), because: 'alice: kernel; not yet so on lb2' },
+      { wanted: 'drain', intent: by('drain'), because: 'alice: kernel; not yet applied on lb2' },
       undefined,
-      'drain by alice: kernel; not yet so on lb2',
+      'drain by alice: kernel; not yet applied on lb2',
     ],
     ['a suspect server', { because: suspect }, 'timeout', `${suspect}; timeout`],
     [
