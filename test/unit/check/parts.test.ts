@@ -166,8 +166,9 @@ describe('httpProbe', () => {
   it('gives up on who says nothing, on endless bodies, and when told to', async () => {
     const server = createServer((request, response) => {
       if (request.url === '/endless') {
+        // After a turn of the event loop: Node 24 fails writes to a closed socket at once, and tells of the end later.
         const more = (): void => {
-          if (!response.destroyed) response.write(Buffer.alloc(65_536), more);
+          response.write(Buffer.alloc(65_536), (error) => (error ? undefined : setImmediate(more)));
         };
         more();
       }
