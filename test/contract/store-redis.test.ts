@@ -167,11 +167,11 @@ describe('a store in Redis that several processes share', () => {
     const failed = expect(openStore({ redis: { url, prefix: '' }, log, signal: giveUp.signal })).rejects.toThrow(
       address,
     );
-    const isNamed = () => lines.some((line) => line.includes('is no Redis'));
+    const isNamed = () => lines.some((line) => line.includes('is not Redis'));
     await until('it to be named', () => isNamed() || mostSent() > 200_000_000);
     giveUp.abort();
     await failed;
-    expect(lines.filter((line) => line.includes('is no Redis'))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('is not Redis'))).toHaveLength(1);
     // What fits into the buffers of the system on top of what was read.
     expect(mostSent()).toBeLessThan(64_000_000);
     expect(process.memoryUsage.rss() - memory).toBeLessThan(200_000_000);
@@ -199,12 +199,12 @@ describe('a store in Redis that several processes share', () => {
     const giveUp = new AbortController();
     const url = `redis://${block.address(1)}:6379/0`;
     const failed = expect(openStore({ redis: { url, prefix: '' }, log, signal: giveUp.signal })).rejects.toThrow(
-      'is no Redis',
+      'is not Redis',
     );
-    await until('it to be named', () => lines.some((line) => line.includes('is no Redis')));
+    await until('it to be named', () => lines.some((line) => line.includes('is not Redis')));
     giveUp.abort();
     await failed;
-    expect(lines.filter((line) => line.includes('is no Redis'))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes('is not Redis'))).toHaveLength(1);
     expect(asked.join('')).not.toMatch(/eval|hget/i);
   });
 
@@ -229,7 +229,7 @@ describe('a store in Redis that several processes share', () => {
       if (stranger.listening) await new Promise((resolve) => stranger.close(resolve));
     };
     closers.push(end);
-    await until('it to be named', () => lines.some((line) => line.includes('is no Redis')));
+    await until('it to be named', () => lines.some((line) => line.includes('is not Redis')));
     await expect(numbers.set('a', 2)).rejects.toThrow(hostname);
     expect(store.isUp).toBe(false);
     await end();
