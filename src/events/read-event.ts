@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { readAs } from '../store';
-import { type EventType, eventTypes, type StoredEvent } from './event';
+import { eventTypes, type StoredEvent } from './event';
 
 export const storedEvent = z.object({
   specversion: z.literal('1.0'),
@@ -15,7 +15,3 @@ export const storedEvent = z.object({
 
 /** Checks a stored event; undefined when it is none, or one of a type that this version does not know. */
 export const readEvent = readAs<StoredEvent>(storedEvent);
-
-export function isEventType(value: unknown): value is EventType {
-  return (eventTypes as readonly unknown[]).includes(value);
-}
