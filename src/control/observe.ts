@@ -3,6 +3,7 @@ import type { Logger } from '../log';
 import {
   emptySlotName,
   type HaproxyInfo,
+  isAnotherProcess,
   isResolved,
   type RuntimeClient,
   type RuntimeError,
@@ -124,19 +125,16 @@ export function createObserver(options: ObserverOptions): Observer {
     if (states.value.some((state) => emptySlotName(state) !== undefined && resolved.has(state.serverName))) {
       const again = await showInfo(client, { signal: stopping.signal });
       if (!again.ok) return { error: again.error };
-      if (again.value.pid !== info.value.pid) return { pauseMs: 0 };
+      if (isAnotherProcess(info.value, again.value)) return { pauseMs: 0 };
     }
 
     const before = haproxy;
     const startedBefore = startedMs;
     haproxy = info.value;
     startedMs = answeredAt - haproxy.uptimeSeconds * 1000;
-    // In a container every process may have the same pid, and one that was away for long may be older than the other was when last seen.
+    // One that was away for long may be older than the other was when last seen.
     const isAnother =
-      before !== undefined &&
-      (before.pid !== haproxy.pid ||
-        haproxy.uptimeSeconds < before.uptimeSeconds ||
-        startedMs - startedBefore > startToleranceMs);
+      before !== undefined && (isAnotherProcess(before, haproxy) || startedMs - startedBefore > startToleranceMs);
     if (isAnother) {
       stats.reloads += 1;
       log.info({ pid: haproxy.pid, before: before.pid, version: haproxy.version }, 'HAProxy was reloaded or restarted');

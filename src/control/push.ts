@@ -1,6 +1,6 @@
 import type { Directory } from '../directory';
 import type { Logger } from '../log';
-import { type HaproxyInfo, type RuntimeClient, type RuntimeError, showInfo } from '../runtime';
+import { type HaproxyInfo, isAnotherProcess, type RuntimeClient, type RuntimeError, showInfo } from '../runtime';
 import { backOffMs } from '../wire';
 import { createMovedStreams } from './moved-streams';
 import { type PushPlan, planPush } from './push-plan';
@@ -295,8 +295,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
     const info = await showInfo(client, { signal });
     if (!info.ok) return info.error;
     // A process that started with an empty map did not lose entries: this may be noticed before anybody has told of the new process.
-    if (process !== undefined && (info.value.pid !== process.pid || info.value.uptimeSeconds < process.uptimeSeconds))
-      reason = 'another HAProxy process answers';
+    if (process !== undefined && isAnotherProcess(process, info.value)) reason = 'another HAProxy process answers';
     process = info.value;
     const read = await inHaproxy.read();
     if (!read.ok) return read.error;

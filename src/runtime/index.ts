@@ -2,7 +2,7 @@ export { createRuntimeClient, type RuntimeAddress, type RuntimeClient } from './
 export { createHaproxyNode, type HaproxyNode } from './haproxy-node';
 export { showEnv, showInfo, showStat } from './info';
 export { addMap, clearMap, delMap, getMap, readMap, replaceMap, setMap, showMap, showMaps } from './maps';
-export type { HaproxyInfo } from './parse-info';
+export { type HaproxyInfo, isAnotherProcess } from './parse-info';
 export type { MapInfo } from './parse-maps';
 export { administrativeState, emptySlotName, isResolved, type ServerState } from './parse-servers';
 export type { StatLine } from './parse-stat';

@@ -10,6 +10,11 @@ export interface HaproxyInfo {
   readonly processNumber: number;
 }
 
+/** Whether the later answer came from another process. In a container every process may have the same pid. */
+export function isAnotherProcess(before: HaproxyInfo, now: HaproxyInfo): boolean {
+  return now.pid !== before.pid || now.uptimeSeconds < before.uptimeSeconds;
+}
+
 /**
  * Reads the reply of `show info`: lines `Name: value`, in an order and number that differ by version.
  * Error: `unexpected`, naming the line that is missing or wrong.
