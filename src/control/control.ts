@@ -44,6 +44,8 @@ export interface HaproxyControlOptions {
   readonly leads?: (() => boolean) | undefined;
   /** Pause between two looks at a HAProxy. Default 1000. */
   readonly intervalMs?: number;
+  /** The least time from one comparison of the whole map with what it should be to the next. Default 60,000. */
+  readonly compareMapEveryMs?: number;
   /** A session that asked for nothing for so long is not counted as a viewer. Default 10,000. */
   readonly goneAfterMs?: number;
   readonly log: Logger;
@@ -86,6 +88,7 @@ const demandMs = 5000;
 
 export function createHaproxyControl(options: HaproxyControlOptions): HaproxyControl {
   const { directory, store, emit, log, map, staleForMs, intervalMs = 1000, leads = () => true } = options;
+  const { compareMapEveryMs: compareEveryMs = 60_000 } = options;
   const stopping = new AbortController();
   const intents = createIntents(store, log, () => reconciler.reconcile());
   const memories = createStoredMemories(store, log);
@@ -94,7 +97,10 @@ export function createHaproxyControl(options: HaproxyControlOptions): HaproxyCon
     const { name, routes: client } = node;
     return map === null
       ? node
-      : { ...node, push: createRoutePush({ node: name, client, directory, map, staleForMs, log }) };
+      : {
+          ...node,
+          push: createRoutePush({ node: name, client, directory, map, staleForMs, compareEveryMs, log }),
+        };
   });
   const pushes = haproxys.flatMap((node) => ('push' in node ? [node.push] : []));
   const nodes = haproxys.map((node) =>

@@ -4,29 +4,44 @@ import type { PushPlan } from './push-plan';
 
 /** Streams whose entry in the table `streams` names a server that they left: without an agent HAProxy would make a detour by it. */
 export interface MovedStreams {
-  readonly size: number;
+  /** Milliseconds until an entry is to be cleared; 0: now; Infinity: none is. */
+  dueInMs(): number;
   /** Takes in what is about to be done to the entries of routes.map. */
   note(plan: PushPlan, entries: ReadonlyMap<string, string>): void;
-  /** Clears the entries of some, since new changes come first. Resolves with how many were cleared; the others are right again with the next viewer. */
+  /**
+   * Clears the entries of some, since new changes come first. An entry that a request or a peer holds at this moment is tried again later, some times.
+   * Resolves with how many were cleared; the others are right again with the next viewer.
+   */
   clearSome(): Promise<number>;
 }
 
 /** No reason for an endless list. */
 const maxRemembered = 10_000;
 const clearsAtATime = 50;
+/** A peer holds an entry for a moment, a request as long as somebody downloads. */
+const againAfterMs = [5, 20, 50, 100, 1000, 5000];
 
-export function createMovedStreams(client: RuntimeClient, signal: AbortSignal): MovedStreams {
-  const moved = new Set<string>();
+interface Due {
+  readonly atMs: number;
+  /** How often its entry was held. */
+  readonly held: number;
+}
+
+export function createMovedStreams(client: RuntimeClient, signal: AbortSignal, now: () => number): MovedStreams {
+  const moved = new Map<string, Due>();
   /** Where streams were whose entry was taken out: a publisher that moves is often away for a moment. */
   const lastServers = new Map<string, string>();
 
   function noteMove(stream: string): void {
-    if (moved.size < maxRemembered) moved.add(stream);
+    if (moved.size < maxRemembered) moved.set(stream, { atMs: now(), held: 0 });
   }
 
   return {
-    get size() {
-      return moved.size;
+    dueInMs() {
+      if (moved.size === 0) return Infinity;
+      let first = Infinity;
+      for (const { atMs } of moved.values()) first = Math.min(first, atMs);
+      return Math.max(0, first - now());
     },
     note({ add, change, remove }, entries) {
       for (const stream of remove) remember(lastServers, stream, entries.get(stream) ?? '');
@@ -41,10 +56,15 @@ export function createMovedStreams(client: RuntimeClient, signal: AbortSignal): 
     },
     async clearSome() {
       let count = 0;
-      for (const stream of [...moved].slice(0, clearsAtATime)) {
+      const due = [...moved].filter(([, { atMs }]) => atMs <= now());
+      for (const [stream, { held }] of due.slice(0, clearsAtATime)) {
         moved.delete(stream);
         const cleared = await clearTableKey(client, streamsTable, stream, { signal });
         if (cleared.ok) count++;
+        else if (cleared.error.reason === 'busy' && !moved.has(stream)) {
+          const pauseMs = againAfterMs[held];
+          if (pauseMs !== undefined) moved.set(stream, { atMs: now() + pauseMs, held: held + 1 });
+        }
       }
       return count;
     },

@@ -3,7 +3,7 @@ import type { Emit } from '../events';
 import type { Logger } from '../log';
 import { inTime } from '../measure';
 import { isStreamName } from '../mediamtx';
-import { clearTableKey, type HaproxyNode, showTable } from '../runtime';
+import { clearTableKeys, type HaproxyNode, showTable } from '../runtime';
 import type { Collection, Store } from '../store';
 import { errorText } from '../wire';
 import { sessionsTable } from './apply';
@@ -267,10 +267,8 @@ export function createMoves(options: MovesOptions): Moves {
     });
     let left = 0;
     if (elsewhere.ok) {
-      for (const { key } of elsewhere.value) {
-        const cleared = await clearTableKey(node.bulk, sessionsTable, key, { signal });
-        if (!cleared.ok) left++;
-      }
+      const keys = elsewhere.value.map(({ key }) => key);
+      left = (await clearTableKeys(node.bulk, sessionsTable, keys, { signal })).length;
     }
     if (!elsewhere.ok || left > 0) {
       const error = elsewhere.ok ? undefined : elsewhere.error.message;

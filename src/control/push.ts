@@ -121,7 +121,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   const { signal } = stopping;
   const pending = new Set<string>();
   const inHaproxy = createRoutesMap({ client, map, directory, signal, stats });
-  const moved = createMovedStreams(client, signal);
+  const moved = createMovedStreams(client, signal, now);
   /** Why the map must be read; undefined while we know what is in it. */
   let unread: string | undefined = 'start';
   let mustCompareAll = false;
@@ -180,12 +180,12 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
 
   function nextDelayMs(): number {
     if (lastError !== undefined) return failuresInARow === 0 ? 0 : backOffMs(failuresInARow, backOff);
-    if (unread !== undefined || moved.size > 0) return 0;
+    if (unread !== undefined) return 0;
     if (pending.size > 0 || mustCompareAll) {
       isCollecting = true;
       return collectMs;
     }
-    const untilCheckMs = Math.max(0, nextCheckAt - now());
+    const untilCheckMs = Math.min(moved.dueInMs(), Math.max(0, nextCheckAt - now()));
     return mayRemove ? untilCheckMs : Math.min(evidenceEveryMs, untilCheckMs);
   }
 
@@ -227,7 +227,7 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
       return error;
     }
     if (pending.size > 0 || mustCompareAll) return carryOut(planFromDirectory());
-    if (moved.size > 0) {
+    if (moved.dueInMs() === 0) {
       stats.cleared += await moved.clearSome();
       return undefined;
     }

@@ -9,4 +9,4 @@ export type { StatLine } from './parse-stat';
 export type { TableEntry } from './parse-tables';
 export type { RuntimeError, RuntimeResult } from './result';
 export { setServerState, setServerWeight, showServersState } from './servers';
-export { clearTableKey, clearTableServer, countByServer, showTable, showTableKey } from './tables';
+export { clearTableKey, clearTableKeys, clearTableServer, countByServer, showTable, showTableKey } from './tables';

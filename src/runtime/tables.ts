@@ -182,6 +182,32 @@ export function clearTableKey(
 const clearAgainMs = [5, 20, 50, 100];
 
 /**
+ * Forgets entries of a stick table, one by one; those that are held at this moment again, for some hundred milliseconds in all.
+ *
+ * @returns the keys whose entries stay.
+ */
+export async function clearTableKeys(
+  client: RuntimeClient,
+  table: string,
+  keys: readonly string[],
+  options: ExecuteOptions = {},
+): Promise<readonly string[]> {
+  const stay: string[] = [];
+  let left = keys;
+  for (const pauseMs of [0, ...clearAgainMs]) {
+    if (left.length === 0) break;
+    if (pauseMs > 0) await pause(pauseMs, undefined, { signal: options.signal }).catch(() => undefined);
+    const held: string[] = [];
+    for (const key of left) {
+      const cleared = await clearTableKey(client, table, key, options);
+      if (!cleared.ok) (cleared.error.reason === 'busy' ? held : stay).push(key);
+    }
+    left = held;
+  }
+  return [...stay, ...left];
+}
+
+/**
  * Forgets every entry of a stick table that points to a server, by its id (`srv_id`), so that whoever comes next is located anew. HAProxy leaves out, without
  * a word, entries that a request or a peer holds at this moment. A deadline of 10 s a command unless told otherwise. `not-found`: no such table.
  *

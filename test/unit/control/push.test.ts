@@ -198,6 +198,34 @@ describe('the table streams', () => {
     expect(lab.haproxy.cleared).toEqual(['live/a']);
   });
 
+  it('forgets an entry that is held at that moment as soon as it is free, and pushes routes meanwhile', async () => {
+    const lab = await started({ 'live/a': 'mtx1' }, { 'live/a': 'mtx1' });
+    let held = 3;
+    lab.haproxy.spoil = (command) =>
+      command.startsWith('clear table') && held-- > 0 ? 'Entry currently in use, cannot remove\n' : undefined;
+    lab.directory.change('live/a', 'mtx2');
+    await until('the attempt', () => held < 3, 1);
+    lab.directory.change('live/b', 'mtx3');
+    await until('the next change', () => lab.lookups()['live/b'] === 'mtx3', 1);
+    await until('the entry to be cleared', () => lab.haproxy.cleared.length > 0, 1);
+    expect(lab.haproxy.cleared).toEqual(['live/a']);
+    await until('quiet', lab.isIdle, 1);
+    expect(lab.push.stats).toMatchObject({ cleared: 1, failures: 0 });
+  });
+
+  it('gives up an entry that somebody holds for good', async () => {
+    const lab = await started({ 'live/a': 'mtx1' }, { 'live/a': 'mtx1' }, { now: () => performance.now() * 100 });
+    lab.haproxy.spoil = (command) =>
+      command.startsWith('clear table') ? 'Entry currently in use, cannot remove\n' : undefined;
+    lab.directory.change('live/a', 'mtx2');
+    const attempts = () => lab.orders().filter((command) => command.startsWith('clear table')).length;
+    await until('the last attempt', () => attempts() === 7, 1);
+    lab.directory.change('live/b', 'mtx3');
+    await until('the next change', () => lab.lookups()['live/b'] === 'mtx3', 1);
+    expect(attempts()).toBe(7);
+    expect(lab.push.stats).toMatchObject({ cleared: 0, failures: 0 });
+  });
+
   it.each(['No such table\n', 'Permission denied\n', 'Entry currently in use, cannot remove\n', '???\n'])(
     'that cannot be cleared (%j) stops nothing',
     async (reply) => {
