@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { clearTableKey, clearTableServer, countByServer, showTable, showTableKey } from '../../../src/runtime';
+import { clearTableKey, clearTableKeys, clearTableServer, countByServer, showTable, showTableKey } from '../../../src/runtime';
 import { parseTableLine } from '../../../src/runtime/parse-tables';
 import { fakeRuntimeClient } from '../../support/fake-runtime-client';
 import { recorded, versions } from './recorded';
@@ -126,6 +126,19 @@ describe.each(versions)('recorded from HAProxy %s', (version) => {
 it('says when an entry is in use', async () => {
   haproxy.reply = 'Entry currently in use, cannot remove\n\n';
   expect(await clearTableKey(haproxy.client, 'sessions', 'a')).toMatchObject(failed('busy', 'in use'));
+});
+
+it('clears entries that are in use as soon as they are free, and says which ones stay', async () => {
+  const tries = new Map<string, number>();
+  const { client } = fakeRuntimeClient((command) => {
+    const key = /^clear table sessions key (.*)$/.exec(command)?.[1] ?? '';
+    const tried = (tries.get(key) ?? 0) + 1;
+    tries.set(key, tried);
+    const isHeld = key === 'held' || (key === 'busy' && tried < 3);
+    return isHeld ? 'Entry currently in use, cannot remove\n' : '';
+  });
+  expect(await clearTableKeys(client, 'sessions', ['free', 'busy', 'held'])).toEqual(['held']);
+  expect(Object.fromEntries(tries)).toEqual({ free: 1, busy: 3, held: 5 });
 });
 
 it.each([0, -1, 1.5, Number.NaN])('refuses %d as the id of a server', async (id) => {
