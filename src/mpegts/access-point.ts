@@ -1,3 +1,6 @@
+import { isRandomAccess, packetLength } from './packet';
+import type { ElementaryStream } from './program';
+
 /** The stream types of a PMT whose data is looked into. */
 const mpeg2 = new Set([0x01, 0x02]);
 const h264 = 0x1b;
@@ -25,6 +28,18 @@ export function isAccessPoint(type: number, bytes: Buffer, from: number, end: nu
     } else return false;
   }
   return false;
+}
+
+/**
+ * Whether a decoder can begin with the unit of this stream that starts in the packet at `at`: with any one of sound, with a picture if the packet says so, or
+ * the picture itself.
+ *
+ * @param data where in the bytes its elementary stream goes on; undefined where that cannot be told (scrambled).
+ */
+export function canBegin(lead: ElementaryStream, bytes: Buffer, at: number, data: number | undefined): boolean {
+  if (lead.kind !== 'video' || isRandomAccess(bytes, at)) return true;
+  const end = at + packetLength;
+  return data !== undefined && isAccessPoint(lead.type, bytes, Math.min(data, end), end);
 }
 
 const startCode = Buffer.from([0, 0, 1]);

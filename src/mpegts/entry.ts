@@ -1,7 +1,7 @@
-import { isAccessPoint } from './access-point';
-import { hasPayload, isRandomAccess, isScrambled, packetLength, payloadStart, pidOf, startsUnit } from './packet';
+import { canBegin } from './access-point';
+import { hasPayload, isScrambled, packetLength, payloadStart, pidOf, startsUnit } from './packet';
 import { type PesHead, readPesHead, ticksBetween } from './pes';
-import type { ElementaryStream, ProgramTables } from './program';
+import { type ElementaryStream, leadOf, type ProgramTables } from './program';
 import { createProgramReader } from './program-reader';
 
 /** Where a receiver can begin in a source: its tables, and its packets from there on. */
@@ -55,19 +55,6 @@ export function createEntry({ isNewest = false, maxBytes = 8 * 1024 * 1024 }: En
   let any: Kept | undefined;
   let isOverfull = false;
 
-  /** The first video, or else the first audio. */
-  function findLead(): ElementaryStream | undefined {
-    const streams = tables.program?.map.streams ?? [];
-    return streams.find(({ kind }) => kind === 'video') ?? streams.find(({ kind }) => kind === 'audio');
-  }
-
-  /** Whether a decoder can begin with the unit that starts in this packet. */
-  function canBegin(bytes: Buffer, at: number, from: number, head: PesHead | undefined): boolean {
-    if (lead?.kind !== 'video' || isRandomAccess(bytes, at)) return true;
-    const end = at + packetLength;
-    return head !== undefined && isAccessPoint(lead.type, bytes, Math.min(from + head.dataOffset, end), end);
-  }
-
   /** Another unit of the lead follows the first one. */
   function settle(first: Kept, head: PesHead | undefined): void {
     if (first.pts !== undefined && head?.pts !== undefined && ticksBetween(first.pts, head.pts) < 0)
@@ -93,12 +80,12 @@ export function createEntry({ isNewest = false, maxBytes = 8 * 1024 * 1024 }: En
         const begins = startsUnit(packets, at);
         const from = payloadStart(packets, at);
         if (tables.isTable(pid) && tables.read(pid, packets.subarray(from, at + packetLength), begins))
-          lead = findLead();
+          lead = leadOf(tables.program);
         if (!begins || pid !== lead?.pid || (clean?.isSettled === true && !isNewest)) continue;
         const head = isScrambled(packets, at) ? undefined : readPesHead(packets, from, at + packetLength);
         if (clean !== undefined && !clean.isSettled) settle(clean, head);
         if (clean !== undefined && !isNewest) continue;
-        const isClean = canBegin(packets, at, from, head);
+        const isClean = canBegin(lead, packets, at, head && from + head.dataOffset);
         if (!isClean && (any ?? clean) !== undefined) continue;
         const isSettled = !isClean || lead.kind !== 'video' || head?.pts === undefined || head.pts === head.dts;
         const begun: Kept = { dts: head?.dts, pts: head?.pts, packets: [], bytes: 0, isSettled };

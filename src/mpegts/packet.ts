@@ -95,3 +95,12 @@ export function trailingPacket(pid: number, counter: number, payload: Buffer): B
   payload.copy(packet, packetLength - payload.length);
   return packet;
 }
+
+/** Packets that mean nothing, for a receiver to get while there is nothing else. */
+export const nullPackets = makeNullPackets(7);
+
+function makeNullPackets(count: number): Buffer {
+  const packets = Buffer.alloc(count * packetLength, 0xff);
+  for (let at = 0; at < packets.length; at += packetLength) packets.writeUInt32BE(0x471fff10, at);
+  return packets;
+}

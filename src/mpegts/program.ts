@@ -47,6 +47,12 @@ const audioTypes = new Set([0x03, 0x04, 0x0f, 0x11, 0x1c, 0x80, 0x81, 0x82, 0x83
 const privateType = 0x06;
 const audioDescriptors = new Set([0x6a, 0x7a, 0x7b, 0x7c]);
 
+/** The stream by which a receiver begins: the first video, or else the first audio; undefined where there is neither. */
+export function leadOf(program: ProgramTables | undefined): ElementaryStream | undefined {
+  const streams = program?.map.streams ?? [];
+  return streams.find(({ kind }) => kind === 'video') ?? streams.find(({ kind }) => kind === 'audio');
+}
+
 /** Reads a PAT; undefined when the section is none, or is not yet in force. */
 export function readAssociation(section: Buffer): ProgramAssociation | undefined {
   if (section[0] !== associationTable || !isCurrent(section)) return undefined;
