@@ -10,6 +10,8 @@ const looks: Readonly<Record<string, readonly [icon: IconName, tone: string]>> =
   'stream.conflict': ['warn', 'warn'],
   'stream.watched': ['eye', 'ok'],
   'stream.unwatched': ['eye', 'unknown'],
+  'stream.failover': ['move', 'warn'],
+  'stream.failed': ['bad', 'bad'],
   'viewer.joined': ['started', 'unknown'],
   'viewer.left': ['ended', 'unknown'],
   'server.up': ['ok', 'ok'],
@@ -39,6 +41,10 @@ function said({ type, data }: Happened): string {
       return 'is watched';
     case 'stream.unwatched':
       return 'is no longer watched';
+    case 'stream.failover':
+      return 'went over to another source';
+    case 'stream.failed':
+      return 'could not be served by any source';
     case 'viewer.joined':
       return `has a new viewer${on}`;
     case 'viewer.left':

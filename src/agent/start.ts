@@ -1,17 +1,10 @@
 import { hostname } from 'node:os';
 import { apiMetrics, createHttpServer } from '../api';
 import { startUpCheck } from '../check';
-import { haproxyNodes, mediamtxAccess, type Settings } from '../config';
+import { eventReceivers, haproxyNodes, mediamtxAccess, type Settings } from '../config';
 import { controlMetrics, createHaproxyControl, type HaproxyControl, routeMetrics } from '../control';
 import { createDirectory, type Directory, directoryMetrics, type FleetServer, lookupMetrics } from '../directory';
-import {
-  createEventLog,
-  createLeasedDelivery,
-  deliveryMetrics,
-  type Emit,
-  eventMetrics,
-  type Webhook,
-} from '../events';
+import { createEventLog, createLeasedDelivery, deliveryMetrics, type Emit, eventMetrics } from '../events';
 import { httpMetrics, openAdminSocket } from '../http';
 import type { Logger } from '../log';
 import { createOperationTimes } from '../measure';
@@ -20,7 +13,7 @@ import { peersMetrics } from '../peers';
 import { type Bridge, createRouter, decisionMetrics, withCanaries, withDecisionLog } from '../router';
 import { createHaproxyNode, type HaproxyNode } from '../runtime';
 import { createSpoeServer, spoeMetrics } from '../spoe';
-import { createMemoryStore, type Lease, openStore, type Store, storeMetrics } from '../store';
+import { type Lease, openConfiguredStore, type Store, storeMetrics } from '../store';
 import { version } from '../version';
 import { viewerMetrics } from '../viewers';
 import { watchFigures } from './figures';
@@ -36,9 +29,6 @@ export interface RunningAgent {
   stop(): Promise<void>;
 }
 
-/** So long a start waits for a store that others share. */
-const storePatienceMs = 2000;
-
 /**
  * Starts the agent: the directory, the SPOE and HTTP servers, and the eye on HAProxy (or the static list of servers). While a store that
  * others share has not answered, it routes without: it knows no orders, takes none, and announces no events; all of that is taken up when
@@ -47,7 +37,10 @@ const storePatienceMs = 2000;
  * @throws Error when an address cannot be listened on, or the store refuses; nothing is left running then.
  */
 export async function runAgent(settings: Settings, log: Logger): Promise<RunningAgent> {
-  const store = await openSettingsStore(settings, log);
+  const store = await openConfiguredStore(settings.store, process.env, log);
+  if (!store.isDurable) {
+    log.warn('orders and events are kept in memory only, until the agent ends: set store.folder or store.redis');
+  }
   const times = createOperationTimes();
   const directory = createDirectory({
     intervalMs: settings.directory.interval,
@@ -91,7 +84,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     const events = createEventLog({ store, source: `/mtxpilot/${hostname()}`, log, keep: { count, ageMs }, lease });
     closers.push(() => events.stop());
     const delivery = createLeasedDelivery({
-      webhooks: webhooksOf(settings),
+      webhooks: eventReceivers(settings),
       store,
       events,
       lease,
@@ -183,27 +176,6 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     await stop();
     throw error;
   }
-}
-
-function webhooksOf({ events }: Settings): ReadonlyMap<string, Webhook> {
-  return new Map(
-    Object.entries(events.webhooks).map(([name, { timeout: timeoutMs, giveUpAfter: giveUpAfterMs, ...webhook }]) => [
-      name,
-      { ...webhook, timeoutMs, giveUpAfterMs },
-    ]),
-  );
-}
-
-/** The store of the configured folder or Redis; without one a store that forgets with the process. */
-async function openSettingsStore(settings: Settings, log: Logger): Promise<Store> {
-  const { redis: url, username, password, prefix } = settings.store;
-  if (url !== undefined)
-    return openStore({ redis: { url, username, password, prefix }, log, patienceMs: storePatienceMs });
-  // systemd gives several folders separated by colons; the first is ours.
-  const folder = settings.store.folder ?? process.env['STATE_DIRECTORY']?.split(':')[0];
-  if (folder !== undefined && folder !== '') return openStore({ folder, log });
-  log.warn('orders and events are kept in memory only, until the agent ends: set store.folder or store.redis');
-  return createMemoryStore(log);
 }
 
 /** Keeps the directory's fleet as HAProxy has it, and HAProxy as it should be; with a static list HAProxy is not asked. */

@@ -23,9 +23,9 @@ export const check: RegisterCommand = (program, terminal, exit) => {
     .option('--url <URL>', 'where the agent listens (or MTXPILOT_URL; default: from http.listen)', parseUrl)
     .option('--viewers <URL>', 'where viewers come in (default: from haproxy.cfg)', parseUrl)
     .addHelpText('after', '\nExit codes of check: 0 no findings, 1 warnings, 2 errors');
-  addSettingOptions(command);
+  addSettingOptions(command, 'agent');
   command.action(async (file: string | undefined, options: Options) => {
-    const loaded = loadFromOptions({ ...options }, terminal);
+    const loaded = loadFromOptions({ ...options }, terminal, 'agent');
     if (loaded === undefined) {
       exit(exitCodes.usage);
       return;

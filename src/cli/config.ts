@@ -10,13 +10,13 @@ export const config: RegisterCommand = (program, terminal, exit) => {
     .description('the effective configuration, with the origin of each value that is not a default')
     .option('--json', 'print JSON', false)
     .option('--reference', 'print the reference of all keys, in Markdown', false);
-  addSettingOptions(command);
+  addSettingOptions(command, 'all');
   command.action((options: { readonly json: boolean; readonly reference: boolean }) => {
     if (options.reference) {
       terminal.stdout.write(renderReference());
       return;
     }
-    const loaded = loadFromOptions({ ...options }, terminal);
+    const loaded = loadFromOptions({ ...options }, terminal, 'all');
     if (loaded === undefined) {
       exit(exitCodes.usage);
       return;

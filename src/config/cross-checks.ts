@@ -53,20 +53,13 @@ export const crossChecks: CrossChecks<Settings> = (settings, originOf) => {
     }
   }
 
-  const { store } = settings;
-  if (store.redis !== undefined && store.folder !== undefined) {
-    errors.push(
-      `${at('store.redis')}: there is a store.folder too (${originText(originOf('store.folder'))}), give one of the two`,
-    );
-  }
-  if (store.redis === undefined) {
-    for (const key of ['username', 'password', 'passwordFile'] as const) {
-      // A password that came from a file is told of by the file's key.
-      if (store[key] === undefined || (key === 'password' && store.passwordFile !== undefined)) continue;
-      errors.push(`${at(`store.${key}`)}: there is no store.redis that it belongs to`);
-    }
-  } else if (store.username !== undefined && store.password === undefined) {
-    errors.push(`${at('store.username')}: there is no store.password that belongs to it`);
+  errors.push(...storeErrors('store', settings.store), ...storeErrors('relay.store', settings.relay.store));
+
+  const accounts = Object.entries(settings.relay.accounts);
+  for (const [index, [name, { match }]] of accounts.entries()) {
+    const [first] = accounts.slice(0, index).find(([, earlier]) => earlier.match === match) ?? [];
+    if (first === undefined) continue;
+    errors.push(`${at(`relay.accounts.${name}`)}: has the same match as relay.accounts.${first}, give each its own`);
   }
 
   for (const key of ['name', 'socket'] as const) {
@@ -83,6 +76,24 @@ export const crossChecks: CrossChecks<Settings> = (settings, originOf) => {
     warnings.push(
       `${at('haproxy.socket')}: not used, because haproxy.nodes lists the sockets (${originText(originOf('haproxy.nodes'))})`,
     );
+  }
+
+  function storeErrors(section: string, store: Settings['store']): string[] {
+    if (store.redis !== undefined) {
+      if (store.folder !== undefined) {
+        return [
+          `${at(`${section}.redis`)}: there is a ${section}.folder too (${originText(originOf(`${section}.folder`))}), give one of the two`,
+        ];
+      }
+      return store.username !== undefined && store.password === undefined
+        ? [`${at(`${section}.username`)}: there is no ${section}.password that belongs to it`]
+        : [];
+    }
+    return (['username', 'password', 'passwordFile'] as const).flatMap((key) => {
+      // A password that came from a file is told of by the file's key.
+      if (store[key] === undefined || (key === 'password' && store.passwordFile !== undefined)) return [];
+      return [`${at(`${section}.${key}`)}: there is no ${section}.redis that it belongs to`];
+    });
   }
 
   const names = servers.map(({ name }) => name);

@@ -6,9 +6,18 @@ export {
   parseSocketAddress,
   type SocketAddress,
 } from './address';
+export { eventReceivers } from './event-receivers';
 export { haproxyNodes } from './haproxy-nodes';
 export { mediamtxAccess } from './mediamtx-access';
 export type { Settings } from './schema';
-export { type Loaded, loadSettings, printSettings, renderReference, settingKeys, writtenSettings } from './settings';
+export {
+  type Loaded,
+  loadRelaySettings,
+  loadSettings,
+  printSettings,
+  renderReference,
+  settingKeys,
+  writtenSettings,
+} from './settings';
 export { originText } from './source';
 export type { FlagSetting } from './text-source';

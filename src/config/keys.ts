@@ -204,6 +204,64 @@ export function hostNamesKey(description: string, max: number) {
   });
 }
 
+/** A list of IP addresses and networks in CIDR notation, and of host names where they are allowed. */
+export function networksKey(description: string, max: number, hostNames: 'with host names' | 'addresses only') {
+  const withNames = hostNames === 'with host names';
+  const isNetwork = (text: string): boolean => networkSchemas.some((schema) => schema.safeParse(text).success);
+  const one = z.string().refine((text) => isNetwork(text) || (withNames && isHostName(text)));
+  const also = withNames ? ' or host names' : '';
+  const allowedOne = withNames
+    ? 'an IP address, a network such as 10.0.0.0/8, or a host name'
+    : 'an IP address or a network such as 10.0.0.0/8';
+  const element = describe(one, { type: 'text', description, allowed: allowedOne, write: unchanged });
+  return describe(z.array(element).max(max), {
+    type: 'list',
+    description,
+    allowed: `a list of at most ${max} IP addresses, networks${also}, such as [192.168.1.20, 10.0.0.0/8]`,
+    limits: `at most ${max} IP addresses, networks in CIDR notation${also}`,
+    write: unchanged,
+  });
+}
+
+const networkSchemas = [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()] as const;
+
+/** The value of an HTTP header. */
+export function headerKey(description: string) {
+  const allowed = 'a line of 1 to 300 printable ASCII characters';
+  return describe(z.string().regex(/^[\x20-\x7e]{1,300}$/), { type: 'text', description, allowed, write: unchanged });
+}
+
+/** What all paths of an API begin with; empty for nothing. */
+export function rootPathKey(description: string) {
+  const schema = readText((text) => {
+    const path = text.replace(/\/+$/, '');
+    return /^(?:\/[A-Za-z0-9._~-]{1,64}){0,8}$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path) ? path : undefined;
+  });
+  const allowed = 'a path such as /m3u-proxy, or / for none';
+  const write = (path: string): string => (path === '' ? '/' : path);
+  return describe(schema, { type: 'text', description, allowed, limits: 'a path, `/` for none', write });
+}
+
+/** Which URLs belong to an account: a host, with its port, or the beginning of the URL. */
+export function sourceMatchKey(description: string) {
+  const allowed =
+    'a host such as provider.example, with a port or not, or the beginning of a URL such as http://provider.example/live/user/';
+  const schema = z.string().refine((text) => {
+    if (isHostName(text) || parseHostPort(text) !== undefined) return true;
+    return /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) && URL.canParse(text);
+  });
+  const limits = '`HOST`, `HOST:PORT`, or the beginning of a URL';
+  // The beginning of a URL may hold a login.
+  return describe(schema, { type: 'URL', description, allowed, limits, write: shownMatch });
+}
+
+/** A match with no more of a URL than scheme, host and port. */
+function shownMatch(match: string): string {
+  if (!match.includes('://')) return match;
+  const { protocol, host, pathname } = new URL(match);
+  return `${protocol}//${host}${pathname === '/' ? '' : '/…'}`;
+}
+
 /** A name as HAProxy allows it for backends and servers. */
 export function haproxyNameKey(description: string) {
   const allowed = 'a name as in haproxy.cfg: letters, digits and _ . : -, at most 255';

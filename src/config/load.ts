@@ -5,7 +5,7 @@ import { ownValue } from '../wire';
 import { checkSource } from './check-source';
 import { fileError, fileSource } from './file-source';
 import type { Registry } from './registry';
-import { type GivenValue, mergeSources, type Origin, originText, type Source, treeOf } from './source';
+import { type GivenValue, mergeSources, type Origin, originText, type ReadSource, type Source, treeOf } from './source';
 import { environmentSource, type FlagSetting, flagSource } from './text-source';
 import { valueAt } from './tree';
 
@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly flags: readonly FlagSetting[];
   /** For tests. Default: `standardFiles`. */
   readonly standardFiles?: readonly string[];
+  /** Reads variables that have names of another program; the file is below them, `MTXPILOT_*` above. */
+  readonly otherVariables?: ((registry: Registry, env: NodeJS.ProcessEnv) => ReadSource) | undefined;
 }
 
 export interface Loaded<T> {
@@ -57,6 +59,7 @@ export function loadSettings<S extends z.ZodObject>(
   const file = fileToRead(options);
   const reads = [
     ...(file === undefined ? [] : [fileSource(registry, file)]),
+    ...(options.otherVariables === undefined ? [] : [options.otherVariables(registry, options.env)]),
     environmentSource(registry, options.env),
     flagSource(registry, options.flags),
   ];

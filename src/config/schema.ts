@@ -8,21 +8,25 @@ import {
   filePathKey,
   folderKey,
   haproxyNameKey,
+  headerKey,
   hostNamesKey,
   hostPortKey,
   listenKey,
   listKey,
   namedMapKey,
+  networksKey,
   numberKey,
   optionalListenKey,
   optionalMapFileKey,
   optionalSocketListenKey,
   ownSocketKey,
   redisUrlKey,
+  rootPathKey,
   secretFileKey,
   secretKey,
   serverMapKey,
   socketKey,
+  sourceMatchKey,
   storePrefixKey,
   streamPatternKey,
   usernameKey,
@@ -78,6 +82,125 @@ const holderRule = z.strictObject({
     '`auto`: servers that pull the stream (MediaMTX `source: rtsp://…`) have copies of it, and its sessions are spread over the publisher and the copies; of two publishers, the newest wins. `newest`: whoever came last wins, publisher or copy. `spread`: all holders are replicas, sessions are spread.',
     ['auto', 'newest', 'spread'],
   ),
+});
+
+const account = z.strictObject({
+  match: sourceMatchKey(
+    'Which URLs belong to the account: those of a host, of a host and port, or those that begin like this. Of several, the longest counts.',
+  ),
+  maxConnections: numberKey('Most connections to the provider at a time, live, VOD and HLS together.', 1, 10_000),
+});
+
+/** What is read about a Redis, of the agents or of the relays. */
+const redisKeys = {
+  username: usernameKey('User for Redis (an ACL user). Without it, the default user.').optional(),
+  password: secretKey('Password for Redis.').optional(),
+  passwordFile: secretFileKey(
+    'File that holds this password (a trailing newline is ignored). In a configuration file, relative to that file.',
+  ).optional(),
+};
+
+/** The section of `mtxpilot relay`. */
+const relay = z.strictObject({
+  listen: listenKey('Where players and the API are served.').default({ host: '127.0.0.1', port: 8085 }),
+  hosts: hostNamesKey(
+    'Names under which the API is reached, as in `http.hosts`, while there is no `relay.token`. Players, and every caller with a token, may use any name.',
+    100,
+  ).default([]),
+  token: secretKey(
+    'What callers of the API must send, as `X-API-Token`, `?api_token=` or `Authorization: Bearer`. Without it, the API is open to everybody who can reach it. Players need none.',
+  ).optional(),
+  tokenFile: secretFileKey(
+    'File that holds the token (a trailing newline is ignored). In a configuration file, relative to that file.',
+  ).optional(),
+  rootPath: rootPathKey('What may stand in front of every path. All paths are served without it as well.').default(
+    '/m3u-proxy',
+  ),
+  userAgent: headerKey('What providers are told as `User-Agent` where a stream says nothing else.').default(
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0.0.0 Safari/537.36',
+  ),
+  clientTimeout: durationKey(
+    'How long a client may stop reading until its connection to the provider is given up.',
+    1000,
+    24 * hourMs,
+  ).default(30_000),
+  streamTimeout: durationKey(
+    'How long after its last client left a stream is still shown as active.',
+    0,
+    24 * hourMs,
+  ).default(300_000),
+  timeouts: z
+    .strictObject({
+      connect: durationKey('How long a connection to a provider may take.', 100, minuteMs).default(3000),
+      headers: durationKey("How long a provider's answer may take to begin.", 100, minuteMs).default(5000),
+      stall: durationKey(
+        'How long a provider may send nothing of a live stream before the next source is tried.',
+        500,
+        10 * minuteMs,
+      ).default(4000),
+    })
+    .prefault({}),
+  retryAfterRunning: durationKey(
+    'A source that ran for so long is tried once more at once when it fails, before the next one.',
+    0,
+    24 * hourMs,
+  ).default(30_000),
+  nullPacketsAfter: durationKey(
+    'How long there is nothing to send before null packets keep players waiting; never before the first packet of a stream.',
+    100,
+    minuteMs,
+  ).default(1000),
+  joinWithin: durationKey(
+    'How long the next source may take to reach a keyframe. After that, it is joined at any packet.',
+    0,
+    minuteMs,
+  ).default(2000),
+  share: choiceKey(
+    'Who has the connections to providers. `client`: each client of a live stream its own. `stream`: all clients of a stream read one together, for accounts with few connections.',
+    ['client', 'stream'],
+  ).default('client'),
+  failback: choiceKey(
+    '`idle`: the next client starts at the primary source again. `never`: at the source that played last.',
+    ['idle', 'never'],
+  ).default('idle'),
+  standby: choiceKey(
+    '`hot`: while a live stream is played and a connection of the account is free, its next source is read before it is needed, once for all clients, so that not even a cut shows a gap. `none`: sources are opened when they are needed.',
+    ['none', 'hot'],
+  ).default('none'),
+  maxStreams: numberKey('Most streams stored.', 1, 100_000).default(10_000),
+  maxClients: numberKey('Most clients at a time. Others get 503.', 1, 100_000).default(2000),
+  allow: networksKey(
+    'Private and loopback addresses, networks and hosts that providers may have. Addresses of cloud metadata are always refused.',
+    1000,
+    'with host names',
+  ).default([]),
+  trustedProxies: networksKey('Whose `X-Forwarded-For` tells the address of a client.', 1000, 'addresses only').default(
+    ['127.0.0.1', '::1'],
+  ),
+  accounts: namedMapKey('Logins at providers, by a name for logs and metrics.', account, 'account').default({}),
+  whenFull: choiceKey(
+    "When all connections of an account are in use. `next`: try the stream's next source. `wait`: wait for `relay.waitForSlot`, then try the next source. `share`: clients of one stream read one connection of the account together from the start; beyond that, as `next`. `refuse`: answer 503. A client that changes the channel takes its connection along in any case.",
+    ['share', 'wait', 'next', 'refuse'],
+  ).default('next'),
+  waitForSlot: durationKey(
+    'How long a client waits for a connection of an account (`whenFull: wait`).',
+    0,
+    10 * minuteMs,
+  ).default(15_000),
+  store: z
+    .strictObject({
+      folder: folderKey(
+        'Where streams, webhooks and events of the relay are stored across restarts. One folder serves one relay, and none serves an agent too. Without it, `$STATE_DIRECTORY` (set by systemd), else they are held in memory only.',
+      ).optional(),
+      redis: redisUrlKey(
+        'A Redis or Valkey (7.0 or newer) that several relays share, instead of a folder: they serve the same streams under the same ids.',
+      ).optional(),
+      ...redisKeys,
+      prefix: storePrefixKey(
+        'What every key in Redis begins with. Relays with the same prefix share their streams; agents need another prefix.',
+      ).default('mtxpilot-relay:'),
+    })
+    .prefault({}),
 });
 
 /**
@@ -170,11 +293,7 @@ export const settingsSchema = z.strictObject({
       redis: redisUrlKey(
         'A Redis or Valkey (7.0 or newer) that the agents of one fleet share, instead of a folder: orders given to one are carried out by all, and one of them at a time announces events.',
       ).optional(),
-      username: usernameKey('User for Redis (an ACL user). Without it, the default user.').optional(),
-      password: secretKey('Password for Redis.').optional(),
-      passwordFile: secretFileKey(
-        'File that holds this password (a trailing newline is ignored). In a configuration file, relative to that file.',
-      ).optional(),
+      ...redisKeys,
       prefix: storePrefixKey(
         'What every key in Redis begins with. Agents with the same prefix share a fleet; another fleet needs another prefix.',
       ).default('mtxpilot:'),
@@ -290,6 +409,7 @@ export const settingsSchema = z.strictObject({
     holderRule,
     1000,
   ).default([]),
+  relay: relay.prefault({}),
   log: z
     .strictObject({
       level: choiceKey('What is logged (JSON lines on standard error). `debug` has a line for each decision.', [

@@ -3,6 +3,7 @@ import { type Loaded as LoadedSettings, type LoadOptions, loadSettings as load }
 import { printSettings as print, writtenSettings as written } from './print';
 import { renderReference as render } from './reference';
 import { createRegistry } from './registry';
+import { relayVariables } from './relay-variables';
 import { type Settings, settingsSchema } from './schema';
 import type { Origin } from './source';
 
@@ -12,6 +13,8 @@ const registry = createRegistry(settingsSchema);
 export type Loaded = LoadedSettings<Settings>;
 export const settingKeys = registry.keys;
 export const loadSettings = (options: LoadOptions) => load(registry, crossChecks, options);
+/** For `mtxpilot relay`, which reads the environment that users of m3u-proxy have as well. */
+export const loadRelaySettings = (options: LoadOptions) => loadSettings({ ...options, otherVariables: relayVariables });
 export const writtenSettings = (settings: Settings) => written(registry, settings);
 export const printSettings = (settings: Settings, origins: Readonly<Record<string, Origin>>) =>
   print(registry, settings, origins);

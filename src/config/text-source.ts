@@ -72,7 +72,8 @@ export function flagSource(registry: Registry, flags: readonly FlagSetting[]): R
   return { source: read.source, errors: [...errors, ...read.errors], warnings };
 }
 
-interface Given {
+/** One value of a key as text. */
+export interface Given {
   readonly path: readonly string[];
   readonly meta: KeyMeta;
   readonly text: string;
@@ -104,7 +105,8 @@ function keyNamed(registry: Registry, key: string): Pick<SettingKey, 'path' | 'm
   return isSection ? unknownKey(registry, section, path.at(-1) ?? '') : unknownKey(registry, [], key);
 }
 
-function readGiven({ schema }: Registry, given: readonly Given[]): Pick<ReadSource, 'source' | 'errors'> {
+/** The values of keys that were given as texts. */
+export function readGiven({ schema }: Registry, given: readonly Given[]): Pick<ReadSource, 'source' | 'errors'> {
   const tree: Tree = {};
   const errors: string[] = [];
   for (const { path, meta, text, origin } of given) {

@@ -12,6 +12,16 @@ export interface Receiver {
   readonly secret?: string | undefined;
   /** Of one attempt, from connecting to the last byte of the answer. */
   readonly timeoutMs: number;
+  /** Sent as well, names in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Instead of CloudEvents; what the receiver calls the stream is of no interest then. */
+  readonly format?: EventFormat | undefined;
+}
+
+/** How an event is told to a receiver that does not know CloudEvents. */
+export interface EventFormat {
+  readonly contentType: string;
+  readonly body: (event: StoredEvent) => string;
 }
 
 export const deliveryFailures = ['gone', 'bad_status', 'timeout', 'tls', 'unreachable'] as const;
@@ -46,20 +56,21 @@ const maxStreamIdLength = 256;
 
 /** @param nowMs Unix time, which is signed. */
 export function createEventPost(receiver: Receiver, nowMs: () => number = Date.now): EventPost {
-  const { timeoutMs, token, secret } = receiver;
+  const { timeoutMs, token, secret, format } = receiver;
   const url = new URL(receiver.url);
   // Redirects are not followed: what is signed for one receiver is not shown to another.
   const agent = new Agent({ connections: 8, pipelining: 1, connect: { timeout: timeoutMs }, keepAliveTimeout: 30_000 });
   const headers: Record<string, string> = {
-    'content-type': 'application/cloudevents+json; charset=utf-8',
     accept: 'application/json',
     'user-agent': 'mtxpilot',
+    ...receiver.headers,
+    'content-type': format?.contentType ?? 'application/cloudevents+json; charset=utf-8',
   };
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
 
   async function attempt(event: StoredEvent, streamId: string | undefined, signal: AbortSignal): Promise<Reply> {
     const told = streamId === undefined ? event : { ...event, data: { ...event.data, stream_id: streamId } };
-    const body = JSON.stringify(told);
+    const body = format === undefined ? JSON.stringify(told) : format.body(event);
     const timestampSeconds = Math.floor(nowMs() / 1000);
     const signed = secret === undefined ? {} : signWebhook(secret, { id: event.id, timestampSeconds, body });
     const answer = await agent.request({
@@ -82,7 +93,9 @@ export function createEventPost(receiver: Receiver, nowMs: () => number = Date.n
       const timer = setTimeout(() => deadline.abort(), timeoutMs);
       try {
         const { status, retryAfter, text } = await attempt(event, streamId, deadline.signal);
-        if (status >= 200 && status < 300) return { ok: true, streamId: streamIdOf(text), tookMs: tookMs() };
+        if (status >= 200 && status < 300) {
+          return { ok: true, streamId: format === undefined ? streamIdOf(text) : undefined, tookMs: tookMs() };
+        }
         const failure = status === 410 ? 'gone' : 'bad_status';
         const retryAfterMs = retryAfterMsOf(retryAfter, nowMs());
         return { ok: false, failure, detail: `it answers ${status}`, retryAfterMs, tookMs: tookMs() };

@@ -87,6 +87,8 @@ export interface Delivery extends DeliveryOperations {
   /** By the webhook's name. */
   readonly stats: ReadonlyMap<string, DispatcherStats>;
   stop(): Promise<void>;
+  /** Once it has stopped, for receivers that will not come back: what was stored of them goes. @throws Error when the store fails. */
+  forget(): Promise<void>;
 }
 
 const redeliverForMs = 15_000;
@@ -202,6 +204,9 @@ export function createDelivery({ webhooks, store, events, log, recordAttempt, pa
     async stop() {
       isRunning = false;
       await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.stop()));
+    },
+    async forget() {
+      for (const dispatcher of dispatchers.values()) await dispatcher.forget();
     },
   };
 }

@@ -85,6 +85,8 @@ export interface Dispatcher {
   readonly stats: DispatcherStats;
   /** Waits for the attempts under way and stores how far it got. */
   stop(): Promise<void>;
+  /** Once it has stopped, for a receiver that will not come back: what was stored of it goes. @throws Error when the store fails. */
+  forget(): Promise<void>;
 }
 
 /** `goneFrom` is the address that said "gone". */
@@ -479,5 +481,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       await saving;
       if (unsubscribe !== undefined) await saveNow();
     },
+    forget: () => progressOf.delete(name),
   };
 }

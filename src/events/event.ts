@@ -14,6 +14,8 @@ export const eventTypes = [
   'server.intent',
   'haproxy.reloaded',
   'agent.started',
+  'stream.failover',
+  'stream.failed',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
@@ -24,7 +26,7 @@ export interface EventDraft {
   readonly server?: string | undefined;
   /** Why it happened or was done, in one sentence. */
   readonly reason?: string | undefined;
-  /** Who said so: `inventory`, `lookup`, `push`, `haproxy`, `operator`, `agent`. */
+  /** Who said so: `inventory`, `lookup`, `push`, `haproxy`, `operator`, `agent`, `relay`. */
   readonly evidence?: string | undefined;
   /** More facts, e.g. `{from: 'mtx1'}` of a move. JSON values only. */
   readonly data?: Readonly<Record<string, unknown>> | undefined;

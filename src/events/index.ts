@@ -1,6 +1,7 @@
 export { createAnnouncedStreams, followsOnAnnounced } from './announced-streams';
 export { createAnnouncedWatched, followsOnWatched } from './announced-watched';
 export { cursorOf, type DeadLetter } from './dead-letters';
+export { createEventPost, type EventFormat } from './deliver-event';
 export {
   createDelivery,
   type Delivery,
@@ -9,6 +10,7 @@ export {
   type Webhook,
   type WebhookView,
 } from './delivery';
+export type { DispatcherStats } from './dispatcher';
 export * from './event';
 export { eventIdPattern, idBefore, isEventId } from './event-id';
 export { createEventLog, type EventLog, type EventLogOptions } from './event-log';

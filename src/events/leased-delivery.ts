@@ -76,5 +76,6 @@ export function createLeasedDelivery(options: LeasedDeliveryOptions): Delivery {
       clearTimeout(timer);
       await idle.stop();
     },
+    forget: () => idle.forget(),
   };
 }

@@ -13,9 +13,11 @@ export {
   problemTitles,
   respondBadParameter,
   respondProblem,
+  respondProblemKind,
 } from './problem';
 export {
   bodyLimitBytes,
+  jsonReader,
   onlyJson,
   readBody,
   readJson,

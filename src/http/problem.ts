@@ -21,7 +21,7 @@ export const problemTitles = {
   BodyTooLarge: [413, 'The body is too large'],
   UrlTooLong: [414, 'The URL is too long'],
   NotJson: [415, 'Only JSON is understood'],
-  UnknownHost: [421, 'The agent does not answer under this name'],
+  UnknownHost: [421, 'Nothing is answered under this name'],
   HeadersTooLarge: [431, 'The header fields are too large'],
   InternalError: [500, 'Something went wrong here'],
   NotAvailable: [501, 'This agent does not do that'],
@@ -46,9 +46,24 @@ export interface ProblemDetails {
 
 const givenLimit = 256;
 
+/** A kind of problem: its name in the OpenAPI document, where `type` points, its status and its title. */
+interface ProblemKind {
+  readonly name: string;
+  readonly status: number;
+  readonly title: string;
+}
+
+function kindOf(name: ProblemName): ProblemKind {
+  const [status, title] = problemTitles[name];
+  return { name, status, title };
+}
+
 /** The body of a problem as RFC 9457 has it. */
 export function problemBody(name: ProblemName, details: ProblemDetails): string {
-  const [status, title] = problemTitles[name];
+  return bodyOf(kindOf(name), details);
+}
+
+function bodyOf({ name, status, title }: ProblemKind, details: ProblemDetails): string {
   const { detail, given, allowed } = details;
   return JSON.stringify({
     type: `/openapi.json#/components/responses/${name}`,
@@ -67,7 +82,17 @@ export function respondProblem(
   details: ProblemDetails,
   headers: RawHeaders = [],
 ): void {
-  respond(res, problemTitles[name][0], 'application/problem+json', problemBody(name, details), headers);
+  respondProblemKind(res, kindOf(name), details, headers);
+}
+
+/** The same with a problem of a program's own. */
+export function respondProblemKind(
+  res: ServerResponse,
+  kind: ProblemKind,
+  details: ProblemDetails,
+  headers: RawHeaders = [],
+): void {
+  respond(res, kind.status, 'application/problem+json', bodyOf(kind, details), headers);
 }
 
 /** A query parameter that is wrong: what it is called, what was given, what is allowed. */

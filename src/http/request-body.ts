@@ -6,40 +6,55 @@ import { type ProblemDetails, type ProblemName, respondProblem } from './problem
 /** Largest body of a request. */
 export const bodyLimitBytes = 16 * 1024;
 
+/** Reads a body of at most 16 KB as JSON; see `jsonReader`. */
+export const readJson: RequestHandler = jsonReader(bodyLimitBytes);
+
 /**
- * Reads a body of at most 16 KB as JSON; a missing one is an empty object. Too long ones are refused without waiting for the rest of them,
- * which is why this is not express.json().
+ * Makes what reads a body of at most so many bytes as JSON; a missing one is an empty object. Too long ones are refused without waiting for the rest
+ * of them, which is why this is not express.json().
+ * @param refuseText answers a body that is no JSON; `BadBody` when left out.
  */
-export const readJson: RequestHandler = (req, res, next) => {
+export function jsonReader(
+  mostBytes: number,
+  refuseText: (res: Response, detail: string) => void = (res, detail) => respondProblem(res, 'BadBody', { detail }),
+): RequestHandler {
+  return (...handled) => readJsonBody(mostBytes, refuseText, ...handled);
+}
+
+function readJsonBody(
+  mostBytes: number,
+  refuseText: (res: Response, detail: string) => void,
+  ...[req, res, next]: Parameters<RequestHandler>
+): void {
   const refuse = (name: ProblemName, details: ProblemDetails): void => {
     // What is still on its way of this body is not waited for.
     respondProblem(res, name, details, ['connection', 'close']);
   };
   const tooLarge = (): void =>
-    refuse('BodyTooLarge', { detail: 'The body is too large.', allowed: `at most ${bodyLimitBytes} bytes` });
+    refuse('BodyTooLarge', { detail: 'The body is too large.', allowed: `at most ${mostBytes} bytes` });
   const chunks: Buffer[] = [];
   let length = 0;
   const onEnd = (): void => {
     try {
       req.body = length === 0 ? {} : (JSON.parse(decoder.decode(Buffer.concat(chunks))) as unknown);
     } catch {
-      refuse('BadBody', { detail: 'The body is not JSON in UTF-8.' });
+      refuseText(res, 'The body is not JSON in UTF-8.');
       return;
     }
     next();
   };
   const onData = (chunk: Buffer): void => {
     length += chunk.length;
-    if (length <= bodyLimitBytes) {
+    if (length <= mostBytes) {
       chunks.push(chunk);
       return;
     }
     req.off('data', onData).off('end', onEnd).pause();
     tooLarge();
   };
-  if (Number(req.headers['content-length'] ?? 0) > bodyLimitBytes) tooLarge();
+  if (Number(req.headers['content-length'] ?? 0) > mostBytes) tooLarge();
   else req.on('data', onData).once('end', onEnd);
-};
+}
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 

@@ -23,6 +23,10 @@ export interface HttpShellOptions<Stats extends HttpStats> {
   readonly unreadableHeaders?: RawHeaders;
   /** When so many are open, one that has no answer to come makes room for a new one; 1024 when left out. */
   readonly maxConnections?: number | undefined;
+  /** How much of an answer waits in a socket's own memory, in bytes; Node's own choice when left out. */
+  readonly highWaterMark?: number | undefined;
+  /** Who answers, and the setting that names its hosts, for refusals; the agent and `http.hosts` when left out. */
+  readonly program?: { readonly name: string; readonly hostsKey: string; readonly hostsVariable: string } | undefined;
 }
 
 /** What every program that speaks HTTP has around its answers: where it listens, limits, time-outs, and an end in order. */
@@ -62,7 +66,8 @@ const urlLimit = 8_192;
 
 /** Makes the listeners of one program, over TCP and on the admin socket, with the limits that hold for every request. */
 export function createHttpShell<Stats extends HttpStats>(options: HttpShellOptions<Stats>): HttpShell<Stats> {
-  const { handle, hosts, stats, log, unreadableHeaders = [], maxConnections = 1024 } = options;
+  const { handle, hosts, stats, log, unreadableHeaders = [], maxConnections = 1024, highWaterMark } = options;
+  const { program = { name: 'agent', hostsKey: 'http.hosts', hostsVariable: 'MTXPILOT_HTTP_HOSTS' } } = options;
   let socketPath: string | undefined;
   const overSocket = new WeakSet<IncomingMessage>();
   let requestsInHand = 0;
@@ -95,9 +100,10 @@ export function createHttpShell<Stats extends HttpStats>(options: HttpShellOptio
     countAnswer(stats, 'other', 421);
     // In the log and on a terminal: of what is too long the answer shows less still.
     const given = host.slice(0, 300).replace(/[^\x20-\x7e]/g, '?');
-    log.warn({ host: given }, 'refused a request under a host name that is not in http.hosts');
-    const detail = 'The agent does not answer under this name. If it is its own, set http.hosts (MTXPILOT_HTTP_HOSTS).';
-    const allowed = 'an IP address, localhost, or one of the names in http.hosts';
+    const { name, hostsKey, hostsVariable } = program;
+    log.warn({ host: given }, `refused a request under a host name that is not in ${hostsKey}`);
+    const detail = `The ${name} does not answer under this name. If it is its own, set ${hostsKey} (${hostsVariable}).`;
+    const allowed = `an IP address, localhost, or one of the names in ${hostsKey}`;
     respondProblem(res, 'UnknownHost', { detail, given, allowed });
   }
 
@@ -110,6 +116,7 @@ export function createHttpShell<Stats extends HttpStats>(options: HttpShellOptio
         keepAliveTimeout: keepAliveTimeoutMs,
         connectionsCheckingInterval: 5_000,
         noDelay: true,
+        ...(highWaterMark === undefined ? {} : { highWaterMark }),
       },
       connections.take,
     );

@@ -5,6 +5,7 @@ export { increase } from './increase';
 export { createMetricsPage, type MetricsPage } from './metrics-page';
 export {
   createOperationTimes,
+  createTimesOf,
   type OperationName,
   type OperationTimes,
   operationNames,

@@ -1,7 +1,7 @@
 import type { RecordTime } from './record-time';
 import { createTimeWindow, type TimeSummary, type TimeWindow } from './time-window';
 
-/** Everything whose duration is kept, and what counts as an error of it. To have one more: name it here, and give its recorder to who does it. */
+/** Everything whose duration the agent keeps, and what counts as an error of it. To have one more: name it here, and give its recorder to who does it. */
 export const operations = {
   route_decision:
     'From the arrival of a question over SPOE or HTTP to its answer, waiting for a lookup included. An error: the answer is `unknown`, or there is none.',
@@ -20,10 +20,10 @@ export const operationNames = Object.keys(operations) as OperationName[];
 export const windowLimits = { leastMs: 15_000, mostMs: 3_600_000 } as const;
 
 /** The durations of the last hour, by operation. */
-export interface OperationTimes {
-  readonly record: Readonly<Record<OperationName, RecordTime>>;
+export interface OperationTimes<Name extends string = OperationName> {
+  readonly record: Readonly<Record<Name, RecordTime>>;
   /** Sums up the last `windowMs` of an operation. */
-  read(operation: OperationName, windowMs: number): TimeSummary;
+  read(operation: Name, windowMs: number): TimeSummary;
   stop(): void;
 }
 
@@ -31,26 +31,32 @@ export interface OperationTimes {
 const sliceMs = windowLimits.leastMs;
 const sliceCount = windowLimits.mostMs / sliceMs + 1;
 
-/** Begins to keep durations. It holds a timer, which keeps no process alive, until `stop`. */
+/** Begins to keep the agent's durations. It holds a timer, which keeps no process alive, until `stop`. */
 export function createOperationTimes(nowMs: () => number = () => performance.now()): OperationTimes {
+  return createTimesOf(operationNames, nowMs);
+}
+
+/** The same for the operations of another program. */
+export function createTimesOf<Name extends string>(
+  names: readonly Name[],
+  nowMs: () => number = () => performance.now(),
+): OperationTimes<Name> {
   const startMs = nowMs();
-  const windows = mapOperations(() => createTimeWindow(sliceCount, startMs));
+  const windows = recordOf(names, () => createTimeWindow(sliceCount, startMs));
   const timer = setInterval(() => {
-    for (const window of Object.values(windows)) window.turn(nowMs());
+    for (const name of names) windows[name].turn(nowMs());
   }, sliceMs);
   timer.unref();
   return {
-    record: mapOperations((operation) => windows[operation].record),
-    read: (operation, windowMs) => windows[operation].read(windowMs, nowMs()),
+    record: recordOf(names, (name) => windows[name].record),
+    read: (name, windowMs) => windows[name].read(windowMs, nowMs()),
     stop: () => clearInterval(timer),
   };
 }
 
-function mapOperations<T extends RecordTime | TimeWindow>(
-  make: (operation: OperationName) => T,
-): Record<OperationName, T> {
-  return Object.fromEntries(operationNames.map((operation) => [operation, make(operation)])) as Record<
-    OperationName,
-    T
-  >;
+function recordOf<Name extends string, T extends RecordTime | TimeWindow>(
+  names: readonly Name[],
+  make: (name: Name) => T,
+): Record<Name, T> {
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<Name, T>;
 }

@@ -1,6 +1,6 @@
 export { isLeaseLost } from './lease-lost';
 export { createMemoryStore } from './memory-store';
 export { storeMetrics } from './metrics';
-export { openStore } from './open-store';
+export { openConfiguredStore, openStore } from './open-store';
 export { readAs, storedTime } from './read-as';
 export type { Collection, Journal, Lease, Store } from './store';

@@ -16,6 +16,8 @@ export const EventType = z.enum([
   'server.intent',
   'haproxy.reloaded',
   'agent.started',
+  'stream.failover',
+  'stream.failed',
 ]);
 
 export const Event = record(

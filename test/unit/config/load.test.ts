@@ -58,6 +58,29 @@ describe('without any configuration', () => {
         webhooks: {},
       },
       holders: [],
+      relay: {
+        listen: { host: '127.0.0.1', port: 8085 },
+        hosts: [],
+        rootPath: '/m3u-proxy',
+        userAgent: expect.stringContaining('Mozilla/5.0'),
+        clientTimeout: 30_000,
+        streamTimeout: 300_000,
+        timeouts: { connect: 3000, headers: 5000, stall: 4000 },
+        retryAfterRunning: 30_000,
+        nullPacketsAfter: 1000,
+        joinWithin: 2000,
+        share: 'client',
+        failback: 'idle',
+        standby: 'none',
+        maxStreams: 10_000,
+        maxClients: 2000,
+        allow: [],
+        trustedProxies: ['127.0.0.1', '::1'],
+        accounts: {},
+        whenFull: 'next',
+        waitForSlot: 15_000,
+        store: { prefix: 'mtxpilot-relay:' },
+      },
       log: { level: 'info' },
     });
     expect({ origins, file, warnings }).toEqual({ origins: {}, file: undefined, warnings: [] });
@@ -188,7 +211,7 @@ describe('mistakes in a file', () => {
     ['lokup: {}', 'F:1: lokup: unknown key, did you mean lookup?'],
     [
       'listen: x',
-      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
+      'F:1: listen: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, relay, log',
     ],
     ['log: {"a\\u001b[2J": 1}', 'F:1: "a\\u001b[2J": unknown key, in log there are level'],
     ['log: loud', 'F:1: log: "loud" is not allowed, expected a section with the keys level'],
@@ -340,7 +363,7 @@ describe('mistakes in a file', () => {
       'events:\n  webhooks:\n    a: {types: [stream.start]}\n    b: {url: "ftp://x"}\n    c: {url: "http://u:geheim@x"}',
       [
         'F:3: events.webhooks.a.url: is missing, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
-        'F:3: events.webhooks.a.types: a list is not allowed, expected a list of some of stream.started, stream.ended, stream.moved, stream.conflict, stream.watched, stream.unwatched, viewer.joined, viewer.left, server.up, server.down, server.suspect, server.intent, haproxy.reloaded, agent.started',
+        'F:3: events.webhooks.a.types: a list is not allowed, expected a list of some of stream.started, stream.ended, stream.moved, stream.conflict, stream.watched, stream.unwatched, viewer.joined, viewer.left, server.up, server.down, server.suspect, server.intent, haproxy.reloaded, agent.started, stream.failover, stream.failed',
         'F:4: events.webhooks.b.url: "ftp://x" is not allowed, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
         'F:5: events.webhooks.c.url: "http://(hidden)@x" is not allowed, expected an http:// or https:// URL without user, password and fragment, at most 2048 characters',
       ],
@@ -354,7 +377,7 @@ describe('mistakes in a file', () => {
     ],
     [
       '__proto__: {level: debug}',
-      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
+      'F:1: __proto__: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, relay, log',
     ],
     [
       'spoe:\n  listen: 127.0.0.1:9101',
@@ -375,7 +398,7 @@ describe('mistakes in a file', () => {
     ['viewers: {addresses: yes}', 'F:1: viewers.addresses: "yes" is not allowed, expected true or false'],
     [
       '- a',
-      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
+      'F:1: a list is not allowed, expected the keys spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, relay, log',
     ],
     ['log: {level: info}\nlog: {level: warn}', 'F:2:1: not valid YAML: Map keys must be unique'],
     ['log:\n\tlevel: info', 'F:2:1: not valid YAML: Tabs are not allowed as indentation'],
@@ -460,12 +483,12 @@ describe('mistakes elsewhere', () => {
     ],
     [
       '__proto__.x',
-      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
+      '--set: __proto__.x: unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, relay, log',
     ],
     ['mediamtx.servers.__proto__.api', '--set: mediamtx.servers: "__proto__" is not the name of a server'],
     [
       '',
-      '--set: "": unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, log',
+      '--set: "": unknown key, at the top there are spoe, http, haproxy, control, store, servers, mediamtx, directory, lookup, peers, viewers, check, events, holders, relay, log',
     ],
   ])('--set %s', (key, expected) => {
     expect(load(undefined, {}, [flag(key, 'http://x')]).errors).toEqual([expected]);

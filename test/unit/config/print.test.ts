@@ -126,6 +126,34 @@ events:
 holders:
   - match: a/**
     policy: spread
+relay:
+  listen: 127.0.0.1:8085
+  hosts: []
+  rootPath: /m3u-proxy
+  userAgent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0.0.0 Safari/537.36
+  clientTimeout: 30s
+  streamTimeout: 5m
+  timeouts:
+    connect: 3s
+    headers: 5s
+    stall: 4s
+  retryAfterRunning: 30s
+  nullPacketsAfter: 1s
+  joinWithin: 2s
+  share: client
+  failback: idle
+  standby: none
+  maxStreams: 10000
+  maxClients: 2000
+  allow: []
+  trustedProxies:
+    - 127.0.0.1
+    - ::1
+  accounts: {}
+  whenFull: next
+  waitForSlot: 15s
+  store:
+    prefix: "mtxpilot-relay:"
 log:
   level: warn # from MTXPILOT_LOG_LEVEL
 `);
