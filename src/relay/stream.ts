@@ -1,0 +1,23 @@
+export type StreamType = 'live' | 'vod' | 'hls';
+
+/** A stream of the relay, as it is stored. */
+export interface RelayStream {
+  /** A keyed hash of the URL, 32 hexadecimal digits. */
+  readonly id: string;
+  /** The primary source. May hold credentials: never shown. */
+  readonly url: string;
+  readonly failoverUrls: readonly string[];
+  readonly resolverUrl: string | undefined;
+  readonly userAgent: string;
+  /** Sent to the provider, names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly type: StreamType;
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
+/** The sources of a stream in the order in which they are tried: the primary, then the backups. */
+export function sourcesOf(stream: RelayStream): readonly string[] {
+  return [stream.url, ...stream.failoverUrls];
+}
