@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { respondRelayProblem } from './problems';
+import { answerProbe, type LiveOptions, serveLive } from './serve-live';
+import type { RelayStream } from './stream';
+import type { Viewer } from './viewer';
+import { serveVod } from './vod';
+
+export interface ServeStreamOptions extends LiveOptions {
+  /** The stream as it is now. */
+  readonly find: (streamId: string) => RelayStream | undefined;
+  /** The client's true address. */
+  readonly addressOf: (req: IncomingMessage) => string;
+}
+
+/** Texts that clients choose for themselves are cut here. */
+const longestText = 200;
+
+/**
+ * Makes what answers `/stream/{id}` (GET and HEAD): live streams and files, by the type of the stream.
+ * Its last argument is the query of the URL as it came, without `?`.
+ */
+export function createServeStream(options: ServeStreamOptions) {
+  const { find, addressOf, provider, accounts, clients, reports, policy, times } = options;
+  return (req: IncomingMessage, res: ServerResponse, streamId: string, query: string): void => {
+    const stream = find(streamId);
+    if (stream === undefined) {
+      respondRelayProblem(res, 'NoSuchStream', { detail: 'Stream not found', given: streamId });
+      return;
+    }
+    const viewer = viewerOf(req, query, addressOf(req));
+    if (stream.type === 'vod') {
+      const settings = { ...policy, stallTimeoutMs: times.stallMs };
+      void serveVod(req, res, {
+        stream,
+        viewer,
+        clientQuery: query,
+        provider,
+        accounts,
+        clients,
+        reports,
+        settings,
+      });
+    } else if (stream.type === 'hls') {
+      const detail = 'The source of this stream is HLS, which this relay does not pass on.';
+      respondRelayProblem(res, 'NotAvailable', { detail });
+    } else if (!answerProbe(req, res)) serveLive(res, { viewer, query }, () => find(streamId) ?? stream, options);
+  };
+}
+
+/** Who asks: what query and headers say; a name is made up for the connection of whoever gives none. */
+export function viewerOf(req: IncomingMessage, query: string, address: string): Viewer {
+  const given = new URLSearchParams(query);
+  const named = req.headers['x-username'];
+  const username = cut(given.get('username') ?? (Array.isArray(named) ? named[0] : named));
+  const userAgent = cut(req.headers['user-agent']) ?? '';
+  return {
+    id: cut(given.get('client_id')) ?? randomUUID(),
+    player: username ?? `${address} ${userAgent}`,
+    address,
+    userAgent,
+    username,
+  };
+}
+
+/** One line of a bounded length; undefined where nothing is left. */
+function cut(text: string | null | undefined): string | undefined {
+  const line = (text ?? '').replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '').slice(0, longestText);
+  return line === '' ? undefined : line;
+}

@@ -1,0 +1,415 @@
+import { packetLength } from '../../../src/mpegts';
+import type { Accounts, SlotRequest } from '../../../src/relay/accounts';
+import { createLiveFeed, type LiveFeedOptions } from '../../../src/relay/live-feed';
+import type { SourceFailure } from '../../../src/relay/provider';
+import { createSourcesHealth } from '../../../src/relay/source-health';
+import { createFakeProvider, settle } from '../../support/fake-provider';
+import { type ClipFolder, createClipFolder } from '../../support/ts-clips';
+
+let clips: ClipFolder;
+let clip: Buffer;
+let other: Buffer;
+beforeAll(() => {
+  clips = createClipFolder();
+  clip = clips.clip({ seconds: 4 });
+  other = clips.clip({
+    seconds: 4,
+    startSeconds: 50,
+    mux: ['-mpegts_start_pid', '0x200', '-mpegts_pmt_start_pid', '0x1100'],
+  });
+});
+afterAll(() => clips.remove());
+
+const [one, two, three] = ['http://one/a', 'http://two/a', 'http://three/a'];
+const times = {
+  stallMs: 4000,
+  nullPacketsAfterMs: 1000,
+  joinWithinMs: 2000,
+  retryAfterRunningMs: 30_000,
+  pausedMs: 30_000,
+};
+
+/** Accounts of which each has one connection; the account of a URL is its host. */
+function oneEach(hosts: readonly string[]): Accounts & { readonly taken: Map<string, SlotRequest> } {
+  const taken = new Map<string, SlotRequest>();
+  const nameOf = (url: string) => hosts.find((host) => url.startsWith(`http://${host}/`));
+  return {
+    taken,
+    nameOf,
+    take(request) {
+      const account = nameOf(request.url);
+      if (account === undefined) return { account, release: () => undefined };
+      if (taken.has(account)) return undefined;
+      taken.set(account, request);
+      return {
+        account,
+        release: () => {
+          if (taken.get(account) === request) taken.delete(account);
+        },
+      };
+    },
+    wait: () => Promise.resolve(undefined),
+    list: () => [],
+  };
+}
+
+async function lab(options: Partial<LiveFeedOptions> = {}) {
+  const provider = createFakeProvider();
+  const out: Buffer[] = [];
+  const began: string[] = [];
+  const refused: SourceFailure[] = [];
+  const failovers: Parameters<LiveFeedOptions['reports']['failedOver']>[0][] = [];
+  let filled = 0;
+  let ended = 0;
+  const state = { nowMs: 1000, takesMore: true };
+  const feed = createLiveFeed({
+    sources: () => [one, two, three],
+    start: 0,
+    headers: () => ({ 'user-agent': 'test' }),
+    provider,
+    accounts: oneEach([]),
+    policy: { whenFull: 'next', waitForSlotMs: 15_000 },
+    client: () => 'me',
+    health: createSourcesHealth(),
+    times,
+    sink: {
+      begin: (type) => began.push(type),
+      write(bytes) {
+        out.push(...bytes.map((buffer) => Buffer.from(buffer)));
+        return state.takesMore;
+      },
+      fill(packets) {
+        filled += packets.length / packetLength;
+      },
+      end() {
+        ended++;
+      },
+      fail: (failures) => refused.push(...failures),
+    },
+    reports: { began: () => undefined, connected: () => undefined, failedOver: (report) => failovers.push(report) },
+    nowMs: () => state.nowMs,
+    ...options,
+  });
+  await settle();
+  return {
+    feed,
+    provider,
+    state,
+    began,
+    refused,
+    failovers,
+    bytes: () => Buffer.concat(out),
+    filled: () => filled,
+    ended: () => ended,
+    asked: () => provider.connections.map(({ request }) => request.url),
+    /** Time goes by in steps of 100 ms, in each of which the feed looks what is due. */
+    async pass(ms: number) {
+      for (let passed = 0; passed < ms; passed += 100) {
+        state.nowMs += 100;
+        feed.tick();
+        await settle();
+      }
+    },
+  };
+}
+
+const part = (bytes: Buffer, from: number, to: number) =>
+  Buffer.from(
+    bytes.subarray(
+      Math.floor((from * bytes.length) / packetLength) * packetLength,
+      Math.floor((to * bytes.length) / packetLength) * packetLength,
+    ),
+  );
+
+test('up to the first switch the bytes are those of the provider, in whole packets', async () => {
+  const { feed, provider, began, bytes } = await lab();
+  await provider.last.accept();
+  for (let at = 0; at < clip.length; at += 1000) await provider.last.send(Buffer.from(clip.subarray(at, at + 1000)));
+  expect(began).toEqual(['video/mp2t']);
+  expect(bytes().length % packetLength).toBe(0);
+  expect(clip.subarray(0, bytes().length).equals(bytes())).toBe(true);
+  expect(clip.length - bytes().length).toBeLessThan(48 * 1024);
+  expect(feed.source).toBe(0);
+  feed.stop();
+  expect(provider.openUrls()).toEqual([]);
+});
+
+describe('what the first source says before its first byte leads to the next one', () => {
+  type Fail = (lab_: Awaited<ReturnType<typeof lab>>) => Promise<unknown>;
+  const failures: [string, Fail][] = [
+    ['status', ({ provider }) => provider.last.refuse({ status: 404 })],
+    ['connect', ({ provider }) => provider.last.refuse({ trigger: 'connect', status: undefined })],
+    [
+      'end',
+      async ({ provider }) => {
+        await provider.last.accept();
+        await provider.last.end();
+      },
+    ],
+    [
+      'reset',
+      async ({ provider }) => {
+        await provider.last.accept();
+        await provider.last.reset();
+      },
+    ],
+    [
+      'text',
+      async ({ provider }) => {
+        await provider.last.accept({ 'content-type': 'text/html' });
+        await provider.last.send(Buffer.from('<html>no</html>'));
+      },
+    ],
+    [
+      'hls',
+      async ({ provider }) => {
+        await provider.last.accept();
+        await provider.last.send(Buffer.from('#EXTM3U\n#EXT-X-VERSION:3\n'));
+      },
+    ],
+    [
+      'stall',
+      async (it) => {
+        await it.provider.last.accept();
+        await it.pass(times.stallMs);
+      },
+    ],
+  ];
+  test.each(failures)('%s', async (_name, fail) => {
+    const it = await lab();
+    await fail(it);
+    expect(it.asked()).toEqual([one, two]);
+    expect(it.refused).toEqual([]);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(clip, 0, 0.5));
+    expect(it.feed.source).toBe(1);
+    expect(it.bytes().length).toBeGreaterThan(0);
+    it.feed.stop();
+  });
+});
+
+test('when no source gives a byte it is told how each one failed', async () => {
+  const { provider, refused, asked } = await lab();
+  await provider.last.refuse({ status: 404 });
+  await provider.last.refuse({ status: 500 });
+  expect(refused).toEqual([]);
+  await provider.last.refuse({ trigger: 'connect', status: undefined });
+  expect(refused).toMatchObject([{ status: 404 }, { status: 500 }, { trigger: 'connect' }]);
+  expect(asked()).toEqual([one, two, three]);
+});
+
+describe('in the middle', () => {
+  async function playing(options?: Partial<LiveFeedOptions>) {
+    const it = await lab(options);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(clip, 0, 0.55));
+    return it;
+  }
+
+  const breaks: [string, (lab_: Awaited<ReturnType<typeof lab>>) => Promise<unknown>][] = [
+    ['end', ({ provider }) => provider.last.end()],
+    ['reset', ({ provider }) => provider.last.reset()],
+    ['stall', (it) => it.pass(times.stallMs)],
+  ];
+  test.each(breaks)('%s: the backup goes on without a seam', async (trigger, fail) => {
+    const it = await playing();
+    const before = it.bytes().length;
+    await fail(it);
+    expect(it.asked()).toEqual([one, two]);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(other, 0.1, 1));
+    expect(it.failovers).toMatchObject([{ from: 0, to: 1, trigger }]);
+    expect(it.bytes().length).toBeGreaterThan(before);
+    expect(clips.complaints(it.bytes())).toBe('');
+    it.feed.stop();
+    expect(it.provider.openUrls()).toEqual([]);
+  });
+
+  test('while a source is silent null packets come from 1 s on, twice a second, and no more once it speaks', async () => {
+    const it = await playing();
+    await it.pass(900);
+    expect(it.filled()).toBe(0);
+    await it.pass(1100);
+    expect(it.filled()).toBe(3 * 7);
+    await it.provider.last.send(part(clip, 0.55, 0.6));
+    await it.pass(900);
+    expect(it.filled()).toBe(3 * 7);
+    expect(it.asked()).toEqual([one]);
+    it.feed.stop();
+  });
+
+  test('with all sources dead the body does not end, rounds are paused, and the first one that is back goes on', async () => {
+    const it = await playing();
+    await it.provider.last.reset();
+    await it.provider.last.refuse({});
+    await it.provider.last.refuse({});
+    expect(it.asked()).toEqual([one, two, three]);
+    for (let second = 0; second < 60; second++) {
+      await it.pass(1000);
+      await it.provider.last.refuse({});
+    }
+    // 1, 2, 4, 8, 16 s and so on for each of the three: not a try each 100 ms.
+    expect(it.asked().length).toBeGreaterThan(12);
+    expect(it.asked().length).toBeLessThan(24);
+    expect(it.filled()).toBeGreaterThan(100 * 7);
+    expect([it.ended(), it.refused]).toEqual([0, []]);
+    const asked = it.asked().length;
+    await it.pass(30_000);
+    expect(it.asked().length).toBe(asked + 1);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(other, 0.1, 1));
+    expect(it.failovers).toMatchObject([{ from: 0, trigger: 'reset' }]);
+    expect(clips.complaints(it.bytes())).toBe('');
+    it.feed.stop();
+  });
+
+  test('a source that ran for long is tried once more at once', async () => {
+    const it = await playing();
+    for (let i = 0; i < 12; i++) {
+      await it.pass(2500);
+      await it.provider.last.send(part(clip, 0.55 + i / 100, 0.56 + i / 100));
+    }
+    await it.provider.last.end();
+    expect(it.asked()).toEqual([one, one]);
+    await it.provider.last.refuse({});
+    expect(it.asked()).toEqual([one, one, two]);
+    it.feed.stop();
+  });
+
+  test('by hand: the old source plays until the new one can be joined', async () => {
+    const it = await playing();
+    const [old] = it.provider.connections;
+    expect(it.feed.failover()).toBe(true);
+    expect(it.feed.failover()).toBe(false);
+    await settle();
+    expect(it.provider.openUrls()).toEqual([one, two]);
+    await it.provider.last.accept();
+    const before = it.bytes().length;
+    await old?.send(part(clip, 0.55, 0.7));
+    expect(it.bytes().length).toBeGreaterThan(before);
+    await it.provider.last.send(part(other, 0.1, 1));
+    expect(it.provider.openUrls()).toEqual([two]);
+    expect(it.failovers).toMatchObject([{ from: 0, to: 1, trigger: 'manual', byteGapMs: 0 }]);
+    expect(clips.complaints(it.bytes())).toBe('');
+    it.feed.stop();
+  });
+
+  test('by hand, when none of the others works: the old source plays on', async () => {
+    const it = await playing();
+    it.feed.failover();
+    await settle();
+    await it.provider.last.refuse({});
+    await it.provider.last.refuse({});
+    expect(it.asked()).toEqual([one, two, three]);
+    expect(it.provider.openUrls()).toEqual([one]);
+    expect(it.feed.source).toBe(0);
+    expect(it.failovers).toEqual([]);
+    await it.pass(2000);
+    expect(it.asked()).toEqual([one, two, three]);
+    it.feed.stop();
+  });
+
+  test('by hand within one account: the old connection is closed before the new one is asked for', async () => {
+    const accounts = oneEach(['one']);
+    const it = await playing({ accounts, sources: () => [one, `${one}/backup`] });
+    expect(accounts.taken.size).toBe(1);
+    expect(it.feed.failover()).toBe(true);
+    await settle();
+    expect(it.asked()).toEqual([one, `${one}/backup`]);
+    expect(it.provider.openUrls()).toEqual([`${one}/backup`]);
+    it.feed.stop();
+    expect(accounts.taken.size).toBe(0);
+  });
+
+  test('a reader that takes nothing: the provider is not read, no stall, later no connection, and it goes on when it reads', async () => {
+    const it = await playing();
+    it.state.takesMore = false;
+    await it.provider.last.send(part(clip, 0.55, 0.6));
+    expect(it.provider.last.body.isPaused()).toBe(true);
+    await it.pass(10_000);
+    expect(it.asked()).toEqual([one]);
+    expect(it.provider.openUrls()).toEqual([one]);
+    expect(it.filled()).toBe(0);
+    await it.pass(21_000);
+    expect(it.provider.openUrls()).toEqual([]);
+    it.state.takesMore = true;
+    it.feed.resume();
+    await settle();
+    expect(it.asked()).toEqual([one, one]);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(other, 0.1, 1));
+    expect(it.failovers).toEqual([]);
+    expect(clips.complaints(it.bytes())).toBe('');
+    it.feed.stop();
+  });
+
+  test('a clip with a length is a notice, and no stream', async () => {
+    const it = await lab();
+    const notice = part(clip, 0, 0.5);
+    await it.provider.last.accept({ 'content-type': 'video/mp2t', 'content-length': String(notice.length) });
+    await it.provider.last.send(notice);
+    await it.provider.last.end();
+    expect(it.ended()).toBe(0);
+    expect(it.asked()).toEqual([one, two]);
+    it.feed.stop();
+  });
+
+  test('the sources of the stream are looked up at each switch', async () => {
+    let list = [one, two];
+    const it = await playing({ sources: () => list });
+    list = [one, three];
+    await it.provider.last.reset();
+    expect(it.asked()).toEqual([one, three]);
+    it.feed.stop();
+  });
+
+  test('a source without programme tables cannot follow: the next one is tried', async () => {
+    const it = await playing();
+    await it.provider.last.reset();
+    await it.provider.last.accept();
+    const noTables = Buffer.alloc(packetLength * 10);
+    for (let at = 0; at < noTables.length; at += packetLength) noTables.writeUInt32BE(0x47012310, at);
+    await it.provider.last.send(noTables);
+    await it.pass(2000);
+    expect(it.asked()).toEqual([one, two]);
+    await it.provider.last.send(Buffer.from(noTables));
+    await it.pass(2100);
+    expect(it.asked()).toEqual([one, two, three]);
+    it.feed.stop();
+  });
+});
+
+describe('accounts', () => {
+  test('a full account leads to the next source, and a slot is free again when the connection has closed', async () => {
+    const accounts = oneEach(['one']);
+    const first = await lab({ accounts });
+    await first.provider.last.accept();
+    const second = await lab({ accounts });
+    await settle();
+    expect(second.asked()).toEqual([two]);
+    first.feed.stop();
+    await settle();
+    expect(accounts.taken.size).toBe(0);
+    second.feed.stop();
+  });
+
+  test('refuse: nobody else is asked', async () => {
+    const accounts = oneEach(['one']);
+    accounts.take({ url: one, client: 'x', onTakenOver: () => undefined });
+    const it = await lab({ accounts, policy: { whenFull: 'refuse', waitForSlotMs: 0 } });
+    await settle();
+    expect(it.asked()).toEqual([]);
+    expect(it.refused).toMatchObject([{ trigger: 'account' }]);
+  });
+
+  test('the same client takes its slot to another stream: this one is over', async () => {
+    const accounts = oneEach(['one']);
+    const it = await lab({ accounts });
+    await it.provider.last.accept();
+    await it.provider.last.send(part(clip, 0, 0.5));
+    accounts.taken.get('one')?.onTakenOver();
+    await settle();
+    expect(it.ended()).toBe(1);
+    expect(it.provider.openUrls()).toEqual([]);
+  });
+});
