@@ -2,7 +2,7 @@
  * The arrows of the architecture, one way: cli -> programs -> api, check -> http, spoe, peers -> router, control, viewers -> directory, events ->
  * mediamtx, runtime, store -> wire, measure. A room is entered by its index only. Codecs and parsers import nothing of the project but wire.
  */
-const programs = ['agent', 'sim', 'demo'];
+const programs = ['agent', 'relay', 'sim', 'demo'];
 /** What every folder may use. */
 const ground = ['log', 'measure', 'wire'];
 const only = (folder, allowed) => ({
@@ -69,13 +69,14 @@ module.exports = {
     only('config', ['events']),
     only('api', ['http', 'router', 'directory', 'viewers', 'control', 'events', 'mediamtx']),
     only('check', ['config', 'runtime', 'mediamtx']),
+    only('relay', ['config', 'http', 'events', 'store', 'mpegts', 'version']),
     only('sim', ['mpegts']),
     pure('spoe/(typed-data|payload|frame|frame-reader)'),
     pure('peers/(data-type|definition|dictionary|update|received-tables|message|message-reader|hello)'),
     pure('viewers/(timing-wheel|tally|viewer-columns|node-list)'),
     pure('runtime/(parse|command|exchange|result)'),
     pure('check/(split-line|block-condition|parse-config|parse-spoe-config|rule-condition|haproxy-time)'),
-    confined('express', ['http/', 'api/']),
+    confined('express', ['http/', 'api/', 'relay/']),
     confined('commander', ['cli/']),
     confined('node-cache', ['directory/']),
     confined('prom-client', ['measure/process-metrics']),
@@ -91,6 +92,7 @@ module.exports = {
       'demo/',
       'check/trusted-proxy',
       'http/hosts',
+      'relay/(address-guard|provider-client|provider-connection|forwarded)',
     ]),
   ],
   options: {

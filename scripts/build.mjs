@@ -35,7 +35,7 @@ buildSync({
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  external: ['../version', './agent', './sim', './demo', './check', './config'],
+  external: ['../version', './agent', './relay', './sim', './demo', './check', './config'],
   minifyWhitespace: true,
   minifySyntax: true,
   logLevel: 'warning',

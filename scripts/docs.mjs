@@ -8,10 +8,16 @@ const require = createRequire(import.meta.url);
 const { renderReference } = require('../dist/config');
 const { createMetrics } = require('../dist/agent/metrics');
 const { operations } = require('../dist/measure');
+const { createRelayMetrics } = require('../dist/relay/metrics');
+const { relayOperations } = require('../dist/relay/operations');
 
 mkdirSync('docs', { recursive: true });
 writeFileSync('docs/configuration.md', configurationPage(renderReference()));
-writeFileSync('docs/metrics.md', metricsPage(createMetrics().list()));
+// The relay serves some of the agent's components as well.
+const ofRelay = createRelayMetrics()
+  .list()
+  .filter(({ component }) => component === 'Relay');
+writeFileSync('docs/metrics.md', metricsPage([...createMetrics().list(), ...ofRelay]));
 process.exit(0);
 
 function configurationPage(table) {
@@ -20,6 +26,9 @@ function configurationPage(table) {
 The agent reads \`mtxpilot.yaml\` in its working directory or in \`/etc/mtxpilot/\`, then environment variables, then its flags; later ones win. Nothing is
 required. \`mtxpilot agent --help\` lists the flags; \`--set key=value\` takes any key. \`mtxpilot config\` prints the effective values and where they come
 from. haproxy.cfg is set by the environment variables that its head lists.
+
+\`mtxpilot relay\` reads the same file, the sections \`relay\` and \`log\` of it, and \`viewers\`, \`keep\` and \`webhooks\` of \`events\`. Below \`MTXPILOT_*\` it takes the environment of m3u-proxy:
+\`HOST\`, \`PORT\`, \`LOG_LEVEL\`, \`API_TOKEN\`, \`ROOT_PATH\`, \`DEFAULT_USER_AGENT\`, and in seconds \`CLIENT_TIMEOUT\` and \`STREAM_TIMEOUT\`.
 
 Durations are written \`80ms\`, \`2s\`, \`30m\`, \`1h\`; a bare number is milliseconds. \`HOST:PORT\` is \`127.0.0.1:9101\`, \`[::1]:9101\` or,
 to listen on every IPv4 address, \`*:9101\`. Bounds are inclusive. Generated from the code by \`npm run docs\`.
@@ -51,6 +60,14 @@ p95, p99 and max in milliseconds (within 1.6 %), over the last 15 s to 1 h. With
 | Operation | What is measured |
 | --- | --- |
 ${Object.entries(operations)
+  .map(([name, meaning]) => `| \`${name}\` | ${meaning} |`)
+  .join('\n')}
+
+The relay has its own \`/metrics\`, with the components Relay, HTTP, Webhooks, Store and Process, and its own operations:
+
+| Operation | What is measured |
+| --- | --- |
+${Object.entries(relayOperations)
   .map(([name, meaning]) => `| \`${name}\` | ${meaning} |`)
   .join('\n')}
 

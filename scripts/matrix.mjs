@@ -134,6 +134,8 @@ const anyHaproxy = [
   'delivery',
   'openapi-schemathesis',
   'performance',
+  'relay-api',
+  'relay-live',
   'shared-store',
 ];
 const others = [`/test/e2e/(${anyHaproxy.join('|')})\\.test\\.ts$`];
@@ -150,6 +152,7 @@ const ofHaproxy = [
   'observe-haproxy',
   'peers-reload',
   'push',
+  'relay-haproxy',
   'route',
   'runtime',
   'server-template',

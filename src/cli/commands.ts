@@ -21,6 +21,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => (require('./agent') as typeof import('./agent')).agent,
   },
   {
+    name: 'relay',
+    group: 'Run',
+    summary: "an origin for providers' URLs, with failover",
+    load: () => (require('./relay') as typeof import('./relay')).relay,
+  },
+  {
     name: 'sim',
     group: 'Run',
     summary: 'stand-in MediaMTX servers',

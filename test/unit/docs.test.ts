@@ -4,6 +4,8 @@ import { createMetrics } from '../../src/agent/metrics';
 import { createOpenApi } from '../../src/api/openapi';
 import { renderReference } from '../../src/config';
 import { operations } from '../../src/measure';
+import { createRelayMetrics } from '../../src/relay/metrics';
+import { relayOperations } from '../../src/relay/operations';
 
 const pages = [
   'README.md',
@@ -15,21 +17,28 @@ const pages = [
 ];
 const read = (page: string) => readFileSync(page, 'utf8');
 
+/** Of both programs, each metric once. */
+const allMetrics = () => [
+  ...createMetrics().list(),
+  ...createRelayMetrics()
+    .list()
+    .filter(({ component }) => component === 'Relay'),
+];
+
 describe('docs made from the code (npm run docs)', () => {
   it('docs/configuration.md has the reference as it is', () => {
     expect(read('docs/configuration.md')).toContain(renderReference().trim());
   });
 
-  it('docs/metrics.md has every metric, and no other', async () => {
-    const metrics = createMetrics();
-    const { body } = await metrics.render();
-    const served = [...body.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name, help]) => `${name}: ${help}`);
+  it('docs/metrics.md has every metric, and no other', () => {
+    const metrics = allMetrics();
+    const served = metrics.map(({ name, help }) => `${name}: ${help}`);
     const page = read('docs/metrics.md');
     const written = [...page.matchAll(/^\| `(\S+)` \| \S+ \| .*?\| (.*) \|$/gm)].map(
       ([, name, help]) => `${name}: ${help}`,
     );
     expect(written.sort()).toEqual(served.sort());
-    for (const { component, name, type, labels } of metrics.list()) {
+    for (const { component, name, type, labels } of metrics) {
       const [, section = ''] = page.split(`\n## ${component}\n`);
       const [ofComponent = ''] = section.split('\n## ');
       expect(ofComponent).toContain(`| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(' ')} | `);
@@ -38,7 +47,8 @@ describe('docs made from the code (npm run docs)', () => {
 
   it('docs/metrics.md has every operation whose durations are kept', () => {
     const page = read('docs/metrics.md');
-    for (const [name, meaning] of Object.entries(operations)) expect(page).toContain(`| \`${name}\` | ${meaning} |`);
+    for (const [name, meaning] of [...Object.entries(operations), ...Object.entries(relayOperations)])
+      expect(page).toContain(`| \`${name}\` | ${meaning} |`);
   });
 });
 
@@ -51,9 +61,8 @@ describe('what the pages say', () => {
     expect(read(page)).not.toContain('@@');
   });
 
-  it.each(pages)('%s names only metrics and settings that exist', async (page) => {
-    const { body } = await createMetrics().render();
-    const metrics = new Set([...body.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name));
+  it.each(pages)('%s names only metrics and settings that exist', (page) => {
+    const metrics = new Set(allMetrics().map(({ name }) => name));
     for (const [name] of read(page).matchAll(/mtxpilot_[a-z_0-9]+/g)) {
       // A histogram is served as several series.
       expect(metrics).toContain(metrics.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''));

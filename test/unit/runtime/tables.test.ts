@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { clearTableKey, clearTableKeys, clearTableServer, countByServer, showTable, showTableKey } from '../../../src/runtime';
+import {
+  clearTableKey,
+  clearTableKeys,
+  clearTableServer,
+  countByServer,
+  showTable,
+  showTableKey,
+} from '../../../src/runtime';
 import { parseTableLine } from '../../../src/runtime/parse-tables';
 import { fakeRuntimeClient } from '../../support/fake-runtime-client';
 import { recorded, versions } from './recorded';

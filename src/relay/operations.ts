@@ -1,0 +1,9 @@
+/** Everything whose duration the relay keeps, and what counts as an error of it. */
+export const relayOperations = {
+  provider_connect: 'From asking a provider to the beginning of its answer. An error: the source cannot be used.',
+  failover: 'From the last byte of one source to the first of the next one.',
+  event_delivery: 'One attempt to deliver an event to a webhook. An error: the receiver did not take it.',
+} as const;
+
+export type RelayOperation = keyof typeof relayOperations;
+export const relayOperationNames = Object.keys(relayOperations) as RelayOperation[];

@@ -1,0 +1,132 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Settings } from '../config';
+import {
+  countAnswer,
+  createHeavyWork,
+  createHosts,
+  createHttpShell,
+  createHttpStats,
+  type Hosts,
+  type HttpShell,
+} from '../http';
+import { boundedLog, type Logger } from '../log';
+import type { MetricsPage } from '../measure';
+import { createApp } from './app';
+import type { RelayClients } from './client';
+import type { Endpoint } from './endpoint';
+import { respondRelayProblem } from './problems';
+import type { RelayStreams } from './streams';
+import { createTokenCheck } from './token-check';
+
+/**
+ * Answers a player that asks for a stream, by GET or HEAD. The stream is stored; whoever else is to be answered has been.
+ * @param query of the request, as it came, without its question mark.
+ */
+export type ServeStream = (req: IncomingMessage, res: ServerResponse, streamId: string, query: string) => void;
+
+export interface RelayServerOptions {
+  readonly settings: Pick<Settings['relay'], 'hosts' | 'listen' | 'maxClients' | 'rootPath' | 'token'>;
+  readonly endpoints: readonly Endpoint[];
+  readonly streams: Pick<RelayStreams, 'get'>;
+  readonly clients: Pick<RelayClients, 'all'>;
+  readonly metrics: MetricsPage;
+  /** Undefined: this relay serves no streams. */
+  readonly serveStream: ServeStream | undefined;
+  readonly version: string;
+  readonly log: Logger;
+  /** At `stop`, before clients are disconnected. */
+  readonly onStopping: () => void;
+}
+
+/** Beside those of clients: of callers of the API, health checks and players that are about to be refused. */
+const otherConnections = 1024;
+const streamPath = /^\/stream\/([^/?]+)\/?(?:\?|$)/;
+const hlsPath = /^\/hls\/([^/?]+)\/(?!clients\/)/;
+const streamMethods = 'GET, HEAD, OPTIONS';
+
+/** Makes the HTTP server of the relay: streams for players, under whatever name they know it, and the API for everybody else. */
+export function createRelayServer(options: RelayServerOptions): HttpShell {
+  const { settings, endpoints, streams, clients, metrics, serveStream, version, onStopping } = options;
+  const { rootPath, token } = settings;
+  const log = boundedLog(options.log);
+  const stats = createHttpStats();
+  const work = createHeavyWork({ stats: stats.heavyAnswers });
+  const app = createApp({ endpoints, check: createTokenCheck(token), metrics, work, stats, version, log });
+
+  /** The URL without the root path; the same where it does not begin with it. */
+  function inner(url: string): string {
+    if (rootPath === '' || !url.startsWith(rootPath)) return url;
+    const rest = url.slice(rootPath.length);
+    return rest === '' || rest.startsWith('?') ? `/${rest}` : rest.startsWith('/') ? rest : url;
+  }
+
+  function servePlayer(req: IncomingMessage, res: ServerResponse, streamId: string, url: string): void {
+    const { method } = req;
+    res.once('close', () => countAnswer(stats, '/stream/{stream_id}', res.statusCode));
+    if (method === 'OPTIONS') {
+      res.writeHead(204, ['allow', streamMethods, 'access-control-allow-origin', '*']).end();
+    } else if (method !== 'GET' && method !== 'HEAD') {
+      const detail = 'Streams can only be read.';
+      respondRelayProblem(res, 'MethodNotAllowed', { detail, allowed: streamMethods }, ['allow', streamMethods]);
+    } else if (streams.get(streamId) === undefined) {
+      respondRelayProblem(res, 'NoSuchStream', { detail: 'Stream not found', given: streamId });
+    } else if (serveStream === undefined) {
+      respondRelayProblem(res, 'NotAvailable', { detail: 'This relay serves no streams.' });
+    } else {
+      // It may be silent for as long as its player or its provider is: who serves it decides how long that is.
+      req.socket.setTimeout(0);
+      const mark = url.indexOf('?');
+      serveStream(req, res, streamId, mark === -1 ? '' : url.slice(mark + 1));
+    }
+  }
+
+  function handle(req: IncomingMessage, res: ServerResponse): void {
+    const url = inner(req.url ?? '');
+    const [, streamId] = streamPath.exec(url) ?? [];
+    if (streamId !== undefined) servePlayer(req, res, streamId, url);
+    else if (hlsPath.test(url)) {
+      res.once('close', () => countAnswer(stats, '/hls/{stream_id}/…', res.statusCode));
+      respondRelayProblem(res, 'NotAvailable', { detail: 'This relay does not serve HLS.' });
+    } else {
+      req.url = url;
+      app(req, res);
+    }
+  }
+
+  return createHttpShell({
+    handle(req, res) {
+      try {
+        handle(req, res);
+      } catch (error) {
+        log.error({ err: error }, 'answering an HTTP request failed');
+        if (res.headersSent) res.destroy();
+        else
+          respondRelayProblem(res, 'InternalError', { detail: 'The answer could not be produced; the log says why.' });
+      }
+      return false;
+    },
+    beforeClose() {
+      onStopping();
+      for (const client of clients.all()) client.disconnect();
+      return Promise.resolve();
+    },
+    hosts: hostsOf(createHosts([...settings.hosts, settings.listen.host]), (url) => {
+      const path = inner(url);
+      return token !== undefined || streamPath.test(path) || hlsPath.test(path);
+    }),
+    stats,
+    log,
+    maxConnections: settings.maxClients + otherConnections,
+    // What a client has not read yet waits in memory: this much of it, not four times as much, as newer versions of Node have it.
+    highWaterMark: 16 * 1024,
+    program: { name: 'relay', hostsKey: 'relay.hosts', hostsVariable: 'MTXPILOT_RELAY_HOSTS' },
+  });
+}
+
+/**
+ * Players come under the name that they know HAProxy by. A page of another site that has its own name lead here (DNS rebinding) cannot know the token;
+ * where there is none, names are checked.
+ */
+function hostsOf(hosts: Hosts, isOpen: (url: string) => boolean): Pick<Hosts, 'refused'> {
+  return { refused: (req) => (isOpen(req.url ?? '') ? undefined : hosts.refused(req)) };
+}

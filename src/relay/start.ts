@@ -1,0 +1,179 @@
+import { hostname } from 'node:os';
+import { eventReceivers, type Settings } from '../config';
+import { createEventLog, createLeasedDelivery, deliveryMetrics } from '../events';
+import { httpMetrics } from '../http';
+import type { Logger } from '../log';
+import { createTimesOf } from '../measure';
+import { openConfiguredStore, storeMetrics } from '../store';
+import { version } from '../version';
+import { createAccounts } from './account-slots';
+import { createActiveStreams } from './active-streams';
+import { createAddressGuard } from './address-guard';
+import { createClients } from './clients';
+import { createAddressOf } from './forwarded';
+import { openHooks } from './hooks';
+import { createRelayMetrics, relayMetrics } from './metrics';
+import { relayOperationNames } from './operations';
+import { programEndpoints } from './program-endpoints';
+import { createProvider } from './provider-client';
+import { createReports } from './reports';
+import { createServeStream } from './serve-stream';
+import { createRelayServer } from './server';
+import { createSharedFeeds } from './shared-feeds';
+import { streamIdOf } from './source-url';
+import { streamEndpoints } from './stream-endpoints';
+import { openStreamKey } from './stream-key';
+import { openStreams } from './streams';
+import { createTicker } from './ticker';
+import type { ViewSource } from './views';
+import { webhookEndpoints } from './webhook-endpoints';
+
+/** The relay while it runs. */
+export interface RunningRelay {
+  /** Disconnects its clients, finishes what is in hand, closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the relay: streams and webhooks of its store, the API, and the streams for players.
+ *
+ * @throws Error when the address cannot be listened on, or the store refuses; nothing is left running then.
+ */
+export async function runRelay(settings: Settings, log: Logger): Promise<RunningRelay> {
+  const { relay } = settings;
+  const startedAt = new Date().toISOString();
+  const startedMs = performance.now();
+  let isStopping = false;
+  const store = await openConfiguredStore(relay.store, process.env, log);
+  if (!store.isDurable) {
+    log.warn('streams are kept in memory only, until the relay ends: set relay.store.folder or relay.store.redis');
+  }
+  const times = createTimesOf(relayOperationNames);
+  const metrics = createRelayMetrics();
+  const closers: (() => void | Promise<void>)[] = [() => store.close(), () => times.stop()];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const key = await openStreamKey(store);
+    const streams = await openStreams({
+      store,
+      idOf: (url) => streamIdOf(key, url),
+      maxStreams: relay.maxStreams,
+      log,
+    });
+    closers.push(() => streams.stop());
+    // Of the relays that share a store, who has it delivers events.
+    const lease = store.lease('leader');
+    closers.push(() => lease.release());
+    const { count, age: ageMs } = settings.events.keep;
+    const events = createEventLog({
+      store,
+      source: `/mtxpilot/${hostname()}/relay`,
+      log,
+      keep: { count, ageMs },
+      lease,
+    });
+    closers.push(() => events.stop());
+    const delivering = { store, events, lease, log, recordAttempt: times.record.event_delivery };
+    const delivery = createLeasedDelivery({ webhooks: eventReceivers(settings), ...delivering });
+    closers.push(() => delivery.stop());
+    await delivery.start();
+    const hooks = await openHooks(delivering);
+    closers.push(() => hooks.stop());
+
+    const reports = createReports({
+      streamOf: (id) => streams.get(id),
+      clientsOf: (id) => clients.ofStream(id).length,
+      emit: events.emit,
+      wantsClients: () => settings.events.viewers || hooks.wantsClients,
+      record: times.record,
+      log,
+    });
+    const clients = createClients({ most: relay.maxClients, reports });
+    const views: ViewSource = { streams, clients, reports, streamTimeoutMs: relay.streamTimeout, startedMs };
+
+    metrics.read(relayMetrics, { stats: reports.stats, clients, streams });
+    metrics.read(storeMetrics, { store, lease });
+    metrics.read(deliveryMetrics, {
+      get stats() {
+        return new Map([...delivery.stats, ...hooks.stats]);
+      },
+    });
+
+    const provider = createProvider({
+      guard: createAddressGuard({ allow: relay.allow }),
+      connectTimeoutMs: relay.timeouts.connect,
+      headersTimeoutMs: relay.timeouts.headers,
+    });
+    const serveStream = createServeStream({
+      find: (id) => streams.get(id),
+      addressOf: createAddressOf(relay.trustedProxies),
+      provider,
+      share: relay.share,
+      shared: createSharedFeeds(),
+      accounts: createAccounts(new Map(Object.entries(relay.accounts))),
+      policy: { whenFull: relay.whenFull, waitForSlotMs: relay.waitForSlot },
+      times: {
+        stallMs: relay.timeouts.stall,
+        nullPacketsAfterMs: relay.nullPacketsAfter,
+        joinWithinMs: relay.joinWithin,
+        retryAfterRunningMs: relay.retryAfterRunning,
+        pausedMs: relay.clientTimeout,
+      },
+      failback: relay.failback,
+      standby: relay.standby,
+      streams: createActiveStreams(),
+      clients,
+      reports,
+      ticker: createTicker(100),
+      nowMs: () => performance.now(),
+      log,
+    });
+    const server = createRelayServer({
+      settings: relay,
+      endpoints: [
+        ...streamEndpoints({ views, streams, reports, userAgent: relay.userAgent }),
+        ...programEndpoints({
+          views,
+          settings: relay,
+          version,
+          startedAt,
+          times,
+          provider,
+          storeFailure: () => (store.isUp ? undefined : (store.failure ?? 'it cannot be reached')),
+          isStopping: () => isStopping,
+        }),
+        ...webhookEndpoints(hooks),
+      ],
+      streams,
+      clients,
+      metrics,
+      serveStream,
+      version,
+      log,
+      onStopping() {
+        isStopping = true;
+      },
+    });
+    metrics.read(httpMetrics, server);
+    closers.push(() => server.stop());
+    const { host, port } = relay.listen;
+    await server.listen(host, port);
+    if (relay.token === undefined && !isLoopback(host)) {
+      log.warn(
+        { listen: relay.listen },
+        'the API is open to everybody who can reach this address: set relay.token (API_TOKEN) or relay.tokenFile',
+      );
+    }
+    log.info({ version, listen: server.url, streams: streams.count }, 'mtxpilot relay is running');
+    return { stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || host.startsWith('127.') || host.toLowerCase() === 'localhost';
+}

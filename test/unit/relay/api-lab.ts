@@ -1,0 +1,164 @@
+import { request } from 'node:http';
+import type { Settings } from '../../../src/config';
+import { loadSettings } from '../../../src/config';
+import { createEventLog } from '../../../src/events';
+import { createMetricsPage, createTimesOf, nodeMetrics } from '../../../src/measure';
+import type { RelayClients } from '../../../src/relay/client';
+import { createClients } from '../../../src/relay/clients';
+import { type Hooks, openHooks } from '../../../src/relay/hooks';
+import { relayMetrics } from '../../../src/relay/metrics';
+import { relayOperationNames } from '../../../src/relay/operations';
+import { programEndpoints } from '../../../src/relay/program-endpoints';
+import type { Provider } from '../../../src/relay/provider';
+import { createReports, type Reports } from '../../../src/relay/reports';
+import { createRelayServer, type ServeStream } from '../../../src/relay/server';
+import { streamIdOf } from '../../../src/relay/source-url';
+import { streamEndpoints } from '../../../src/relay/stream-endpoints';
+import { openStreams, type RelayStreams } from '../../../src/relay/streams';
+import { webhookEndpoints } from '../../../src/relay/webhook-endpoints';
+import { createMemoryStore, type Store } from '../../../src/store';
+import { keptLog } from './fakes';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+export interface Ask {
+  readonly method?: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The relay's server in this process, its store in memory. */
+export interface ApiLab {
+  readonly url: string;
+  readonly streams: RelayStreams;
+  readonly clients: RelayClients;
+  readonly reports: Reports;
+  readonly hooks: Hooks;
+  readonly store: Store;
+  readonly log: ReturnType<typeof keptLog>;
+  ask(path: string, ask?: Ask): Promise<Reply>;
+  stop(): Promise<void>;
+}
+
+export interface LabOptions {
+  readonly relay?: Partial<Settings['relay']>;
+  readonly provider?: Provider;
+  readonly serveStream?: ServeStream;
+  /** Why nothing can be stored; it can be when left out. */
+  readonly storeFailure?: string;
+}
+
+export function relayDefaults(): Settings['relay'] {
+  const loaded = loadSettings({ env: {}, flags: [], standardFiles: [] });
+  if ('errors' in loaded) throw new Error(loaded.errors.join());
+  return loaded.settings.relay;
+}
+
+export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
+  const relay: Settings['relay'] = { ...relayDefaults(), ...options.relay };
+  const log = keptLog();
+  const store = createMemoryStore(log);
+  const lease = store.lease('leader');
+  const times = createTimesOf(relayOperationNames);
+  const streams = await openStreams({
+    store,
+    idOf: (url) => streamIdOf(Buffer.alloc(32, 1), url),
+    maxStreams: relay.maxStreams,
+    log,
+  });
+  const keep = { count: 1000, ageMs: 3_600_000 };
+  const events = createEventLog({ store, source: '/mtxpilot/test/relay', log, keep });
+  const hooks = await openHooks({ store, lease, events, log, recordAttempt: times.record.event_delivery });
+  const reports = createReports({
+    streamOf: (id) => streams.get(id),
+    clientsOf: (id) => clients.ofStream(id).length,
+    emit: events.emit,
+    wantsClients: () => hooks.wantsClients,
+    record: times.record,
+    log,
+  });
+  const clients = createClients({ most: relay.maxClients, reports });
+  const views = { streams, clients, reports, streamTimeoutMs: relay.streamTimeout, startedMs: performance.now() };
+  const metrics = createMetricsPage([relayMetrics], nodeMetrics());
+  metrics.read(relayMetrics, { stats: reports.stats, clients, streams });
+  let isStopping = false;
+  const server = createRelayServer({
+    settings: relay,
+    endpoints: [
+      ...streamEndpoints({ views, streams, reports, userAgent: relay.userAgent }),
+      ...programEndpoints({
+        views,
+        settings: relay,
+        version: '1.2.3',
+        startedAt: '2026-11-29T09:00:00.000Z',
+        times,
+        provider: options.provider,
+        storeFailure: () => options.storeFailure,
+        isStopping: () => isStopping,
+      }),
+      ...webhookEndpoints(hooks),
+    ],
+    streams,
+    clients,
+    metrics,
+    serveStream: options.serveStream,
+    version: '1.2.3',
+    log,
+    onStopping() {
+      isStopping = true;
+    },
+  });
+  await server.listen('127.0.0.1', 0);
+
+  return {
+    url: server.url,
+    streams,
+    clients,
+    reports,
+    hooks,
+    store,
+    log,
+    ask: (path, { method = 'GET', body, headers = {} } = {}) =>
+      new Promise((resolve, reject) => {
+        const text = body === undefined ? undefined : JSON.stringify(body);
+        const sent = request(
+          server.url + path,
+          {
+            method,
+            agent: false,
+            headers: {
+              ...(text === undefined
+                ? {}
+                : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+              ...headers,
+            },
+          },
+          (res) => {
+            let got = '';
+            res.setEncoding('utf8').on('data', (chunk: string) => (got += chunk));
+            res.on('error', reject).on('end', () => {
+              const isJson = (res.headers['content-type'] ?? '').includes('json') && got !== '';
+              const json = isJson ? (JSON.parse(got) as unknown) : undefined;
+              resolve({ status: res.statusCode ?? 0, headers: res.headers, text: got, json });
+            });
+          },
+        );
+        sent.on('error', reject).end(text);
+      }),
+    async stop() {
+      await server.stop();
+      await hooks.stop();
+      await events.stop();
+      await streams.stop();
+      await lease.release();
+      await store.close();
+      times.stop();
+    },
+  };
+}
