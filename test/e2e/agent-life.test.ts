@@ -58,7 +58,13 @@ describe.each(combinations)(
       await until(`${masters} more masters`, () => running.count() >= goal);
     }
 
-    const failed = (answers: readonly Answer[]) => answers.filter(({ status }) => status !== 200 && status !== 302);
+    /** Those that failed; where there are some, what HAProxy told of its servers and of answers like these as well. */
+    const failed = (answers: readonly Answer[]): readonly (Answer | string)[] => {
+      const bad = answers.filter(({ status }) => status !== 200 && status !== 302);
+      if (bad.length === 0) return bad;
+      const isTelling = /is (?:DOWN|UP)|state=(?:placed|unknown)/;
+      return [...bad, ...lab.haproxy.child.lines.filter((line) => isTelling.test(line)).slice(-30)];
+    };
 
     it('killed and restarted under load: no failed request', async () => {
       const running = load();
