@@ -224,6 +224,8 @@ export interface LiveOptions {
   readonly clock?: FeedClock;
   /** With a clock, a connection begins at a multiple of so many bytes; default 188. */
   readonly align?: number;
+  /** After the first byte nothing is sent until so many bytes are due; default 1. Many connections then cost less. */
+  readonly leastBytes?: number;
   /** Sent at once, as a provider does that lets players fill their buffers; default none. */
   readonly burstBytes?: number;
   readonly contentType?: string;
@@ -236,6 +238,7 @@ const longestPiece = 256 * 1024;
 /** A live feed: bytes at a rate, in a loop. It does not drop anything: who reads slowly lags behind. */
 export function live(bytes: Buffer, options: LiveOptions = {}): Behaviour {
   const { bytesPerTick = 10_000, loops = true, align = 188, burstBytes = 0, contentType = 'video/mp2t' } = options;
+  const { leastBytes = 1 } = options;
   return ({ head, pump }) => {
     const clock = options.clock ?? createFeedClock();
     const begin = Math.floor((clock.ticks * bytesPerTick) / align) * align;
@@ -244,6 +247,7 @@ export function live(bytes: Buffer, options: LiveOptions = {}): Behaviour {
     pump(() => {
       // One tick is due at once.
       const due = Math.max(begin + burstBytes, (clock.ticks + 1) * bytesPerTick) - place;
+      if (due < leastBytes && place > begin) return Buffer.alloc(0);
       const at = loops ? place % bytes.length : place;
       if (at >= bytes.length) return undefined;
       const piece = bytes.subarray(at, at + Math.max(0, Math.min(due, longestPiece)));
