@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as z from 'zod/mini';
 import { respondJson, respondProblem } from '../http';
-import { type OperationName, type OperationTimes, operationNames, windowLimits } from '../measure';
+import { durationsOf, type OperationTimes, operationNames, windowLimits } from '../measure';
 import { durationPattern, formatDuration, parseDuration } from '../wire';
 import { parameter, readQuery } from './parameters';
 import type { Answer } from './schemas';
@@ -56,37 +56,10 @@ export function createPerformanceAnswer(
       const detail = 'The durations of that are not kept.';
       respondProblem(res, 'NoSuchOperation', { detail, given: operation, allowed: operationNames.join(', ') });
     } else if (times === undefined) respondProblem(res, 'NotAvailable', { detail: 'It keeps no durations.' });
-    else if (known !== undefined) respondJson(res, 200, timesOf(times, known, window));
+    else if (known !== undefined) respondJson(res, 200, durationsOf(times, known, window));
     else {
-      const operations = operationNames.map((name) => timesOf(times, name, window));
+      const operations = operationNames.map((name) => durationsOf(times, name, window));
       respondJson(res, 200, { operations } satisfies Answer<'OperationTimesList'>);
     }
   };
-}
-
-function timesOf(
-  source: Pick<OperationTimes, 'read'>,
-  operation: OperationName,
-  windowMs: number,
-): Answer<'OperationTimes'> {
-  const { coveredMs, count, errors, times } = source.read(operation, windowMs);
-  return {
-    operation,
-    unit: 'ms',
-    windowSeconds: windowMs / 1000,
-    coveredSeconds: Math.round(coveredMs * 1000) / 1e6,
-    count,
-    errors,
-    min: rounded(times?.min),
-    mean: rounded(times?.mean),
-    p50: rounded(times?.p50),
-    p95: rounded(times?.p95),
-    p99: rounded(times?.p99),
-    max: rounded(times?.max),
-  };
-}
-
-/** To a millionth: of milliseconds, nanoseconds. */
-function rounded(value: number | undefined): number | undefined {
-  return value === undefined ? undefined : Math.round(value * 1e6) / 1e6;
 }

@@ -6,7 +6,7 @@ export { createMetricsPage, type MetricsPage } from './metrics-page';
 export {
   createOperationTimes,
   createTimesOf,
-  type OperationName,
+  durationsOf,
   type OperationTimes,
   operationNames,
   operations,

@@ -60,3 +60,30 @@ function recordOf<Name extends string, T extends RecordTime | TimeWindow>(
 ): Record<Name, T> {
   return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<Name, T>;
 }
+
+/** What is answered of an operation's durations: milliseconds, to a millionth of them; null where there were none. */
+export function durationsOf<Name extends string>(
+  source: Pick<OperationTimes<Name>, 'read'>,
+  operation: Name,
+  windowMs: number,
+) {
+  const { coveredMs, count, errors, times } = source.read(operation, windowMs);
+  return {
+    operation,
+    unit: 'ms' as const,
+    windowSeconds: windowMs / 1000,
+    coveredSeconds: Math.round(coveredMs * 1000) / 1e6,
+    count,
+    errors,
+    min: rounded(times?.min),
+    mean: rounded(times?.mean),
+    p50: rounded(times?.p50),
+    p95: rounded(times?.p95),
+    p99: rounded(times?.p99),
+    max: rounded(times?.max),
+  };
+}
+
+function rounded(value: number | undefined): number | null {
+  return value === undefined ? null : Math.round(value * 1e6) / 1e6;
+}

@@ -2,6 +2,12 @@ import type { RelayClient } from './client';
 import { createSourcesHealth, type SourcesHealth } from './source-health';
 import type { Standby } from './standby';
 
+/** A standby, and how it and its ticks are ended. */
+export interface BegunStandby {
+  readonly source: Standby;
+  readonly end: () => void;
+}
+
 /** What is known of a stream beyond what is stored: its clients, and how its sources are doing. */
 export interface ActiveStream {
   readonly health: SourcesHealth;
@@ -9,7 +15,7 @@ export interface ActiveStream {
   /** The source that was gone over to last: the next client begins with it. */
   start: number;
   /** While it has clients, where sources are read before they are needed. */
-  standby: Standby | undefined;
+  standby: BegunStandby | undefined;
 }
 
 /** Every stream that has clients, or had some lately. */

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { formatDuration } from '../wire';
 import type { SourceFailure } from './provider';
-import { failureOf } from './provider-answer';
+import { failureOf, stalledSource } from './provider-answer';
 
 /** How the copying of a body ended: the body did, whoever reads does not want more, or the source failed. */
 export type CopyEnd = 'end' | 'enough' | SourceFailure;
@@ -25,8 +24,7 @@ export function copyBody(
 ): Promise<CopyEnd> {
   return new Promise((resolve) => {
     const stall = setTimeout(() => {
-      if (!body.isPaused())
-        settle(failureOf('stall', `The provider sent nothing for ${formatDuration(stallTimeoutMs)}.`));
+      if (!body.isPaused()) settle(stalledSource(stallTimeoutMs));
     }, stallTimeoutMs);
 
     function onData(chunk: Buffer): void {

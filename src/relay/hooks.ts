@@ -11,7 +11,7 @@ import {
 } from '../events';
 import type { Logger } from '../log';
 import type { RecordTime } from '../measure';
-import { type Lease, readAs, type Store } from '../store';
+import { followCollection, type Lease, readAs, type Store } from '../store';
 import { errorText } from '../wire';
 import { type HookEvent, hookFormat, typeOfHookEvent } from './hook-format';
 import { hookEvents } from './schemas';
@@ -89,17 +89,6 @@ export async function openHooks(options: HooksOptions): Promise<Hooks> {
   const { store, log, lookEveryMs = 1000 } = options;
   const kept = store.collection('relay-hooks', readHook);
   const running = new Map<string, { readonly hook: Hook; readonly delivery: Delivery }>();
-  let turns: Promise<unknown> = Promise.resolve();
-  let revision: string | undefined;
-  let hasLookFailed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let isStopped = false;
-
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = turns.then(work);
-    turns = done.catch(() => undefined);
-    return done;
-  }
 
   async function run(hook: Hook): Promise<void> {
     const delivery = createLeasedDelivery({ ...options, webhooks: new Map([[hook.name, webhookOf(hook)]]) });
@@ -140,9 +129,8 @@ export async function openHooks(options: HooksOptions): Promise<Hooks> {
   }
 
   /** Serves what is stored, and nothing else: another relay may have added or removed hooks. */
-  async function load(): Promise<void> {
-    revision = await kept.revision();
-    const stored = new Map((await kept.entries()).map(([name, hook]) => [name, hook]));
+  async function take(entries: readonly (readonly [name: string, hook: Hook])[]): Promise<void> {
+    const stored = new Map(entries);
     for (const { hook, delivery } of [...running.values()]) {
       if (stored.delete(hook.name)) continue;
       running.delete(hook.url);
@@ -151,30 +139,19 @@ export async function openHooks(options: HooksOptions): Promise<Hooks> {
     for (const hook of stored.values()) await run(hook);
   }
 
-  async function look(): Promise<void> {
-    try {
-      if ((await kept.revision()) !== revision) await load();
-      hasLookFailed = false;
-    } catch (error) {
-      if (!hasLookFailed) {
-        log.warn({ error: errorText(error) }, 'the webhooks of other relays cannot be read; will be tried again');
-      }
-      hasLookFailed = true;
-    }
-  }
-
-  function lookSoon(): void {
-    if (!isStopped) timer = setTimeout(() => void inTurn(look).then(lookSoon), lookEveryMs);
-  }
-
-  await load();
-  if (store.isShared) lookSoon();
+  const followed = await followCollection({
+    collection: kept,
+    take,
+    lookEveryMs: store.isShared ? lookEveryMs : undefined,
+    onFailure: (error) =>
+      log.warn({ error: errorText(error) }, 'the webhooks of other relays cannot be read; will be tried again'),
+  });
   if (running.size > 0) log.info({ webhooks: running.size }, 'webhooks that were added over the API are served');
 
   return {
     list: () => [...running.values()].map(({ hook }) => hook),
-    add: (draft) => inTurn(() => add(draft)),
-    remove: (url) => inTurn(() => remove(url)),
+    add: (draft) => followed.inTurn(() => add(draft)),
+    remove: (url) => followed.inTurn(() => remove(url)),
     async test(url) {
       const found = running.get(url);
       if (found === undefined) return undefined;
@@ -192,10 +169,7 @@ export async function openHooks(options: HooksOptions): Promise<Hooks> {
       return new Map([...running.values()].flatMap(({ delivery }) => [...delivery.stats]));
     },
     async stop() {
-      isStopped = true;
-      clearTimeout(timer);
-      await turns;
-      clearTimeout(timer);
+      await followed.stop();
       await Promise.all([...running.values()].map(({ delivery }) => delivery.stop()));
     },
   };

@@ -1,28 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { createEntry, createPacketReader, createSplicer, type Entry, type JoinPoint, nullPackets } from '../mpegts';
-import { formatDuration } from '../wire';
 import type { Accounts, Slot, SlotRequest } from './accounts';
 import type { Failover } from './client';
 import { type MediaKind, sniffMedia } from './media-sniff';
 import type { OpenSource, Provider, SourceFailure, Trigger } from './provider';
-import { failureOf } from './provider-answer';
+import { brokenSource, endedSource, failureOf, stalledSource } from './provider-answer';
+import type { SharedReader } from './shared-source';
 import type { SourcesHealth } from './source-health';
 import type { Standby } from './standby';
 import { type SlotPolicy, takeSlot } from './take-slot';
 
 /** Who takes what a feed gives: one client, or the ring that many read. */
-export interface FeedSink {
-  /** Bytes are about to come for the first time. */
-  begin(contentType: string): void;
-  /** Takes bytes of the stream. @returns false: no more until `resume` is called. */
-  write(bytes: readonly Buffer[]): boolean;
-  /** Takes packets that mean nothing, sent while the sources are silent. */
-  fill(packets: Buffer): void;
-  /** The source was a file after all, and all of it has been given. */
-  end(): void;
-  /** No source gave a byte: how each one failed. Nothing comes after it. */
-  fail(failures: readonly SourceFailure[]): void;
-}
+export type FeedSink = Omit<SharedReader, 'drop'>;
 
 /** What a feed tells of. Sources are named by their index in the list. */
 export interface FeedReports {
@@ -248,11 +237,8 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     attempt.lastByteMs = nowMs();
     body.on('data', (chunk: Buffer) => onData(attempt, chunk));
     body.on('end', () => onEnd(attempt));
-    body.on('error', () => failed(attempt, failureOf('reset', 'The provider broke the connection.')));
-    body.on('close', () => {
-      attempt.slot?.release();
-      failed(attempt, failureOf('reset', 'The provider broke the connection.'));
-    });
+    body.on('error', () => failed(attempt, brokenSource));
+    body.on('close', () => failed(attempt, brokenSource));
     if (fullSinceMs !== undefined) body.pause();
   }
 
@@ -275,8 +261,8 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
         return fullSinceMs === undefined;
       },
       fill: () => undefined,
-      end: () => failed(attempt, failureOf('end', 'The provider ended the live stream.')),
-      fail: ([failure]) => failed(attempt, failure ?? failureOf('reset', 'The provider broke the connection.')),
+      end: () => failed(attempt, endedSource),
+      fail: ([failure]) => failed(attempt, failure ?? brokenSource),
       drop: (reason) => failed(attempt, failureOf('reset', reason)),
     });
     if (place === undefined) {
@@ -308,7 +294,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       failed(attempt, failureOf('limit', `The provider sent a clip of ${length} bytes instead of a live stream.`));
       return;
     }
-    failed(attempt, failureOf('end', 'The provider ended the live stream.'));
+    failed(attempt, endedSource);
   }
 
   function onData(attempt: Attempt, chunk: Buffer): void {
@@ -438,8 +424,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     const now = nowMs();
     const wasPlaying = attempt === playing;
     over(attempt);
-    if (failure.trigger !== 'manual' && failure.trigger !== 'account')
-      health.failed(attempt.url, failure, attempt.sinceMs, now);
+    if (failure.trigger !== 'account') health.failed(attempt.url, failure, attempt.sinceMs, now);
     failedTries++;
     if (kind === undefined) {
       failures.push(failure);
@@ -453,8 +438,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       if (opening !== undefined || due !== undefined) return;
       const gap = { from: attempt.index, trigger: failure.trigger, reason: failure.reason, lostAtMs: lastOutMs };
       const ranMs = now - (attempt.firstByteMs ?? now);
-      const isLong = failure.trigger !== 'manual' && ranMs >= times.retryAfterRunningMs;
-      if (isLong && readyIndex() === -1) void open(attempt.index, gap);
+      if (ranMs >= times.retryAfterRunningMs && readyIndex() === -1) void open(attempt.index, gap);
       else openNext(attempt.index, gap);
       return;
     }
@@ -484,7 +468,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
 
   function refuse(all: readonly SourceFailure[]): void {
     stop();
-    sink.fail([...all]);
+    sink.fail(all);
   }
 
   function stop(): void {
@@ -506,7 +490,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
 
   function checkStall(attempt: Attempt | undefined, now: number): void {
     if (attempt?.input === undefined || now - attempt.lastByteMs < times.stallMs) return;
-    failed(attempt, failureOf('stall', `The provider sent nothing for ${formatDuration(times.stallMs)}.`));
+    failed(attempt, stalledSource(times.stallMs));
   }
 
   function checkJoin(now: number): void {

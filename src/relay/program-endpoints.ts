@@ -1,7 +1,6 @@
-import type * as z from 'zod/mini';
 import type { Settings } from '../config';
-import type { OperationTimes } from '../measure';
-import { type Endpoint, endpoint, type Made, refused } from './endpoint';
+import { durationsOf, type OperationTimes } from '../measure';
+import { type Endpoint, endpoint, refused } from './endpoint';
 import { type RelayOperation, relayOperationNames } from './operations';
 import type { Provider } from './provider';
 import * as schemas from './schemas';
@@ -346,31 +345,4 @@ function* pathsFrom(views: ViewSource, from: number, most: number): Generator<Re
 
 function counted(byTrigger: Readonly<Record<string, number>>) {
   return { total: Object.values(byTrigger).reduce((sum, one) => sum + one, 0), by_trigger: byTrigger };
-}
-
-function durationsOf(
-  source: Pick<OperationTimes<RelayOperation>, 'read'>,
-  operation: RelayOperation,
-  windowMs: number,
-): Made<Exclude<z.output<typeof schemas.Performance>, { operations: unknown }>> {
-  const { coveredMs, count, errors, times } = source.read(operation, windowMs);
-  return {
-    operation,
-    unit: 'ms',
-    windowSeconds: windowMs / 1000,
-    coveredSeconds: Math.round(coveredMs * 1000) / 1e6,
-    count,
-    errors,
-    min: rounded(times?.min),
-    mean: rounded(times?.mean),
-    p50: rounded(times?.p50),
-    p95: rounded(times?.p95),
-    p99: rounded(times?.p99),
-    max: rounded(times?.max),
-  };
-}
-
-/** To a millionth: of milliseconds, nanoseconds. */
-function rounded(value: number | undefined): number | null {
-  return value === undefined ? null : Math.round(value * 1e6) / 1e6;
 }

@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http';
+import { formatDuration } from '../wire';
 import type { SourceFailure, SourceRequest, Trigger } from './provider';
 import { redact } from './source-url';
 
@@ -13,6 +14,13 @@ export interface AnswerHead {
 /** A failure that the provider says nothing about itself. */
 export function failureOf(trigger: Trigger, reason: string): SourceFailure {
   return { trigger, status: undefined, retryAfterMs: undefined, reason };
+}
+
+export const brokenSource = failureOf('reset', 'The provider broke the connection.');
+export const endedSource = failureOf('end', 'The provider ended the live stream.');
+
+export function stalledSource(afterMs: number): SourceFailure {
+  return failureOf('stall', `The provider sent nothing for ${formatDuration(afterMs)}.`);
 }
 
 /**

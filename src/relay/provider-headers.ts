@@ -3,12 +3,11 @@ import type { SourceRequest } from './provider';
 import { portOf } from './provider-connection';
 import { decoded } from './source-url';
 
-/** Headers that the relay sets itself, or that are about one connection: a stream has no say in them. */
-const notTheStreams: ReadonlySet<string> = new Set([
+/** Headers that belong to one connection, or that the relay itself must say. */
+export const ownHeaders: readonly string[] = [
   'accept-encoding',
   'connection',
   'content-length',
-  'content-type',
   'expect',
   'host',
   'if-range',
@@ -20,7 +19,9 @@ const notTheStreams: ReadonlySet<string> = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
-]);
+];
+/** What a stream has no say in: no question has a body. */
+const notTheStreams: ReadonlySet<string> = new Set([...ownHeaders, 'content-type']);
 
 /** One request of a chain of redirects. */
 export interface Hop {

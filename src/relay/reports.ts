@@ -7,15 +7,9 @@ import { shownUrl } from './source-url';
 import { type RelayStream, sourcesOf } from './stream';
 
 /** The last time that a client of a stream went over to another source. */
-export interface LastFailover {
+export interface LastFailover extends Omit<Failover, 'client'> {
   /** RFC 3339. */
   readonly time: string;
-  readonly from: number;
-  readonly to: number;
-  readonly trigger: Trigger;
-  readonly reason: string;
-  readonly byteGapMs: number;
-  readonly pictureGapMs: number | undefined;
 }
 
 /** What is known of a stream beyond what is stored. */

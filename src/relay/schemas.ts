@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { windowLimits } from '../measure';
 import { durationPattern, parseDuration } from '../wire';
+import { ownHeaders } from './provider-headers';
 import { maxUrlLength, parseSourceUrl } from './source-url';
 
 /*
@@ -39,23 +40,6 @@ const mostBackups = 100;
 const mostEntries = 64;
 const atMost = (most: number) => z.refine<object>((given) => Object.keys(given).length <= most);
 
-/** Headers that belong to one connection, or that the relay itself must say. */
-const ownHeaders = [
-  'accept-encoding',
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'if-range',
-  'keep-alive',
-  'proxy-authorization',
-  'proxy-connection',
-  'range',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-];
 const header = z.record(
   z.string().check(z.regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/)),
   z.string().check(z.regex(/^[\t\x20-\x7e\x80-\xff]{0,4096}$/)),

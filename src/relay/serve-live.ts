@@ -2,19 +2,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../log';
 import { nullPackets } from '../mpegts';
 import type { Accounts } from './accounts';
-import type { ActiveStream, ActiveStreams } from './active-streams';
+import type { ActiveStream, ActiveStreams, BegunStandby } from './active-streams';
 import { withClientQuery } from './catch-up';
-import type { RelayClient, RelayClients, RelayReports } from './client';
+import type { RelayClients, RelayReports } from './client';
 import { createLiveFeed, type FeedSink, type FeedTimes, type LiveFeed } from './live-feed';
 import { respondFull, respondNoSource } from './no-source';
 import type { Provider } from './provider';
 import type { BegunFeed, SharedFeeds } from './shared-feeds';
 import type { SharedReader } from './shared-source';
-import { createStandby, type Standby } from './standby';
-import { type RelayStream, sourcesOf } from './stream';
+import { createStandby } from './standby';
+import { providerHeaders, type RelayStream, sourcesOf } from './stream';
 import type { SlotPolicy } from './take-slot';
 import type { Ticker } from './ticker';
-import type { Viewer } from './viewer';
+import { clientOf, type Viewer } from './viewer';
 
 export interface LiveOptions {
   readonly provider: Provider;
@@ -90,33 +90,20 @@ export function serveLive(
   const { streams, clients, reports, nowMs } = options;
   const { id: streamId } = stream();
   const active = streams.of(streamId);
-  let bytes = 0;
-  let failovers = 0;
-  let lastAccessMs = nowMs();
   let endReason: string | undefined;
   const reading: { feed: Reading | undefined } = { feed: undefined };
-  const client: RelayClient = {
-    id: viewer.id,
-    streamId,
-    userAgent: viewer.userAgent,
-    address: viewer.address,
-    username: viewer.username,
-    createdAt: new Date().toISOString(),
-    get lastAccessMs() {
-      return lastAccessMs;
-    },
-    get bytes() {
-      return bytes;
-    },
+  const standing = {
+    bytes: 0,
+    failovers: 0,
+    lastAccessMs: nowMs(),
     get source() {
       return reading.feed?.source ?? -1;
     },
-    get failovers() {
-      return failovers;
-    },
+  };
+  const client = clientOf(viewer, streamId, standing, {
     disconnect: () => res.destroy(),
     failover: () => reading.feed?.failover() ?? false,
-  };
+  });
   if (!clients.add(client)) {
     respondFull(res);
     return;
@@ -134,11 +121,11 @@ export function serveLive(
       res.flushHeaders();
     },
     write(buffers) {
-      lastAccessMs = nowMs();
+      standing.lastAccessMs = nowMs();
       let takesMore = true;
       if (buffers.length > 1) res.cork();
       for (const buffer of buffers) {
-        bytes += buffer.length;
+        standing.bytes += buffer.length;
         takesMore = res.write(buffer);
       }
       if (buffers.length > 1) res.uncork();
@@ -165,8 +152,8 @@ export function serveLive(
   const begin = (sink: FeedSink): BegunFeed => {
     const feed = createLiveFeed({
       sources: () => sourcesOf(stream()),
-      start: active.start < sourcesOf(stream()).length ? active.start : 0,
-      headers: () => ({ ...stream().headers, 'user-agent': stream().userAgent }),
+      start: active.start,
+      headers: () => providerHeaders(stream()),
       urlFor: (source) => withClientQuery(source, query),
       provider: options.provider,
       accounts: options.accounts,
@@ -174,7 +161,7 @@ export function serveLive(
       // A player that changes the channel takes its connection along, unless others read it too.
       client: () => (isShared && active.clients.size > 1 ? `readers of ${streamId}` : viewer.player),
       health: active.health,
-      standby: query === '' ? active.standby : undefined,
+      standby: query === '' ? active.standby?.source : undefined,
       times: options.times,
       sink,
       reports: {
@@ -183,7 +170,7 @@ export function serveLive(
         },
         connected: (source, elapsedMs, failure) => reports.connected(streamId, source, elapsedMs, failure),
         failedOver(report) {
-          failovers++;
+          standing.failovers++;
           active.start = report.to;
           reports.failedOver({ client, ...report });
         },
@@ -199,14 +186,14 @@ export function serveLive(
     feed.stop();
     active.clients.delete(client);
     if (active.clients.size === 0) {
-      active.standby?.stop();
+      active.standby?.end();
       active.standby = undefined;
     }
     clients.remove(client, endReason);
   });
 }
 
-function startStandby(stream: () => RelayStream, active: ActiveStream, options: LiveOptions): Standby {
+function startStandby(stream: () => RelayStream, active: ActiveStream, options: LiveOptions): BegunStandby {
   const { provider, accounts, times, nowMs, ticker } = options;
   const { health } = active;
   const standby = createStandby({
@@ -215,7 +202,7 @@ function startStandby(stream: () => RelayStream, active: ActiveStream, options: 
       const next = health.next(sources, active.start, nowMs());
       return next === undefined || next.index === active.start ? undefined : sources[next.index];
     },
-    headers: () => ({ ...stream().headers, 'user-agent': stream().userAgent }),
+    headers: () => providerHeaders(stream()),
     provider,
     accounts,
     client: `standby of ${stream().id}`,
@@ -225,12 +212,8 @@ function startStandby(stream: () => RelayStream, active: ActiveStream, options: 
   });
   const endTicks = ticker.add(() => standby.tick());
   return {
-    get readyUrl() {
-      return standby.readyUrl;
-    },
-    join: (reader) => standby.join(reader),
-    tick: () => standby.tick(),
-    stop() {
+    source: standby,
+    end() {
       endTicks();
       standby.stop();
     },

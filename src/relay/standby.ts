@@ -1,9 +1,8 @@
 import { createPacketReader } from '../mpegts';
-import { formatDuration } from '../wire';
 import type { Accounts, Slot } from './accounts';
 import { type MediaKind, sniffMedia } from './media-sniff';
 import type { OpenSource, Provider, SourceFailure } from './provider';
-import { failureOf } from './provider-answer';
+import { brokenSource, endedSource, failureOf, stalledSource } from './provider-answer';
 import { createSharedSource, type SharedPlace, type SharedReader, type SharedSource } from './shared-source';
 import type { SourcesHealth } from './source-health';
 
@@ -101,9 +100,9 @@ export function createStandby(options: StandbyOptions): Standby {
   function listen(made: Hot, source: OpenSource): void {
     made.source = source;
     made.lastByteMs = nowMs();
-    const broken = (): void => failed(made, failureOf('reset', 'The provider broke the connection.'));
+    const broken = (): void => failed(made, brokenSource);
     source.body.on('data', (chunk: Buffer) => onData(made, chunk));
-    source.body.on('end', () => failed(made, failureOf('end', 'The provider ended the live stream.')));
+    source.body.on('end', () => failed(made, endedSource));
     source.body.on('error', broken);
     source.body.on('close', broken);
   }
@@ -146,7 +145,7 @@ export function createStandby(options: StandbyOptions): Standby {
 
   function checkStall(made: Hot, now: number): void {
     if (made.source === undefined || made.source.body.isPaused() || now - made.lastByteMs < stallMs) return;
-    failed(made, failureOf('stall', `The provider sent nothing for ${formatDuration(stallMs)}.`));
+    failed(made, stalledSource(stallMs));
   }
 
   function leave(made: Hot, place: SharedPlace): void {

@@ -21,3 +21,8 @@ export interface RelayStream {
 export function sourcesOf(stream: RelayStream): readonly string[] {
   return [stream.url, ...stream.failoverUrls];
 }
+
+/** What is sent to its providers, names in lower case. */
+export function providerHeaders({ userAgent, headers }: RelayStream): Readonly<Record<string, string>> {
+  return { 'user-agent': userAgent, ...headers };
+}

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import type { Logger } from '../log';
-import { readAs, type Store, storedTime } from '../store';
+import { followCollection, readAs, type Store, storedTime } from '../store';
 import { errorText } from '../wire';
 import type { RelayStream } from './stream';
 
@@ -67,42 +67,6 @@ export async function openStreams(options: StreamsOptions): Promise<RelayStreams
   const { store, idOf, maxStreams, log, lookEveryMs = 1000, now = Date.now } = options;
   const kept = store.collection('relay-streams', readStream);
   let streams = new Map<string, RelayStream>();
-  let revision: string | undefined;
-  /** One change or look at a time: what was read first must not come in last. */
-  let turns: Promise<unknown> = Promise.resolve();
-  let hasLookFailed = false;
-  let timer: NodeJS.Timeout | undefined;
-  let isStopped = false;
-
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = turns.then(work);
-    turns = done.catch(() => undefined);
-    return done;
-  }
-
-  async function load(): Promise<void> {
-    revision = await kept.revision();
-    const entries = await kept.entries();
-    const byAge = entries.map(([, stream]) => stream).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
-    streams = new Map(byAge.map((stream) => [stream.id, stream]));
-  }
-
-  async function look(): Promise<void> {
-    try {
-      if ((await kept.revision()) !== revision) await load();
-      hasLookFailed = false;
-    } catch (error) {
-      if (!hasLookFailed)
-        log.warn({ error: errorText(error) }, 'the streams of other relays cannot be read; will be tried again');
-      hasLookFailed = true;
-    }
-  }
-
-  function lookSoon(): void {
-    if (isStopped) return;
-    timer = setTimeout(() => void inTurn(look).then(lookSoon), lookEveryMs);
-  }
-
   async function put(draft: StreamDraft): Promise<PutResult> {
     const id = idOf(draft.url);
     const before = streams.get(id);
@@ -132,8 +96,16 @@ export async function openStreams(options: StreamsOptions): Promise<RelayStreams
     return { ok: true, removed };
   }
 
-  await load();
-  if (store.isShared) lookSoon();
+  const followed = await followCollection({
+    collection: kept,
+    take(entries) {
+      const byAge = entries.map(([, stream]) => stream).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+      streams = new Map(byAge.map((stream) => [stream.id, stream]));
+    },
+    lookEveryMs: store.isShared ? lookEveryMs : undefined,
+    onFailure: (error) =>
+      log.warn({ error: errorText(error) }, 'the streams of other relays cannot be read; will be tried again'),
+  });
 
   return {
     get count() {
@@ -141,13 +113,8 @@ export async function openStreams(options: StreamsOptions): Promise<RelayStreams
     },
     get: (id) => streams.get(id),
     all: () => streams.values(),
-    put: (draft) => inTurn(() => put(draft)),
-    remove: (ids) => inTurn(() => remove(ids)),
-    async stop() {
-      isStopped = true;
-      clearTimeout(timer);
-      await turns;
-      clearTimeout(timer);
-    },
+    put: (draft) => followed.inTurn(() => put(draft)),
+    remove: (ids) => followed.inTurn(() => remove(ids)),
+    stop: () => followed.stop(),
   };
 }

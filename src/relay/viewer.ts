@@ -1,3 +1,5 @@
+import type { RelayClient } from './client';
+
 /** Who asks, as far as it is known from the request. */
 export interface Viewer {
   /** Of this connection. */
@@ -7,4 +9,44 @@ export interface Viewer {
   readonly address: string;
   readonly userAgent: string;
   readonly username: string | undefined;
+}
+
+/** What the list of clients shows of one, as it changes. */
+export interface Standing {
+  source: number;
+  bytes: number;
+  failovers: number;
+  /** `performance.now()` of the last byte that it took. */
+  lastAccessMs: number;
+}
+
+/** Makes the client that a viewer is, from now on. */
+export function clientOf(
+  viewer: Viewer,
+  streamId: string,
+  standing: Readonly<Standing>,
+  orders: Pick<RelayClient, 'disconnect' | 'failover'>,
+): RelayClient {
+  const { id, userAgent, address, username } = viewer;
+  return {
+    id,
+    streamId,
+    userAgent,
+    address,
+    username,
+    createdAt: new Date().toISOString(),
+    get lastAccessMs() {
+      return standing.lastAccessMs;
+    },
+    get bytes() {
+      return standing.bytes;
+    },
+    get source() {
+      return standing.source;
+    },
+    get failovers() {
+      return standing.failovers;
+    },
+    ...orders,
+  };
 }

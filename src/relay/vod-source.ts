@@ -2,7 +2,7 @@ import type { Accounts, Slot } from './accounts';
 import type { RelayReports } from './client';
 import type { Opened, OpenSource, Provider, SourceFailure, SourceRequest } from './provider';
 import { failureOf } from './provider-answer';
-import type { RelayStream } from './stream';
+import { providerHeaders, type RelayStream } from './stream';
 import { type SlotPolicy, takeSlot } from './take-slot';
 import type { ReadAnswer, VodAnswer } from './vod-answer';
 
@@ -74,7 +74,7 @@ export async function openVod(
     close();
     return { failure: noSlot };
   }
-  const headers = { 'user-agent': stream.userAgent, ...stream.headers };
+  const headers = providerHeaders(stream);
   startMs = performance.now();
   const opened = await ask(provider, { ...asked, url, headers, signal: closing.signal });
   if (opened.source === undefined) return give(opened.failure);

@@ -9,7 +9,7 @@ import type { Provider, SourceFailure, SourceRequest } from './provider';
 import { failureOf } from './provider-answer';
 import { type RelayStream, sourcesOf } from './stream';
 import type { SlotPolicy } from './take-slot';
-import type { Viewer } from './viewer';
+import { clientOf, type Standing, type Viewer } from './viewer';
 import { headOf, rangeOf, readContinuation, readFirst, type VodAnswer } from './vod-answer';
 import { type OpenedVod, openVod, type VodSource, type VodSourceContext } from './vod-source';
 import { createVodTransfer, type VodTransfer } from './vod-transfer';
@@ -50,14 +50,6 @@ interface Reading extends Question {
   cause: { readonly from: number; readonly failure: SourceFailure } | undefined;
 }
 
-/** What the list of clients shows of one. */
-interface Standing {
-  source: number;
-  bytes: number;
-  failovers: number;
-  lastAccessMs: number;
-}
-
 /**
  * Answers GET and HEAD for a file. Each request has a connection to a provider of its own, which is closed with the client's. What the client asks for (`Range`,
  * `If-Range`) and what the provider answers (200, 206, 416) is passed on as it is. Until the first byte has come every source is tried in order; if none has it,
@@ -91,7 +83,7 @@ export async function serveVod(req: IncomingMessage, res: ServerResponse, option
     return;
   }
   const standing: Standing = { source: -1, bytes: 0, failovers: 0, lastAccessMs: performance.now() };
-  const client = clientOf(viewer, stream.id, standing, disconnect);
+  const client = clientOf(viewer, stream.id, standing, { disconnect, failover: () => false });
   if (!clients.add(client)) {
     respondFull(res);
     return;
@@ -222,30 +214,4 @@ function respondUnsatisfied(res: ServerResponse, { headers }: VodAnswer): void {
 /** Whether no other source is to be tried. */
 function isFinal({ trigger }: SourceFailure, { whenFull }: SlotPolicy): boolean {
   return trigger === 'account' && whenFull === 'refuse';
-}
-
-function clientOf(viewer: Viewer, streamId: string, standing: Standing, disconnect: () => void): RelayClient {
-  const { id, userAgent, address, username } = viewer;
-  return {
-    id,
-    streamId,
-    userAgent,
-    address,
-    username,
-    createdAt: new Date().toISOString(),
-    get lastAccessMs() {
-      return standing.lastAccessMs;
-    },
-    get bytes() {
-      return standing.bytes;
-    },
-    get source() {
-      return standing.source;
-    },
-    get failovers() {
-      return standing.failovers;
-    },
-    disconnect,
-    failover: () => false,
-  };
 }

@@ -1,3 +1,4 @@
+export { followCollection } from './follow-collection';
 export { isLeaseLost } from './lease-lost';
 export { createMemoryStore } from './memory-store';
 export { storeMetrics } from './metrics';
