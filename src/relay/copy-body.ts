@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SourceFailure } from './provider';
 import { failureOf, stalledSource } from './provider-answer';
+import { createSilence } from './silence';
 
 /** How the copying of a body ended: the body did, whoever reads does not want more, or the source failed. */
 export type CopyEnd = 'end' | 'enough' | SourceFailure;
@@ -23,9 +24,9 @@ export function copyBody(
   { stallTimeoutMs, take, signal }: CopyOptions,
 ): Promise<CopyEnd> {
   return new Promise((resolve) => {
-    const stall = setTimeout(() => {
+    const silence = createSilence(stallTimeoutMs, () => {
       if (!body.isPaused()) settle(stalledSource(stallTimeoutMs));
-    }, stallTimeoutMs);
+    });
 
     function onData(chunk: Buffer): void {
       const next = take(chunk);
@@ -34,11 +35,10 @@ export function copyBody(
         return;
       }
       if (next === 'full') body.pause();
-      stall.refresh();
+      silence.heard();
     }
     function onDrain(): void {
-      // Also sets the timer again that ran out while the client did not read.
-      stall.refresh();
+      silence.heard();
       body.resume();
     }
     function onEnd(): void {
@@ -52,7 +52,7 @@ export function copyBody(
     }
 
     function settle(end: CopyEnd): void {
-      clearTimeout(stall);
+      silence.stop();
       body.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
       res.off('drain', onDrain);
       signal.removeEventListener('abort', onAbort);

@@ -1,3 +1,5 @@
+import { createSilence } from './silence';
+
 /** A signal that is aborted when another one is, or when a time is over. */
 export interface Deadline {
   readonly signal: AbortSignal;
@@ -7,7 +9,7 @@ export interface Deadline {
   clear(): void;
 }
 
-/** Begins at once. */
+/** Begins at once. A process that was itself held up first reads what came meanwhile, before its time counts as over. */
 export function createDeadline(outer: AbortSignal, timeoutMs: number): Deadline {
   const controller = new AbortController();
   let isOver = false;
@@ -15,12 +17,12 @@ export function createDeadline(outer: AbortSignal, timeoutMs: number): Deadline 
     clear();
     controller.abort();
   };
-  const timer = setTimeout(() => {
+  const silence = createSilence(timeoutMs, () => {
     isOver = true;
     abort();
-  }, timeoutMs);
+  });
   function clear(): void {
-    clearTimeout(timer);
+    silence.stop();
     outer.removeEventListener('abort', abort);
   }
   if (outer.aborted) abort();

@@ -6,7 +6,10 @@ export interface Ticker {
   readonly count: number;
 }
 
-/** Makes a ticker; its timer runs only while there is something to call, and never keeps the process alive. */
+/**
+ * Makes a ticker; its timer runs only while there is something to call, and never keeps the process alive. Who is called has read what came before: after a
+ * pause of this process nobody looks silent who was not.
+ */
 export function createTicker(everyMs: number): Ticker {
   const ticks = new Set<() => void>();
   let timer: NodeJS.Timeout | undefined;
@@ -18,7 +21,7 @@ export function createTicker(everyMs: number): Ticker {
   return {
     add(tick) {
       ticks.add(tick);
-      timer ??= setInterval(callAll, everyMs).unref();
+      timer ??= setInterval(() => setImmediate(callAll), everyMs).unref();
       return () => {
         ticks.delete(tick);
         if (ticks.size > 0) return;
