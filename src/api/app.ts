@@ -283,7 +283,16 @@ export function createApp(options: AppOptions): Express {
         return;
       }
       if (!work.admit(res, addressKey(req.socket.remoteAddress))) return;
-      const found = await readKept(() => events.list(page));
+      const found = await readKept(() => events.list(page)).catch((error: unknown) => {
+        failureLog.error({ err: error, path: req.path }, 'the stored events could not be read');
+        return undefined;
+      });
+      if (found === undefined) {
+        respondProblem(res, 'NotRead', {
+          detail: 'The stored events cannot be read now; /readyz says what is known of the store.',
+        });
+        return;
+      }
       await respondInSteps<Said['EventList']>(req, res, function* () {
         return { events: lazily(found, eventView), next: found.at(-1)?.id ?? page.after };
       });

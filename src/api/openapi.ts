@@ -275,7 +275,7 @@ const paths: Json = {
       'application/json': { schema: reference('EventList') },
       'text/event-stream': { schema: text },
     },
-    problems: ['BadParameter', 'NotAvailable', 'TooManyStreams', 'Busy'],
+    problems: ['BadParameter', 'NotAvailable', 'TooManyStreams', 'Busy', 'NotRead'],
   }),
   '/v1/events/replay': {
     post: change({

@@ -113,7 +113,10 @@ export function createNode(options: NodeOptions): ControlNode {
   let wasFollowedUp = false;
   let knowsOthers = !options.isShared;
   const backOffs = createBackOffs(() => performance.now());
-  let clearing: Promise<void> | undefined;
+  /** Servers whose entries are being cleared, one after the other. */
+  const clearing = new Set<string>();
+  /** When that is done; false after a silence, when HAProxy is to be looked at again first. */
+  let cleared = Promise.resolve(true);
 
   const observer = createObserver({
     client,
@@ -209,20 +212,23 @@ export function createNode(options: NodeOptions): ControlNode {
         return isAnyDone;
     }
     // Who is sent there still would be there again.
-    const clears = all.filter((command) => command.kind === 'clear-entries' && !failed.has(command.server));
-    clearing ??= clearAll(clears).finally(() => {
-      clearing = undefined;
-    });
+    const clears = all.filter(
+      ({ kind, server }) => kind === 'clear-entries' && !failed.has(server) && !clearing.has(server),
+    );
+    for (const command of clears) {
+      const before = clearing.size === 0 ? Promise.resolve(true) : cleared;
+      clearing.add(command.server);
+      cleared = clearAfter(before, command).finally(() => clearing.delete(command.server));
+    }
     return isAnyDone;
   }
 
-  async function clearAll(clears: readonly Command[]): Promise<void> {
-    for (const command of clears) {
-      if (!backOffs.isDue(command)) continue;
-      const error = await carryOutOne(command);
-      if (error === undefined) sessions.forget();
-      else if (silences.has(error.reason)) return;
-    }
+  async function clearAfter(before: Promise<boolean>, command: Command): Promise<boolean> {
+    if (!(await before)) return false;
+    if (!backOffs.isDue(command)) return true;
+    const error = await carryOutOne(command);
+    if (error === undefined) sessions.forget();
+    return error === undefined || !silences.has(error.reason);
   }
 
   async function carryOutOne(command: Command): Promise<RuntimeError | undefined> {
@@ -257,12 +263,12 @@ export function createNode(options: NodeOptions): ControlNode {
     async stop() {
       stopping.abort();
       await observer.stop();
-      await clearing;
+      await cleared;
     },
     async now() {
       backOffs.hurry();
       await observer.pollNow();
-      await clearing;
+      await cleared;
     },
     states: () => states,
     fleet: () => fleet,

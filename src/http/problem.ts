@@ -29,6 +29,7 @@ export const problemTitles = {
   Stopping: [503, 'This agent is stopping'],
   NoHaproxy: [503, 'HAProxy does not answer'],
   NotKept: [503, 'The change could not be stored'],
+  NotRead: [503, 'The store cannot be read'],
   NotDelivering: [503, 'Events are not delivered by this agent now'],
   Busy: [503, 'Too many requests are in progress'],
   TooManyStreams: [503, 'Too many event streams are open'],

@@ -50,6 +50,14 @@ describe('the list', () => {
     expect((await lab.request('/v1/events')).json).toEqual({ events: [], next: null });
   });
 
+  it('that cannot be read now is 503, and not the fault of who asks', async () => {
+    events.failure = new Error('the store is away');
+    const { status, json } = await lab.request('/v1/events');
+    expect(status).toBe(503);
+    expect(json).toMatchObject({ title: 'The store cannot be read' });
+    expect(JSON.stringify(json)).not.toContain('away');
+  });
+
   it('passes on what is wanted', async () => {
     await lab.request('/v1/events?type=stream.moved,server.down&type=stream.ended&stream=live/a&server=mtx1&limit=7');
     expect(events.queries).toEqual([

@@ -5,6 +5,8 @@ export interface FakeEvents extends Pick<EventLog, 'list' | 'subscribe'> {
   readonly listeners: Set<(event: StoredEvent) => void>;
   readonly queries: Parameters<EventLog['list']>[0][];
   kept: StoredEvent[];
+  /** Why the list cannot be read. */
+  failure: Error | undefined;
   /** Keeps and tells an event. */
   happen(number: number, more?: Partial<StoredEvent['data']>, type?: EventType): StoredEvent;
 }
@@ -35,6 +37,7 @@ export function createFakeEvents(): FakeEvents {
     listeners: new Set(),
     queries: [],
     kept: [],
+    failure: undefined,
     happen(number, data, type) {
       const happened = event(number, data, type);
       fake.kept.push(happened);
@@ -43,6 +46,7 @@ export function createFakeEvents(): FakeEvents {
     },
     list(query) {
       fake.queries.push(query);
+      if (fake.failure !== undefined) return Promise.reject(fake.failure);
       const { after, limit } = query;
       if (after === undefined) return Promise.resolve(fake.kept.slice(-limit));
       return Promise.resolve(fake.kept.filter(({ id }) => id > after).slice(0, limit));

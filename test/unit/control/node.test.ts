@@ -170,6 +170,24 @@ it('clearing tables holds up no look and no state', async () => {
   ]);
 });
 
+it('an order is done when its own tables are cleared, also when others are being cleared', async () => {
+  const lab = startNode({ mtx1: intent('maint') });
+  lab.bulk.isHanging = true;
+  await until('the clearing to hang', () => lab.held.length > 0, 1);
+  lab.wanted['mtx2'] = intent('maint');
+  const order = lab.node.now();
+  await until('maint', () => lab.servers.get('mtx2')?.bits === 1, 1);
+  lab.bulk.isHanging = false;
+  for (const release of lab.held) release();
+  await order;
+  expect(lab.orders().filter((command) => command.startsWith('clear'))).toEqual([
+    'clear table sessions data.server_id eq 1',
+    'clear table streams data.server_id eq 1',
+    'clear table sessions data.server_id eq 2',
+    'clear table streams data.server_id eq 2',
+  ]);
+});
+
 it('takes a server out when routes.map names others, and not before', async () => {
   const { wanted, push, orders, looks } = startNode();
   await looks(1);
