@@ -13,6 +13,8 @@ export interface HttpLab {
   readonly log: string[];
   /** What the directory was asked to confirm, `stream server`. */
   readonly confirmed: string[];
+  /** How many reports had been answered with 202 when the directory was asked, by question. */
+  readonly answeredBefore: number[];
   /** What the router was asked, `stream session`. */
   readonly asked: string[];
   /** One request on a connection of its own, with the target exactly as given. */
@@ -85,6 +87,7 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
   const { log, lines } = createRecordingLog();
   const asked: string[] = [];
   const confirmed: string[] = [];
+  const answeredBefore: number[] = [];
   const directory: HttpLab['directory'] = { streams: [], servers: [], evidence: true };
   const router: HttpLab['router'] = { decide: () => located };
   const explain = (name: string, session: string | undefined): Promise<Explanation> =>
@@ -114,6 +117,7 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
       hasEvidence: () => directory.evidence,
       confirm: (name, at) => {
         confirmed.push(`${name} ${at ?? '-'}`);
+        answeredBefore.push(server.stats.answers.get('/v1/hooks/mediamtx')?.get(202) ?? 0);
         return Promise.resolve();
       },
     },
@@ -130,6 +134,7 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
     log: lines,
     asked,
     confirmed,
+    answeredBefore,
     request: async (target, options) => parseReply(await exchange(server, requestText(target, options))),
   };
 }
