@@ -3,7 +3,10 @@ import { setTimeout } from 'node:timers/promises';
 export interface DrainOptions {
   /** A clock that never goes back, in milliseconds. Default: `performance.now`. */
   readonly nowMs?: () => number;
-  /** The longest that a stop waits for questions to cease. Default 2,000: more than HAProxy's check needs (`inter 500ms fall 2`). */
+  /**
+   * The longest that a stop waits for questions to cease. Default 4,000: two checks of the shipped haproxy.cfg come within 2 s also where each takes all its
+   * time (`inter 500ms fall 2`, `timeout check 500ms`), and a thread of HAProxy that asks an agent that has gone loses a whole deadline.
+   */
   readonly timeoutMs?: number;
 }
 
@@ -30,7 +33,7 @@ const quietTicks = 5;
 /** HAProxy's `fall` in the shipped haproxy.cfg. */
 const failedChecks = 2;
 
-export function createDrain({ nowMs = () => performance.now(), timeoutMs = 2_000 }: DrainOptions = {}): Drain {
+export function createDrain({ nowMs = () => performance.now(), timeoutMs = 4_000 }: DrainOptions = {}): Drain {
   let isStopping = false;
   let askedAtMs = -Infinity;
   let checkedAtMs = -Infinity;
