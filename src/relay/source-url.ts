@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import type { StreamType } from './stream';
 
 /** Longer ones are refused. */
@@ -33,7 +32,17 @@ export function shownUrl(url: string): string {
 }
 
 /** Parts of paths that are words of the trade, and nobody's credentials. */
-const plainWords = new Set(['live', 'movie', 'series', 'timeshift', 'stream', 'streaming', 'hls', 'play', 'index']);
+export const plainWords: ReadonlySet<string> = new Set([
+  'live',
+  'movie',
+  'series',
+  'timeshift',
+  'stream',
+  'streaming',
+  'hls',
+  'play',
+  'index',
+]);
 /** What is shorter would be found in ordinary words. */
 const shortestSecret = 3;
 
@@ -81,12 +90,4 @@ export function streamTypeOf(url: string): StreamType {
   if (path.endsWith('.m3u8')) return 'hls';
   if (/\.(?:mp4|mkv|webm|avi)$/.test(path)) return 'vod';
   return /\/(?:movie|series|timeshift)\/|\/timeshift\.php$/.test(path) ? 'vod' : 'live';
-}
-
-/**
- * The id of a stream: a hash of its URL that says nothing of it to who has not got the key.
- * @returns 32 hexadecimal digits.
- */
-export function streamIdOf(key: string | Buffer, url: string): string {
-  return createHmac('sha256', key).update(url).digest('hex').slice(0, 32);
 }

@@ -2,7 +2,7 @@ export type StreamType = 'live' | 'vod' | 'hls';
 
 /** A stream of the relay, as it is stored. */
 export interface RelayStream {
-  /** A keyed hash of the URL, 32 hexadecimal digits. */
+  /** Keyed hashes of the account's part of the URL and of all of it, 32 hexadecimal digits: see `streamIdOf`. */
   readonly id: string;
   /** The primary source. May hold credentials: never shown. */
   readonly url: string;

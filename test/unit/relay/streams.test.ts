@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { streamIdOf } from '../../../src/relay/source-url';
+import { streamIdOf } from '../../../src/relay/stream-id';
 import { openStreamKey } from '../../../src/relay/stream-key';
 import { openStreams, type StreamDraft } from '../../../src/relay/streams';
 import { createMemoryStore, openStore, type Store } from '../../../src/store';
