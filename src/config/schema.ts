@@ -177,9 +177,13 @@ const relay = z.strictObject({
   trustedProxies: networksKey('Whose `X-Forwarded-For` tells the address of a client.', 1000, 'addresses only').default(
     ['127.0.0.1', '::1'],
   ),
-  accounts: namedMapKey('Logins at providers, by a name for logs and metrics.', account, 'account').default({}),
+  accounts: namedMapKey(
+    'Logins at providers, by a name for logs and metrics. Relays that share a Redis count the connections of the same name together: give them the same accounts.',
+    account,
+    'account',
+  ).default({}),
   whenFull: choiceKey(
-    "When all connections of an account are in use. `next`: try the stream's next source. `wait`: wait for `relay.waitForSlot`, then try the next source. `share`: clients of one stream read one connection of the account together from the start; beyond that, as `next`. `refuse`: answer 503. A client that changes the channel takes its connection along in any case.",
+    "When all connections of an account are in use. `next`: try the stream's next source. `wait`: wait for `relay.waitForSlot`, then try the next source. `share`: clients of one stream read one connection of the account together from the start; beyond that, as `next`. `refuse`: answer 503. A client that changes to a channel of the same relay takes its connection along in any case.",
     ['share', 'wait', 'next', 'refuse'],
   ).default('next'),
   waitForSlot: durationKey(
@@ -193,7 +197,7 @@ const relay = z.strictObject({
         'Where streams, webhooks and events of the relay are stored across restarts. One folder serves one relay, and none serves an agent too. Without it, `$STATE_DIRECTORY` (set by systemd), else they are held in memory only.',
       ).optional(),
       redis: redisUrlKey(
-        'A Redis or Valkey (7.0 or newer) that several relays share, instead of a folder: they serve the same streams under the same ids.',
+        'A Redis or Valkey (7.0 or newer) that several relays share, instead of a folder: they serve the same streams under the same ids, and count the connections of accounts together.',
       ).optional(),
       ...redisKeys,
       prefix: storePrefixKey(

@@ -18,17 +18,22 @@ export interface SlotRequest {
 export interface Accounts {
   /** The account that a URL belongs to. */
   nameOf(url: string): string | undefined;
-  /** A slot at once; undefined when all are in use. */
-  take(request: SlotRequest): Slot | undefined;
+  /** A slot; undefined when all are in use. It takes time, a second at most, only where other relays have to leave it. Never rejects. */
+  take(request: SlotRequest): Slot | undefined | Promise<Slot | undefined>;
   /** A slot as soon as one is free, first come, first served; undefined when none was within this time or the signal was aborted. */
   wait(request: SlotRequest, waitMs: number, signal: AbortSignal): Promise<Slot | undefined>;
-  /** Every account, by name. */
+  /** Every account. */
   list(): readonly AccountView[];
 }
 
 export interface AccountView {
   readonly name: string;
   readonly maxConnections: number;
+  /** By this relay. */
   readonly inUse: number;
+  /** By other relays, as far as is known; 0 where they are not counted together. */
+  readonly inUseElsewhere: number;
+  /** Whether other relays are to be counted too, and cannot be: this one goes by its own count. */
+  readonly isAlone: boolean;
   readonly waiting: number;
 }

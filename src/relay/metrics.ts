@@ -14,6 +14,7 @@ import {
 } from '../measure';
 import { storeMetrics } from '../store';
 import { version } from '../version';
+import type { Accounts } from './accounts';
 import type { RelayClients } from './client';
 import type { ReportStats } from './reports';
 
@@ -21,6 +22,7 @@ interface Source {
   readonly stats: ReportStats;
   readonly clients: Pick<RelayClients, 'all' | 'count'>;
   readonly streams: { readonly count: number };
+  readonly accounts: Pick<Accounts, 'list'>;
 }
 
 export const relayMetrics: Collector<Source> = {
@@ -41,6 +43,28 @@ export const relayMetrics: Collector<Source> = {
       'Times a client went over to another source, by what the old one did. trigger=manual: an operator asked for it; account: no connection of its account was free.',
       ['trigger'],
       ({ stats }) => samplesOf(stats.failovers),
+    ),
+    mtxpilot_relay_account_connections: gauge(
+      'Connections of an account that are in use: by this relay, and by the others that share its store. where=here, elsewhere.',
+      ['account', 'where'],
+      ({ accounts }) =>
+        accounts.list().flatMap(({ name, inUse, inUseElsewhere }) => [
+          [name, 'here', inUse],
+          [name, 'elsewhere', inUseElsewhere],
+        ]),
+    ),
+    mtxpilot_relay_account_limit: gauge('Connections that an account has.', ['account'], ({ accounts }) =>
+      accounts.list().map(({ name, maxConnections }) => [name, maxConnections]),
+    ),
+    mtxpilot_relay_account_waiting: gauge(
+      'Clients that wait for a connection of an account.',
+      ['account'],
+      ({ accounts }) => accounts.list().map(({ name, waiting }) => [name, waiting]),
+    ),
+    mtxpilot_relay_account_alone: gauge(
+      '1 while this relay counts the connections of an account by itself because the store that it shares does not answer, else 0.',
+      ['account'],
+      ({ accounts }) => accounts.list().map(({ name, isAlone }) => [name, isAlone ? 1 : 0]),
     ),
     mtxpilot_relay_provider_connects_total: counter(
       'Connections to providers. result=ok: opened; else why not: connect, headers, status, type, limit, redirect, forbidden, …',

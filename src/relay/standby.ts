@@ -61,6 +61,7 @@ export function createStandby(options: StandbyOptions): Standby {
   /** Those that clients read. */
   const promoted = new Set<Hot>();
   let nextTryMs = -Infinity;
+  let isAsking = false;
   let isStopped = false;
 
   function begin(url: string, slot: Slot): Hot {
@@ -83,9 +84,16 @@ export function createStandby(options: StandbyOptions): Standby {
   }
 
   async function open(url: string): Promise<void> {
-    const slot = accounts.take({ url, client: options.client, onTakenOver: () => undefined });
+    isAsking = true;
+    const taken = accounts.take({ url, client: options.client, onTakenOver: () => undefined });
+    const slot = taken instanceof Promise ? await taken : taken;
+    isAsking = false;
     if (slot === undefined) {
       nextTryMs = nowMs() + slotPauseMs;
+      return;
+    }
+    if (isStopped || options.wanted() !== url) {
+      slot.release();
       return;
     }
     const made = begin(url, slot);
@@ -181,7 +189,8 @@ export function createStandby(options: StandbyOptions): Standby {
         if (promoted.has(hot)) hot = undefined;
         else over(hot);
       }
-      if (hot !== undefined || url === undefined || now < nextTryMs || health.of(url).retryAtMs > now) return;
+      if (hot !== undefined || isAsking || url === undefined || now < nextTryMs || health.of(url).retryAtMs > now)
+        return;
       void open(url);
     },
     stop() {

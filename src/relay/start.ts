@@ -92,8 +92,13 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
     });
     const clients = createClients({ most: relay.maxClients, reports });
     const views: ViewSource = { streams, clients, reports, streamTimeoutMs: relay.streamTimeout, startedMs };
+    const accounts = createAccounts(
+      new Map(Object.entries(relay.accounts)),
+      store.isShared ? { quotaOf: (name) => store.quota(`account-${name}`), log } : undefined,
+    );
+    closers.push(() => accounts.stop());
 
-    metrics.read(relayMetrics, { stats: reports.stats, clients, streams });
+    metrics.read(relayMetrics, { stats: reports.stats, clients, streams, accounts });
     metrics.read(storeMetrics, { store, lease });
     metrics.read(deliveryMetrics, {
       get stats() {
@@ -112,7 +117,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       provider,
       share: relay.share,
       shared: createSharedFeeds(),
-      accounts: createAccounts(new Map(Object.entries(relay.accounts))),
+      accounts,
       policy: { whenFull: relay.whenFull, waitForSlotMs: relay.waitForSlot },
       times: {
         stallMs: relay.timeouts.stall,

@@ -10,13 +10,13 @@ export interface SlotPolicy {
   readonly waitForSlotMs: number;
 }
 
-/** A slot as the policy says; undefined when there is none. Only `wait` takes time. */
+/** A slot as the policy says; undefined when there is none. Only `wait`, and other relays that are asked, take time. */
 export async function takeSlot(
   accounts: Accounts,
   request: SlotRequest,
   { whenFull, waitForSlotMs }: SlotPolicy,
   signal: AbortSignal,
 ): Promise<Slot | undefined> {
-  const slot = accounts.take(request);
+  const slot = await accounts.take(request);
   return slot !== undefined || whenFull !== 'wait' ? slot : accounts.wait(request, waitForSlotMs, signal);
 }

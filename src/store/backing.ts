@@ -1,3 +1,5 @@
+import type { QuotaClaim, QuotaPart } from './store';
+
 /** A text to write, or undefined to remove the key. */
 export type Change = readonly [key: string, text: string | undefined];
 
@@ -31,6 +33,8 @@ export interface Backing {
   revision(space: string): Promise<string | undefined>;
   /** A backing that is not shared has none. */
   readonly leases?: Leases | undefined;
+  /** A backing that is not shared has none. */
+  readonly quotas?: Quotas | undefined;
   close(): Promise<void>;
 }
 
@@ -52,4 +56,18 @@ export interface Leases {
   acquire(fence: Fence, forMs: number): Promise<boolean>;
   /** Gives it up, if it is held. */
   release(fence: Fence): Promise<void>;
+}
+
+/** Numbers of which several processes hold a part each. */
+export interface Quotas {
+  /** Sets the part of a holder in one step, and has it for so long from now. A claim of a lower turn than the holder's last one rejects. */
+  claim(claim: HeldClaim, forMs: number): Promise<QuotaPart>;
+}
+
+export interface HeldClaim extends QuotaClaim {
+  readonly quota: string;
+  /** Who claims. */
+  readonly holder: string;
+  /** Another one, above the one before, for every claim of a holder. */
+  readonly turn: number;
 }

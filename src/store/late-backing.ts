@@ -62,6 +62,13 @@ export async function openLateBacking(
       acquire: async (...args) => (await (await there()).leases?.acquire(...args)) === true,
       release: async (...args) => (await there()).leases?.release(...args),
     },
+    quotas: {
+      async claim(...args) {
+        const { quotas } = await there();
+        if (quotas === undefined) throw new Error('the store has no quotas');
+        return quotas.claim(...args);
+      },
+    },
     async close() {
       closing.abort();
       await ending;

@@ -123,6 +123,13 @@ export async function openRedisBacking(
         await run(releaseScript, [fenceKey(lease)], [token]);
       },
     },
+    quotas: {
+      async claim({ quota, holder, turn, used, wanted, most }, forMs) {
+        const args = [holder, turn, used, wanted, most, forMs];
+        const [granted = used, elsewhere = 0] = (await run(claimScript, [keyOf('quota', quota)], args)) as number[];
+        return { granted, elsewhere };
+      },
+    },
     async close() {
       health.end();
       try {
@@ -416,6 +423,31 @@ return 1`;
 const releaseScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`;
+
+// A hash of `COUNT UNTIL TURN` by holder; UNTIL is the time of Redis in ms.
+const claimScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local elsewhere = 0
+local parts = redis.call('HGETALL', KEYS[1])
+for i = 1, #parts, 2 do
+  local count, till, turn = string.match(parts[i + 1], '^(%d+) (%d+) (%d+)$')
+  if parts[i] == ARGV[1] then
+    if tonumber(turn or 0) >= tonumber(ARGV[2]) then return redis.error_reply('ERR a later claim came first') end
+  elseif tonumber(till or 0) > now then
+    elsewhere = elsewhere + tonumber(count)
+  else
+    redis.call('HDEL', KEYS[1], parts[i])
+  end
+end
+local granted = math.max(tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), tonumber(ARGV[5]) - elsewhere))
+if granted > 0 then
+  redis.call('HSET', KEYS[1], ARGV[1], string.format('%d %d %d', granted, now + ARGV[6], ARGV[2]))
+  redis.call('PEXPIRE', KEYS[1], ARGV[6])
+else
+  redis.call('HDEL', KEYS[1], ARGV[1])
+end
+return {granted, elsewhere}`;
 
 const writingScripts: ReadonlySet<string> = new Set([writeScript, acquireScript]);
 /** It answers, and nothing can be stored. */

@@ -1,6 +1,7 @@
 import type { Logger } from '../log';
 import type { Backing, Change, Fence } from './backing';
 import { createLease } from './lease';
+import { createQuota } from './quota';
 import type { Store } from './store';
 
 const maxKeyLength = 1024;
@@ -91,6 +92,10 @@ export function storeOver(backing: Backing, log: Logger): Store {
         };
       },
       lease: (name) => createLease(checkedName('lease', name), backing, view),
+      quota(name) {
+        const quota = createQuota(checkedName('quota', name), backing);
+        return { claim: (claim) => using(() => quota.claim(claim)) };
+      },
       close() {
         closed ??= backing.close();
         return closed;

@@ -66,6 +66,11 @@ export interface Store {
    * @param name as of a collection.
    */
   lease(name: string): Lease;
+  /**
+   * A number of things, such as connections, that all who share the store use together.
+   * @param name as of a collection.
+   */
+  quota(name: string): Quota;
   /** Finishes what is under way. Idempotent. */
   close(): Promise<void>;
 }
@@ -87,4 +92,29 @@ export interface Lease {
   onChange(listener: (isHeld: boolean) => void): () => void;
   /** Gives it up for good, so that another can have it at once. Idempotent. */
   release(): Promise<void>;
+}
+
+/** One process's part of a number that several share. */
+export interface Quota {
+  /**
+   * Says what this process uses, and asks for what it wants. What it was given counts as its own for ten seconds: a claim is to be repeated in good time, and
+   * one of 0 gives everything back. Claims of one process take effect in their order.
+   */
+  claim(claim: QuotaClaim): Promise<QuotaPart>;
+}
+
+export interface QuotaClaim {
+  /** Counted in any case, as it is there already. */
+  readonly used: number;
+  /** At least what is used. */
+  readonly wanted: number;
+  /** Of all together. */
+  readonly most: number;
+}
+
+export interface QuotaPart {
+  /** What this process may use: at least what it does, and else no more than others leave. */
+  readonly granted: number;
+  /** What all others have together. */
+  readonly elsewhere: number;
 }

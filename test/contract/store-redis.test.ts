@@ -269,6 +269,54 @@ describe('a store in Redis that several processes share', () => {
     }
   });
 
+  describe('quota', () => {
+    const claimOf = (used: number, wanted: number) => ({ used, wanted, most: 3 });
+
+    it('is shared: each has what it was given, and no more than the others leave, but what is used is counted', async () => {
+      const [one, two, other] = [
+        (await open()).quota('q'),
+        (await open()).quota('q'),
+        (await open('other:')).quota('q'),
+      ];
+      expect(await one.claim(claimOf(0, 2))).toEqual({ granted: 2, elsewhere: 0 });
+      expect(await two.claim(claimOf(0, 2))).toEqual({ granted: 1, elsewhere: 2 });
+      expect(await two.claim(claimOf(1, 2))).toEqual({ granted: 1, elsewhere: 2 });
+      expect(await other.claim(claimOf(0, 3))).toEqual({ granted: 3, elsewhere: 0 });
+      expect(await one.claim(claimOf(1, 1))).toEqual({ granted: 1, elsewhere: 1 });
+      expect(await two.claim(claimOf(1, 2))).toEqual({ granted: 2, elsewhere: 1 });
+      // As after Redis was away.
+      expect(await one.claim(claimOf(4, 5))).toEqual({ granted: 4, elsewhere: 2 });
+      expect(await two.claim(claimOf(0, 2))).toEqual({ granted: 0, elsewhere: 4 });
+      expect(await one.claim(claimOf(0, 0))).toEqual({ granted: 0, elsewhere: 0 });
+      expect(await two.claim(claimOf(0, 3))).toEqual({ granted: 3, elsewhere: 0 });
+    });
+
+    it('keeps nothing of who claims no more', async () => {
+      const [one, two] = [(await open()).quota('q'), (await open()).quota('q')];
+      expect(await one.claim(claimOf(3, 3))).toEqual({ granted: 3, elsewhere: 0 });
+      await until('its part to run out', async () => (await two.claim(claimOf(0, 1))).granted === 1, 100);
+      expect(await two.claim(claimOf(1, 3))).toEqual({ granted: 3, elsewhere: 0 });
+      expect(await one.claim(claimOf(3, 3))).toEqual({ granted: 3, elsewhere: 3 });
+      await one.claim(claimOf(0, 0));
+      await two.claim(claimOf(0, 0));
+      expect(await admin().keys('*quota*')).toEqual([]);
+    });
+
+    it('takes no claim that comes after a later one', async () => {
+      const store = await open();
+      const quota = store.quota('q');
+      await quota.claim(claimOf(1, 1));
+      const redis = admin();
+      const [[holder, part] = ['', '']] = Object.entries(await redis.hgetall('test:{mtxpilot}:quota:q'));
+      expect(part).toMatch(/^1 \d+ 1$/);
+      await redis.hset('test:{mtxpilot}:quota:q', holder, part.replace(/1$/, '3'));
+      await expect(quota.claim(claimOf(0, 0))).rejects.toThrow('a later claim came first');
+      expect(store.isUp).toBe(true);
+      await expect(quota.claim(claimOf(0, 0))).rejects.toThrow('a later claim came first');
+      expect(await quota.claim(claimOf(0, 0))).toEqual({ granted: 0, elsewhere: 0 });
+    });
+  });
+
   describe('lease', () => {
     it('is held by one at a time; when it is given up, the other has it at once', async () => {
       const first = (await open()).lease('l');

@@ -271,6 +271,19 @@ describe.each([embedded, redis, memory])('the %p store', (makeSubject) => {
     });
   });
 
+  describe('quota', () => {
+    it('gives what is wanted of what there is, and never less than is used', async () => {
+      const [one, other] = [store.quota('one'), store.quota('other')];
+      expect(await one.claim({ used: 0, wanted: 2, most: 3 })).toEqual({ granted: 2, elsewhere: 0 });
+      expect(await one.claim({ used: 2, wanted: 5, most: 3 })).toEqual({ granted: 3, elsewhere: 0 });
+      expect(await one.claim({ used: 4, wanted: 5, most: 3 })).toEqual({ granted: 4, elsewhere: 0 });
+      expect(await other.claim({ used: 0, wanted: 1, most: 1 })).toEqual({ granted: 1, elsewhere: 0 });
+      expect(await one.claim({ used: 0, wanted: 0, most: 3 })).toEqual({ granted: 0, elsewhere: 0 });
+      await store.close();
+      await expect(one.claim({ used: 0, wanted: 1, most: 1 })).rejects.toThrow('the store is closed');
+    });
+  });
+
   it('says that it is closed', async () => {
     const things = store.collection('things', readThing);
     await store.close();

@@ -195,7 +195,7 @@ function createSlots(maxConnections: number): Accounts & { takeOver(): void } {
       await until('a free slot', () => held.size < maxConnections || signal.aborted, 2);
       return signal.aborted ? undefined : take(request);
     },
-    list: () => [{ name: 'all', maxConnections, inUse: held.size, waiting: 0 }],
+    list: () => [{ name: 'all', maxConnections, inUse: held.size, inUseElsewhere: 0, isAlone: false, waiting: 0 }],
     takeOver() {
       for (const request of [...held].slice(0, 1)) request.onTakenOver();
     },

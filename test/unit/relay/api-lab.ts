@@ -3,6 +3,7 @@ import type { Settings } from '../../../src/config';
 import { loadSettings } from '../../../src/config';
 import { createEventLog } from '../../../src/events';
 import { createMetricsPage, createTimesOf, nodeMetrics } from '../../../src/measure';
+import { createAccounts } from '../../../src/relay/account-slots';
 import type { RelayClients } from '../../../src/relay/client';
 import { createClients } from '../../../src/relay/clients';
 import { type Hooks, openHooks } from '../../../src/relay/hooks';
@@ -86,7 +87,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
   const clients = createClients({ most: relay.maxClients, reports });
   const views = { streams, clients, reports, streamTimeoutMs: relay.streamTimeout, startedMs: performance.now() };
   const metrics = createMetricsPage([relayMetrics], nodeMetrics());
-  metrics.read(relayMetrics, { stats: reports.stats, clients, streams });
+  metrics.read(relayMetrics, { stats: reports.stats, clients, streams, accounts: createAccounts(new Map()) });
   let isStopping = false;
   const server = createRelayServer({
     settings: relay,

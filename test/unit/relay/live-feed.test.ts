@@ -395,7 +395,7 @@ describe('accounts', () => {
 
   test('refuse: nobody else is asked', async () => {
     const accounts = oneEach(['one']);
-    accounts.take({ url: one, client: 'x', onTakenOver: () => undefined });
+    void accounts.take({ url: one, client: 'x', onTakenOver: () => undefined });
     const it = await lab({ accounts, policy: { whenFull: 'refuse', waitForSlotMs: 0 } });
     await settle();
     expect(it.asked()).toEqual([]);
