@@ -136,6 +136,8 @@ const anyHaproxy = [
   'performance',
   'relay-api',
   'relay-live',
+  'relay-restart',
+  'relay-secrets',
   'shared-store',
 ];
 const others = [`/test/e2e/(${anyHaproxy.join('|')})\\.test\\.ts$`];

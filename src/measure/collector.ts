@@ -8,7 +8,7 @@ export interface Metric<Source> {
   readonly type: 'counter' | 'gauge' | 'histogram';
   /** For people: what the number says, and what the values of labels mean. */
   readonly help: string;
-  /** Their values are words of fixed sets, or names of servers, HAProxys and webhooks, which the fleet bounds; never names of streams or viewers. */
+  /** Their values are words of fixed sets, or names that the fleet or the configuration bounds, of servers, HAProxys, webhooks and accounts; never names of streams or viewers. */
   readonly labels: readonly string[];
   /** The name that it had in the last release, under which it is served as well. */
   readonly formerName?: string;

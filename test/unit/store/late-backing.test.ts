@@ -35,13 +35,15 @@ test('one that refuses in time is a failure', async () => {
   await expect(opening).rejects.toThrow('WRONGPASS');
 });
 
-test('until it is there everything is refused; collections, journals and leases that were made before work afterwards', async () => {
+test('until it is there everything is refused; collections, journals, leases and quotas that were made before work afterwards', async () => {
   const { tries, open } = createDoor();
   const store = storeOver(await openLateBacking(open, 1, createRecordingLog().log), createRecordingLog().log);
   expect(store).toMatchObject({ isShared: true, isDurable: true, isUp: false, failure: 'it has not answered yet' });
   const things = store.collection('things', readThing);
   const journal = store.journal('things', readThing);
   const lease = store.lease('leader');
+  const quota = store.quota('connections');
+  const claim = { used: 0, wanted: 1, most: 1 };
   for (const asked of [
     things.get('a'),
     things.set('a', { n: 1 }),
@@ -51,13 +53,15 @@ test('until it is there everything is refused; collections, journals and leases 
     journal.read({ limit: 1 }),
     journal.trim('1'),
     journal.count(),
+    quota.claim(claim),
   ]) {
     await expect(asked).rejects.toThrow('the store: it has not answered yet');
   }
   expect(lease.isHeld).toBe(false);
 
   const leases = { acquire: () => Promise.resolve(true), release: () => Promise.resolve() };
-  tries[0]?.open({ ...createMemoryBacking(), leases });
+  const quotas = { claim: () => Promise.resolve({ granted: 1, elsewhere: 7 }) };
+  tries[0]?.open({ ...createMemoryBacking(), leases, quotas });
   await until('it is up', () => store.isUp);
   expect(store.failure).toBe(undefined);
   await things.set('a', { n: 1 });
@@ -66,6 +70,7 @@ test('until it is there everything is refused; collections, journals and leases 
   expect(await journal.count()).toBe(1);
   await until('the lease', () => lease.isHeld);
   await lease.release();
+  expect(await quota.claim(claim)).toEqual({ granted: 1, elsewhere: 7 });
   expect(tries).toHaveLength(1);
   await store.close();
 });
