@@ -29,6 +29,8 @@ export interface AccountShareOptions {
   readonly onAlone: (reason: string | undefined) => void;
   /** An answer is not waited for longer. Default 1 s. */
   readonly answerWithinMs?: number;
+  /** A clock that never goes back, in milliseconds. */
+  readonly nowMs?: () => number;
 }
 
 /** What is claimed counts for ten seconds. */
@@ -42,7 +44,7 @@ const tryAgainEveryMs = 1000;
  * everything that is open stays so, and is claimed again afterwards.
  */
 export function createAccountShare(options: AccountShareOptions): AccountShare {
-  const { quota, most, demand, onAnswer, onAlone, answerWithinMs = 1000 } = options;
+  const { quota, most, demand, onAnswer, onAlone, answerWithinMs = 1000, nowMs = () => performance.now() } = options;
   let limit = 0;
   let elsewhere = 0;
   let isAlone = false;
@@ -53,7 +55,9 @@ export function createAccountShare(options: AccountShareOptions): AccountShare {
   let isSent = false;
   let next: Promise<void> | undefined;
 
-  async function claim(used: number, wanted: number): Promise<void> {
+  /** @returns false where the answer was read so late that others may have what it gives. */
+  async function claim(used: number, wanted: number): Promise<boolean> {
+    const askedMs = nowMs();
     const asked = quota.claim({ used, wanted, most });
     const answer: { granted?: number; elsewhere?: number } = {};
     const answered = asked.then((part) => Object.assign(answer, part));
@@ -61,8 +65,19 @@ export function createAccountShare(options: AccountShareOptions): AccountShare {
     // After a pause of this process what came meanwhile is read first.
     if (answer.granted === undefined) await turn();
     if (answer.granted === undefined) throw new Error('no answer in time');
+    if (nowMs() - askedMs >= renewEveryMs) return false;
     limit = answer.granted;
     elsewhere = answer.elsewhere ?? 0;
+    return true;
+  }
+
+  /** @returns as `claim`. */
+  function claimDemand(): Promise<boolean> {
+    const { open, wanted } = demand();
+    const all = Math.max(open, Math.min(open + wanted, most));
+    // What is given back is nobody's here from now on.
+    if (!isAlone) limit = Math.min(limit, all);
+    return claim(open, all);
   }
 
   async function claimOnce(): Promise<void> {
@@ -70,12 +85,8 @@ export function createAccountShare(options: AccountShareOptions): AccountShare {
     // Who closes one connection to open another does both before this.
     await Promise.resolve();
     isSent = true;
-    const { open, wanted } = demand();
-    const all = Math.max(open, Math.min(open + wanted, most));
-    // What is given back is nobody's here from now on.
-    if (!isAlone) limit = Math.min(limit, all);
     try {
-      await claim(open, all);
+      while (!(await claimDemand()));
       if (isAlone) onAlone(undefined);
       isAlone = false;
     } catch (error) {

@@ -198,7 +198,7 @@ describe('an account that two relays share through a Redis', () => {
   let ids: string[];
   let paths: string[];
   let count = 0;
-  async function startBoth(whenFull: 'wait' | 'refuse'): Promise<void> {
+  async function startBoth(whenFull: 'wait' | 'refuse' | 'share'): Promise<void> {
     redis = await startRedis();
     closers.push(() => redis.stop());
     const settings = {
@@ -261,6 +261,35 @@ describe('an account that two relays share through a Redis', () => {
     expect((await play(0, 0, 'ada')).status).toBe(503);
     await relays[1]?.stop();
     expect((await play(0, 0, 'ada')).status).toBe(200);
+  });
+
+  test('a player takes it along to another channel of the same relay', async () => {
+    await startBoth('refuse');
+    const old = await play(0, 0, 'ada');
+    await old.more(packetLength);
+    const fresh = await play(0, 1, 'ada');
+    expect(fresh.status).toBe(200);
+    await fresh.more(packetLength);
+    await until('the old one to be over', () => old.ended !== undefined);
+    expect(provider.open(paths[0] ?? '')).toBe(0);
+    expect((await play(1, 0, 'ada')).status).toBe(503);
+    fresh.leave();
+    await until('ada to play there', async () => (await play(1, 0, 'ada')).status === 200);
+  });
+
+  test('shared, it serves all clients of a stream at one relay, and those of the other after the last of them has left', async () => {
+    await startBoth('share');
+    const readers: StreamReader[] = [];
+    for (const user of ['ada', 'bob', 'eve']) readers.push(await play(0, 0, user));
+    await Promise.all(readers.map((reader) => reader.more(packetLength)));
+    expect(provider.requestsOf(paths[0] ?? '')).toHaveLength(1);
+    expect((await play(1, 0, 'max')).status).toBe(503);
+    readers[0]?.leave();
+    await Promise.all(readers.slice(1).map((reader) => reader.more(100 * packetLength)));
+    expect((await play(1, 0, 'max')).status).toBe(503);
+    expect(provider.requestsOf(paths[0] ?? '')).toHaveLength(1);
+    for (const reader of readers) reader.leave();
+    await until('max to play', async () => (await play(1, 0, 'max')).status === 200);
   });
 
   test('while Redis is away nobody loses the picture, and each relay counts for itself; afterwards they count together', async () => {

@@ -134,6 +134,23 @@ describe('the share of an account', () => {
     expect(told).toEqual(['no answer in time', undefined]);
   });
 
+  it('is claimed anew when this process stood still so long that what it was given may be others by now', async () => {
+    const { asked, quota, sent } = askedQuota();
+    const clock = { nowMs: 0 };
+    const share = shareOf(quota, { nowMs: () => clock.nowMs });
+    demand.wanted = 1;
+    const settled = share.settle();
+    await turn();
+    clock.nowMs = 12_000;
+    asked[0]?.answer(1);
+    await until('another claim', () => asked.length === 2);
+    expect(share.limit).toBe(0);
+    asked[1]?.answer(2);
+    await settled;
+    expect(share).toMatchObject({ limit: 0, elsewhere: 2, isAlone: false });
+    expect(sent()).toEqual(['0 of 1', '0 of 1']);
+  });
+
   it('is claimed again and again while it is used, and given back by itself when it is not', async () => {
     const { quota, state } = givingQuota();
     const share = shareOf(quota);
