@@ -93,6 +93,7 @@ async function benchFill(): Promise<void> {
       directory: {
         route: (stream) => routes.get(stream),
         routes: () => routes.entries(),
+        entry: () => undefined,
         onRouteChange: () => () => undefined,
         servers: (): ServerView[] => [],
       },

@@ -69,6 +69,7 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
 
   const subject: Stream = stream ?? {
     name,
+    kind: 'mediamtx',
     holders: [],
     fillers: [],
     conflict: false,

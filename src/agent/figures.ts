@@ -35,7 +35,11 @@ export function watchFigures(
   log: Logger,
 ): FigureWatch {
   const history = createHistory(maxSamples);
-  const load = watchLoad({ nodes, backend: settings.haproxy.backend, intervalMs: sampleEveryMs, log });
+  const { backend, relayBackend } = settings.haproxy;
+  // HAProxy need not have a backend of relays.
+  const backends = () =>
+    directory.slots().some(({ fleet }) => fleet.kind === 'relay') ? [backend, relayBackend] : [backend];
+  const load = watchLoad({ nodes, backends, intervalMs: sampleEveryMs, log });
   const take = (): void => {
     const slots = directory.slots();
     history.take({

@@ -20,7 +20,8 @@ export interface LoadWatch {
 
 export interface LoadWatchOptions {
   readonly nodes: readonly Pick<HaproxyNode, 'name' | 'statistics'>[];
-  readonly backend: string;
+  /** Those that there are now. */
+  readonly backends: () => readonly string[];
   readonly intervalMs: number;
   readonly log: Logger;
   /** Monotonic milliseconds. */
@@ -35,24 +36,28 @@ interface NodeCounters {
 
 /** Reads `show stat` of every node again and again, each by itself. A node that does not answer keeps its last counters, without a rate. */
 export function watchLoad(options: LoadWatchOptions): LoadWatch {
-  const { nodes, backend, intervalMs, log, now = () => performance.now() } = options;
+  const { nodes, backends, intervalMs, log, now = () => performance.now() } = options;
   const byNode = new Map<string, NodeCounters>();
   const stopping = new AbortController();
   const { signal } = stopping;
   let requests: number | undefined;
 
   async function look({ name: node, statistics }: (typeof nodes)[number]): Promise<void> {
-    const reply = await showStat(statistics, backend, { signal });
     const before = byNode.get(node);
-    if (!reply.ok) {
-      if (!signal.aborted) log.debug({ node, error: reply.error.message }, 'counters of HAProxy not read');
-      if (before !== undefined) before.loads = new Map();
-      return;
+    const lines: StatLine[] = [];
+    for (const backend of backends()) {
+      const reply = await showStat(statistics, backend, { signal });
+      if (!reply.ok) {
+        if (!signal.aborted) log.debug({ node, error: reply.error.message }, 'counters of HAProxy not read');
+        if (before !== undefined) before.loads = new Map();
+        return;
+      }
+      lines.push(...reply.value);
     }
     const atMs = now();
     const loads = new Map<string, ServerLoad>();
     const servers = new Map<string, Pick<StatLine, 'totalSessions' | 'bytesOut'>>();
-    for (const { server, totalSessions, bytesOut } of reply.value) {
+    for (const { server, totalSessions, bytesOut } of lines) {
       servers.set(server, { totalSessions, bytesOut });
       const last = before?.servers.get(server);
       if (before === undefined || last === undefined) continue;

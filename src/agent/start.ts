@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { apiMetrics, createHttpServer } from '../api';
 import { startUpCheck } from '../check';
 import { eventReceivers, haproxyNodes, mediamtxAccess, type Settings } from '../config';
-import { controlMetrics, createHaproxyControl, type HaproxyControl, routeMetrics } from '../control';
+import { type ApiUrlFor, controlMetrics, createHaproxyControl, type HaproxyControl, routeMetrics } from '../control';
 import { createDirectory, type Directory, directoryMetrics, type FleetServer, lookupMetrics } from '../directory';
 import { createEventLog, createLeasedDelivery, deliveryMetrics, type Emit, eventMetrics } from '../events';
 import { httpMetrics, openAdminSocket } from '../http';
@@ -55,8 +55,8 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       perSecond: settings.lookup.budget,
     },
     apiTimeoutMs: settings.mediamtx.timeout,
-    credentialsFor: (server) => {
-      const { username, password } = mediamtxAccess(settings, { name: server, address: '-' });
+    credentialsFor: ({ name, kind }) => {
+      const { username, password } = mediamtxAccess(settings, { name, kind, address: '-', port: 0 });
       return { username, password };
     },
     log,
@@ -187,16 +187,15 @@ async function controlFleet(
   emit: Emit,
   log: Logger,
 ): Promise<HaproxyControl | undefined> {
-  const apiUrlFor = (server: { readonly name: string; readonly address: string }) =>
-    mediamtxAccess(settings, server).apiUrl;
+  const apiUrlFor: ApiUrlFor = (server) => mediamtxAccess(settings, server).apiUrl;
   if (settings.servers.length > 0) {
     directory.setServers(settings.servers.map((server) => staticServer(server, apiUrlFor)));
     return undefined;
   }
-  const { backend, interval, map } = settings.haproxy;
+  const { backend, relayBackend, interval, map } = settings.haproxy;
   const control = createHaproxyControl({
     nodes,
-    backend,
+    backends: { mediamtx: backend, relay: relayBackend },
     map,
     apiUrlFor,
     directory,
@@ -215,14 +214,16 @@ async function controlFleet(
 }
 
 function staticServer(
-  { name, address }: Settings['servers'][number],
-  apiUrlFor: (server: { readonly name: string; readonly address: string }) => string | undefined,
+  { name, address: { host: address, port } }: Settings['servers'][number],
+  apiUrlFor: ApiUrlFor,
 ): FleetServer {
+  const kind = 'mediamtx';
   return {
     name,
-    address: address.host,
-    port: address.port,
-    apiUrl: apiUrlFor({ name, address: address.host }) ?? '',
+    kind,
+    address,
+    port,
+    apiUrl: apiUrlFor({ name, kind, address, port }) ?? '',
     operational: 'UNKNOWN',
     administrative: 'ready',
     isBackup: false,

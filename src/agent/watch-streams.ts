@@ -65,7 +65,10 @@ export async function watchStreams(
 
   // A clock that nobody sets: the grace is as long as it says. It is the directory's own.
   const nowMs = (): number => performance.now();
-  const unsubscribe = directory.onStreamChange(({ stream }) => streams.changed(stream, nowMs()));
+  const unsubscribe = directory.onStreamChange(({ stream, serverKind }) => {
+    // What is in a relay's store has no publisher: the relay itself tells who plays it.
+    if (serverKind === 'mediamtx') streams.changed(stream, nowMs());
+  });
   let isComplete = false;
   const giveUpAtMs = nowMs() + settings.directory.staleFor;
   const timer = setInterval(
@@ -91,7 +94,7 @@ export async function watchStreams(
 /** Every server that can be asked has said what it has; those that do not answer are waited for no longer than `staleFor`. */
 function hasEveryList(directory: Directory, isLate: boolean): boolean {
   const slots = directory.slots();
-  return slots.length > 0 && (directory.absence().complete || (isLate && directory.hasEvidence()));
+  return slots.length > 0 && (directory.hasEveryList() || (isLate && directory.hasEvidence()));
 }
 
 function hasSpoken(directory: Directory, server: string): boolean {
@@ -103,16 +106,18 @@ function holdersOf(directory: Directory, stream: string): StreamHolders {
   const entry = directory.entry(stream);
   const rivals = entry?.rivals ?? [];
   return {
-    holders: (entry?.holdings ?? []).map((holding) => ({
-      server: holding.slot.name,
-      isPulled: holding.report.feed === 'pulled',
-      isRival: rivals.includes(holding),
-      publisherSinceMs: holding.report.publisherSinceMs,
-      seenAtMs: holding.seenAt,
-      askedAtMs: holding.slot.inventoryAt ?? Number.NEGATIVE_INFINITY,
-      evidence: entry?.isLookedUp === true ? 'lookup' : 'inventory',
-    })),
-    chosen: entry?.isFiller === true ? undefined : entry?.chosen?.name,
+    holders: (entry?.holdings ?? [])
+      .filter(({ slot }) => slot.fleet.kind === 'mediamtx')
+      .map((holding) => ({
+        server: holding.slot.name,
+        isPulled: holding.report.feed === 'pulled',
+        isRival: rivals.includes(holding),
+        publisherSinceMs: holding.report.publisherSinceMs,
+        seenAtMs: holding.seenAt,
+        askedAtMs: holding.slot.inventoryAt ?? Number.NEGATIVE_INFINITY,
+        evidence: entry?.isLookedUp === true ? 'lookup' : 'inventory',
+      })),
+    chosen: entry?.isFiller === true || entry?.kind === 'relay' ? undefined : entry?.chosen?.name,
     fillers: (entry?.fillers ?? []).map(({ slot }) => slot.name).sort(),
   };
 }

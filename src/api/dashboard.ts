@@ -179,7 +179,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     for (const name of names) {
       yield {
         // One that has gone since is told by its name alone, so that rows keep their places.
-        ...(directory.stream(name) ?? { name, holders: [], fillers: [], conflict: false, policy: 'auto' }),
+        ...(directory.stream(name) ?? {
+          name,
+          kind: 'mediamtx',
+          holders: [],
+          fillers: [],
+          conflict: false,
+          policy: 'auto',
+        }),
         viewers: viewers === undefined ? undefined : (viewers.stream(name)?.viewers ?? 0),
         viewersPeak: viewers === undefined ? undefined : (viewers.stream(name)?.peak ?? 0),
         move: moved.get(name),

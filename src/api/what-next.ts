@@ -12,14 +12,14 @@ export interface Surroundings {
 
 /** What would happen next to viewers of a stream, in sentences: to those who play, to the next one who comes, and to him without an agent. */
 export function whatNext(
-  { stream, state, server, rule }: Explanation,
+  { stream, kind, state, server, rule }: Explanation,
   { tables, move, playing }: Surroundings,
 ): string[] {
   if (rule === 'invalid-name') return ['HAProxy refuses a request for it.'];
   const answered = (tables ?? []).filter(({ error }) => error === undefined);
   const sentences = whoPlays(playing, answered);
   if (answered.length === 0) sentences.push(nextViewer(state, server, 'The next viewer'));
-  for (const node of answered) sentences.push(...onNode(node, state, server, answered.length > 1));
+  for (const node of answered) sentences.push(...onNode(node, { kind, state, server }, answered.length > 1));
   for (const { node, error } of tables ?? []) {
     if (error !== undefined) sentences.push(`What ${node} holds is not known: ${error}.`);
   }
@@ -59,15 +59,11 @@ function listed(counts: ReadonlyMap<string, number>): string {
 
 function onNode(
   { node, route, push, lastServer, agentsUp }: NodeTables,
-  state: Explanation['state'],
-  server: string | undefined,
+  { kind, state, server }: Pick<Explanation, 'kind' | 'state' | 'server'>,
   named: boolean,
 ): string[] {
   const who = named ? `The next viewer at ${node}` : 'The next viewer';
-  const without =
-    lastServer === undefined
-      ? 'HAProxy tries the servers in turn'
-      : `HAProxy goes to ${lastServer}, the last that answered, then tries the others`;
+  const without = withoutAgent(kind, lastServer);
   if (agentsUp === 0) {
     return [
       `${who} comes while HAProxy has no agent that is up: none is asked, and routes.map is not read. ${without}.`,
@@ -83,6 +79,17 @@ function onNode(
   }
   sentences.push(`Without the agent ${without}.`);
   return sentences;
+}
+
+function withoutAgent(kind: Explanation['kind'], lastServer: string | undefined): string {
+  if (kind === 'relay') {
+    return lastServer === undefined
+      ? 'HAProxy chooses a relay by the account'
+      : `HAProxy goes to ${lastServer}, the last relay that answered for the account`;
+  }
+  return lastServer === undefined
+    ? 'HAProxy tries the servers in turn'
+    : `HAProxy goes to ${lastServer}, the last that answered, then tries the others`;
 }
 
 /** The times are those of the route push. */

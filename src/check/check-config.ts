@@ -3,6 +3,7 @@ import { checkBridge } from './check-bridge';
 import { checkForwarded } from './check-forwarded';
 import { checkMemory } from './check-memory';
 import { checkPeers } from './check-peers';
+import { checkRelays } from './check-relays';
 import { checkRoutesMap } from './check-routes-map';
 import { checkRouting } from './check-routing';
 import { checkSocket } from './check-socket';
@@ -45,5 +46,6 @@ export function checkConfig(loaded: LoadedConfig, expected: ExpectedOfConfig): F
     ...checkPeers(context),
     ...checkSocket(context),
     ...checkForwarded(context),
+    ...checkRelays(context),
   ];
 }

@@ -149,6 +149,7 @@ function expectedOf(settings: Settings): ExpectedOfConfig {
   const { control, haproxy, lookup, spoe, http, peers, viewers } = settings;
   return {
     backend: haproxy.backend,
+    relayBackend: haproxy.relayBackend,
     sockets: haproxyNodes({ ...settings, servers: [] }).map(({ socket }) => formatAddress(socket)),
     peersListen: peers.listen,
     viewerGoneAfterMs: viewers.goneAfter,

@@ -70,7 +70,7 @@ function checkWeights({ backend, expected }: ConfigContext): Finding[] {
 }
 
 /** Conditions under which HAProxy may try another server after it has sent the request; connection failures are no matter. */
-const contentConditions =
+export const contentConditions =
   /^(?:[45]\d\d|empty-response|response-timeout|junk-response|all-retryable-errors|0rtt-rejected)$/;
 
 /** As many as the shipped file has, for each server: requests share the round robin, so retries meet the same servers again and again. */

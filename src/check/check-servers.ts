@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { ServerToAsk } from '../config';
 import { createMediamtxClient, type ServerInfo } from '../mediamtx';
 import { compareVersions } from './block-condition';
 import { type Finding, listNames, right, wrong } from './finding';
@@ -9,6 +10,8 @@ import { isTrustedProxy } from './trusted-proxy';
 /** A server to look at. */
 export interface ServerToCheck {
   readonly name: string;
+  /** By the backend that it is in. */
+  readonly kind: ServerToAsk['kind'];
   /** Where HAProxy sends viewers: a host (IPv6 without brackets) and a port. */
   readonly host: string;
   readonly port: number;
@@ -77,7 +80,7 @@ async function checkServer(server: ServerToCheck, options: ServerCheckOptions): 
   }
   const findings: Finding[] = [];
   if (state === 'DOWN') {
-    const change = `start MediaMTX there, or take it out: mtxpilot maint ${name}`;
+    const change = `start ${programs[server.kind]} there, or take it out: mtxpilot maint ${name}`;
     findings.push(wrong('error', 'server.up', `HAProxy calls ${name} DOWN.`, place, change));
   }
   const hls = await checkHls(server, options);
@@ -86,8 +89,10 @@ async function checkServer(server: ServerToCheck, options: ServerCheckOptions): 
   return { server, findings: [...findings, ...api.findings], info: api.info, settings: api.settings };
 }
 
+const programs: Readonly<Record<ServerToAsk['kind'], string>> = { mediamtx: 'MediaMTX', relay: 'mtxpilot relay' };
+
 async function checkHls(
-  { name, host, port, isTls, place }: ServerToCheck,
+  { name, kind, host, port, isTls, place }: ServerToCheck,
   { timeoutMs, signal }: ServerCheckOptions,
 ): Promise<{ finding: Finding; answer: ProbeAnswer | undefined }> {
   const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -95,7 +100,8 @@ async function checkHls(
   const answer = await httpProbe(url, { timeoutMs, signal, verifyCertificate: false });
   if (answer.ok) return { finding: right('server.hls', `${name} answers viewers on ${at}.`), answer };
   const what = `${name} does not answer viewers on ${at}: ${answer.reason}.`;
-  const change = `correct the address of "server ${name}", or check "hls" and "hlsAddress" in mediamtx.yml`;
+  const setting = kind === 'relay' ? 'relay.listen of the relay' : '"hls" and "hlsAddress" in mediamtx.yml';
+  const change = `correct the address of "server ${name}", or check ${setting}`;
   return { finding: wrong('error', 'server.hls', what, place, change), answer: undefined };
 }
 
@@ -115,13 +121,26 @@ async function checkApi(
   const info = await client.info().finally(() => client.close());
   if (!info.ok) {
     const change =
-      info.failure === 'unauthorized'
-        ? 'set mediamtx.username and mediamtx.password, and allow that user the action "api" in authInternalUsers of mediamtx.yml'
-        : 'set "api: yes" and "apiAddress: :9997" in mediamtx.yml, or mediamtx.api in mtxpilot.yaml';
+      server.kind === 'relay'
+        ? `set mediamtx.servers.${name}.password in mtxpilot.yaml to its relay.token`
+        : info.failure === 'unauthorized'
+          ? 'set mediamtx.username and mediamtx.password, and allow that user the action "api" in authInternalUsers of mediamtx.yml'
+          : 'set "api: yes" and "apiAddress: :9997" in mediamtx.yml, or mediamtx.api in mtxpilot.yaml';
     const findings = [
       wrong('error', 'server.api', `The Control API at ${apiUrl} fails: ${info.detail}.`, undefined, change),
     ];
     return { findings, info: undefined, settings: undefined };
+  }
+  const told = checkKind(server, info.value);
+  if (told.severity !== 'ok') return { findings: [told], info: undefined, settings: undefined };
+  if (server.kind === 'relay') {
+    const alive = await httpProbe(`${apiUrl}/healthz`, { timeoutMs, signal });
+    const answers = right('server.api', `${name} tells the agent its streams at ${apiUrl}.`);
+    return {
+      findings: [answers, told, ...(alive.ok ? checkClock(name, alive) : [])],
+      info: undefined,
+      settings: undefined,
+    };
   }
   const answer = await httpProbe(`${apiUrl}/v3/config/global/get`, { timeoutMs, signal, username, password });
   const settings = answer.ok && answer.status === 200 ? readJson(settingsShape, answer.body) : undefined;
@@ -132,6 +151,15 @@ async function checkApi(
     ...(answer.ok ? checkClock(name, answer) : []),
   ];
   return { findings, info: info.value, settings };
+}
+
+/** A relay says `mtxpilot-` before its version. */
+function checkKind({ name, kind, place }: ServerToCheck, { version }: ServerInfo): Finding {
+  const found = version?.startsWith('mtxpilot-') === true ? 'relay' : 'mediamtx';
+  if (found === kind) return right('server.kind', `${name} is ${kind === 'relay' ? 'a relay' : 'a MediaMTX'}.`);
+  const what =
+    found === 'relay' ? `${name} is a relay among MediaMTX servers.` : `${name} is no relay, and is among the relays.`;
+  return wrong('error', 'server.kind', what, place, 'move its line to the other backend');
 }
 
 function checkVersion(name: string, { version, era }: ServerInfo, settings: ServerSettings | undefined): Finding {

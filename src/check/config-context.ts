@@ -8,6 +8,8 @@ import { type Acls, aclsOf, acts, type Situation } from './rule-condition';
 export interface ExpectedOfConfig {
   /** Name of the backend with the MediaMTX servers. */
   readonly backend: string;
+  /** Name of the backend with the relays, if there is one. */
+  readonly relayBackend: string;
   /** Stats sockets that the agent asks, as text: a path or `host:port`. This HAProxy's is one of them. */
   readonly sockets: readonly string[];
   readonly lookupDeadlineMs: number;

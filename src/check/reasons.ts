@@ -48,6 +48,19 @@ export const reasons = {
   'balance.weights':
     'With a static algorithm HAProxy accepts only the weights 0 % and 100 % while it runs, so load does not change who gets new streams.',
 
+  'relays.reached': 'Viewers of relays are sent to MediaMTX servers, which have not got their streams.',
+  'relays.names': 'The agent tells servers apart by their names alone, and places nothing of a relay on a MediaMTX.',
+  'relays.decided': 'HAProxy gets the decision and does not follow it.',
+  'relays.account':
+    'Each relay counts for itself: with clients on two of them, an account gets more connections than its provider allows.',
+  'relays.once':
+    'The second request opens a second connection to the provider, which the account may not have, for the same answer.',
+  'relays.leave':
+    'A client that leaves while the provider is silent keeps the connection of its account until HAProxy gives up.',
+  'relays.patience':
+    'A relay keeps players waiting over the silence of a provider, and lets them pause; HAProxy ends it before.',
+  'relays.checks': 'A relay that hangs, or is about to end, still accepts connections.',
+
   'stick.memory':
     "Viewers are kept on their server by HAProxy's tables; without them every segment is a question, or a guess.",
   'stick.success':
@@ -80,6 +93,8 @@ export const reasons = {
   'runtime.servers': 'What HAProxy does is up to the configuration that it has loaded.',
 
   'server.up': 'HAProxy sends nobody there.',
+  'server.kind':
+    'Streams of relays are placed by account, on relays only: each kind of server has a backend of its own.',
   'server.hls': 'Viewers who are sent there get an error.',
   'server.api': 'The agent does not learn which streams the server has.',
   'server.version': 'Older servers lack what the routing of sessions is built on.',

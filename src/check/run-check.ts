@@ -8,6 +8,7 @@ import {
   type RuntimeClient,
   type ServerState,
   type StatLine,
+  showServersState,
 } from '../runtime';
 import { ownValue } from '../wire';
 import { flyCanary } from './canary';
@@ -75,6 +76,7 @@ async function look(options: FilesToCheck, nodes: readonly HaproxyNode[], depth:
   const { backend } = settings.haproxy;
   const views: RuntimeView[] = [];
   for (const one of clients) views.push(await readRuntime(one, backend, signal));
+  const relays = await relayStates(clients, settings.haproxy.relayBackend, signal);
   // The file that is checked is this machine's, and so is the first node.
   const [view] = views;
   const [client] = clients;
@@ -90,7 +92,7 @@ async function look(options: FilesToCheck, nodes: readonly HaproxyNode[], depth:
       : checkRuntime(one, ofOthers).map((finding) => ({ ...finding, what: `${one.socket}: ${finding.what}` })),
   );
   const answering = views.find(({ servers: known }) => known !== undefined);
-  const servers = await checkServers(serversToCheck(settings, answering, context), {
+  const servers = await checkServers(serversToCheck(settings, { servers: answering?.servers, relays }, context), {
     timeoutMs: settings.mediamtx.timeout,
     signal,
   });
@@ -100,31 +102,56 @@ async function look(options: FilesToCheck, nodes: readonly HaproxyNode[], depth:
 /** As HAProxy has them, else as the file has them, else as the settings list them. */
 function serversToCheck(
   settings: Settings,
-  view: RuntimeView | undefined,
+  running: { readonly servers: readonly ServerState[] | undefined; readonly relays: readonly ServerState[] },
   context: ConfigContext | undefined,
 ): ServerToCheck[] {
-  const configured = context === undefined ? [] : serversOf(context.backend);
-  const make = (name: string, host: string, port: number, state: ServerToCheck['state']): ServerToCheck => {
-    const line = configured.find((server) => server.name === name);
+  const { relayBackend } = settings.haproxy;
+  const relays = context?.proxies.find(({ kind, name }) => kind !== 'frontend' && name === relayBackend);
+  const configured = {
+    mediamtx: context === undefined ? [] : serversOf(context.backend),
+    relay: relays === undefined ? [] : serversOf(relays),
+  };
+  type Where = Pick<ServerToCheck, 'name' | 'kind' | 'host' | 'port' | 'state'>;
+  const make = ({ name, kind, host, port, state }: Where): ServerToCheck => {
+    const line = configured[kind].find((server) => server.name === name);
     const isTls = line !== undefined && line.options.lastIndexOf('ssl') > line.options.lastIndexOf('no-ssl');
-    return { name, host, port, isTls, ...mediamtxAccess(settings, { name, address: host }), state, place: line };
+    const access = mediamtxAccess(settings, { name, kind, address: host, port });
+    return { name, kind, host, port, isTls, ...access, state, place: line };
   };
   if (settings.servers.length > 0) {
-    return settings.servers.map(({ name, address }) => make(name, address.host, address.port, undefined));
+    return settings.servers.map(({ name, address: { host, port } }) =>
+      make({ name, kind: 'mediamtx', host, port, state: undefined }),
+    );
   }
-  if (view?.servers !== undefined) {
-    return view.servers.flatMap((state) => {
+  if (running.servers !== undefined) {
+    return [...running.servers, ...running.relays].flatMap((state) => {
       // An empty slot is no server; its name is HAProxy's to resolve.
       const host = emptySlotName(state) === undefined ? state.address : undefined;
-      return host === undefined ? [] : [make(state.serverName, host, state.port, stateOf(state))];
+      if (host === undefined) return [];
+      const kind = state.backendName === relayBackend ? 'relay' : 'mediamtx';
+      return [make({ name: state.serverName, kind, host, port: state.port, state: stateOf(state) })];
     });
   }
-  return configured.flatMap(({ name, address }) => {
-    const [, host = '', port] = /^(.+):(\d{1,5})$/.exec(address) ?? [];
-    return port === undefined || /@|\//.test(host)
-      ? []
-      : [make(name, host.replace(/^\[|\]$/g, ''), Number(port), undefined)];
-  });
+  return (['mediamtx', 'relay'] as const).flatMap((kind) =>
+    configured[kind].flatMap(({ name, address }) => {
+      const [, host = '', port] = /^(.+):(\d{1,5})$/.exec(address) ?? [];
+      if (port === undefined || /@|\//.test(host)) return [];
+      return [make({ name, kind, host: host.replace(/^\[|\]$/g, ''), port: Number(port), state: undefined })];
+    }),
+  );
+}
+
+/** The relays of the first HAProxy that has any. */
+async function relayStates(
+  clients: readonly RuntimeClient[],
+  backend: string,
+  signal: AbortSignal | undefined,
+): Promise<readonly ServerState[]> {
+  for (const client of clients) {
+    const states = await showServersState(client, backend, { signal });
+    if (states.ok) return states.value;
+  }
+  return [];
 }
 
 function stateOf({ adminBits, operational }: ServerState): ServerToCheck['state'] {

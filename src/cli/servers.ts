@@ -47,9 +47,13 @@ function describe(fleet: Servers, emptySlots: EmptySlots, paint: Paint): string 
       : `no servers: HAProxy has no address for any of them\n${empty}`;
   }
   const isControlled = fleet.some(({ control }) => control !== null && control !== undefined);
-  const columns = isControlled
-    ? [...stateColumns, ...controlColumns, ...loadColumns]
-    : [...stateColumns, ...loadColumns];
+  const columns = [
+    // Where all are MediaMTX, nobody needs to be told.
+    ...(fleet.some(({ kind }) => kind === 'relay') ? [kindColumn] : []),
+    ...stateColumns,
+    ...(isControlled ? controlColumns : []),
+    ...loadColumns,
+  ];
   const rows = fleet.map((server) => columns.map(([, cell]) => cell(server)));
   const titles = columns.map(([title]) => title);
   return formatTable(titles, rows, paint) + empty;
@@ -69,6 +73,7 @@ type Column = readonly [title: string, cell: (server: Servers[number]) => Cell];
 
 const coloured = (text: string | null | undefined): Cell => ({ text, colour: colourOf(text) });
 
+const kindColumn: Column = ['KIND', ({ kind }) => kind];
 const stateColumns: readonly Column[] = [
   ['SERVER', ({ name }) => name],
   ['ADDRESS', ({ address, port }) => `${address ?? '-'}:${port ?? '-'}`],

@@ -62,7 +62,7 @@ async function collect({ agent, match, limit }: StreamsOptions): Promise<Answer<
 
 function describe({ streams: found, total }: Streams, paint: Paint): string {
   if (found.length === 0) return 'no stream is live\n';
-  const rows = found.flatMap(({ name, conflict, viewers, holders, fillers }) => [
+  const rows = found.flatMap(({ name, kind, conflict, viewers, holders, fillers }) => [
     ...holders.map(({ server, publisherSince, sourceType, pulled, tracks, readers, evidence }, index) => [
       index === 0 ? name : ' ',
       server,
@@ -75,7 +75,7 @@ function describe({ streams: found, total }: Streams, paint: Paint): string {
       {
         text: [
           conflict === true && pulled !== true && 'conflict',
-          pulled === true && 'pulled copy',
+          kind === 'relay' ? 'relay' : pulled === true && 'pulled copy',
           evidence?.stale === true && 'last good answer',
         ]
           .filter(Boolean)

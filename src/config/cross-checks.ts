@@ -35,6 +35,14 @@ export const crossChecks: CrossChecks<Settings> = (settings, originOf) => {
       );
     }
   }
+  const { backend, relayBackend } = settings.haproxy;
+  if (backend === relayBackend) {
+    const [key, other] =
+      originOf('haproxy.relayBackend') === undefined ? ['backend', 'relayBackend'] : ['relayBackend', 'backend'];
+    errors.push(
+      `${at(`haproxy.${key}`)}: ${quoteText(backend)} is haproxy.${other} already, give relays a backend of their own`,
+    );
+  }
   if (lookup.deadline >= haproxyProcessingMs) {
     warnings.push(
       `${at('lookup.deadline')}: ${formatDuration(lookup.deadline)} is not below "timeout processing ${formatDuration(haproxyProcessingMs)}" of the shipped spoe.cfg: HAProxy gives up before an answer that takes that long`,

@@ -8,7 +8,7 @@ export {
 } from './address';
 export { eventReceivers } from './event-receivers';
 export { haproxyNodes } from './haproxy-nodes';
-export { mediamtxAccess } from './mediamtx-access';
+export { mediamtxAccess, type ServerToAsk } from './mediamtx-access';
 export type { Settings } from './schema';
 export {
   type Loaded,

@@ -265,6 +265,9 @@ export const settingsSchema = z.strictObject({
         64,
       ).default([]),
       backend: haproxyNameKey('The backend of haproxy.cfg that holds the MediaMTX servers.').default('mtx'),
+      relayBackend: haproxyNameKey(
+        'The backend of haproxy.cfg that holds the relays, if it has one. A relay is asked at its own address and port, with the user and password of `mediamtx.servers`.',
+      ).default('mtx_relays'),
       interval: durationKey("Pause between two reads of HAProxy's servers.", 100, hourMs).default(1000),
       map: optionalMapFileKey(
         'The map in haproxy.cfg that the agent keeps filled with the streams and their servers, so that HAProxy need not ask. `off`: HAProxy asks for each master playlist.',

@@ -15,7 +15,7 @@ import { isLine, longestDeadlineMs, longestOperator, longestReason, shortestDead
 import { createIntents } from './intents';
 import { createMoves } from './moves';
 import { type ControlNode, createNode, type NodeStats } from './node';
-import type { ObserverStats } from './observe';
+import { type Backends, kindIn, type ObserverStats } from './observe';
 import { createRoutePush, type RoutePush } from './push';
 import { createReconciler, type Reconciler } from './reconciler';
 import { createStoredMemories } from './stored-memories';
@@ -26,8 +26,7 @@ import type { ControlledServer, ControlProblem, ControlResult, EmptySlot, Intent
 export interface HaproxyControlOptions {
   /** At least one; the first one's order of servers is everybody's. */
   readonly nodes: readonly HaproxyNode[];
-  /** HAProxy's name of the backend that holds the MediaMTX servers. */
-  readonly backend: string;
+  readonly backends: Backends;
   readonly apiUrlFor: ApiUrlFor;
   readonly directory: Directory;
   /** The map to be kept filled, as haproxy.cfg names it; null for none. */
@@ -106,7 +105,7 @@ export function createHaproxyControl(options: HaproxyControlOptions): HaproxyCon
   const nodes = haproxys.map((node) =>
     createNode({
       node,
-      backend: options.backend,
+      backends: options.backends,
       apiUrlFor: options.apiUrlFor,
       intervalMs,
       goneAfterMs: options.goneAfterMs ?? 10_000,
@@ -122,7 +121,7 @@ export function createHaproxyControl(options: HaproxyControlOptions): HaproxyCon
   );
   const isFleetKnown = () => nodes.every((node) => node.states() !== undefined);
   const moves = createMoves({ store, directory, nodes: haproxys, emit, log, isFleetKnown });
-  const view = createFleetView(nodes, directory, (server) => intents.get(server));
+  const view = createFleetView(nodes, directory, (server) => intents.get(server), kindIn(options.backends));
   const reconciler: Reconciler = createReconciler({
     ...options,
     nodes,
@@ -194,13 +193,12 @@ export function createHaproxyControl(options: HaproxyControlOptions): HaproxyCon
   function nodeServer(node: ControlNode, name: string): NodeServer[] {
     const state = view.statesOf(node).find(({ serverName }) => serverName === name);
     if (state === undefined) return [];
-    const counts = node.sessions.latest();
     return [
       {
         node: node.name,
         state,
         memory: node.memory().servers.get(name),
-        viewers: counts === undefined ? undefined : (counts.get(state.serverId) ?? 0),
+        viewers: node.viewers()?.get(name),
         lastError: node.lastError?.message,
         isYoung: node.isYoung(),
       },
@@ -298,7 +296,7 @@ export function createHaproxyControl(options: HaproxyControlOptions): HaproxyCon
     moves: () => moves.moves(),
     move: (stream, server, by) => moves.move(stream, server, by),
     clearMove: (stream, operator) => moves.clearMove(stream, operator),
-    tables: createStreamTables(haproxys, stopping.signal),
+    tables: createStreamTables(haproxys, (stream) => directory.entry(stream)?.kind ?? 'mediamtx', stopping.signal),
     pushes,
     stats,
   };

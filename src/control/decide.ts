@@ -21,15 +21,15 @@ export type Command = CommandBase &
         readonly intentId: string | undefined;
       }
     | { readonly kind: 'set-weight'; readonly weight: number; readonly isConfigured: boolean }
-    /** Forget every session and stream that points there, so that they are located anew. */
+    /** Forget every session and stream, or account, that points there, so that they are located anew. */
     | { readonly kind: 'clear-entries'; readonly serverId: number }
   );
 
 export interface NodeFacts extends OwnershipFacts {
   readonly states: readonly ServerState[];
   readonly desired: ReadonlyMap<string, DesiredServer>;
-  /** Entries of the table `sessions` by server id, as last counted; undefined while not known. */
-  readonly sessions: ReadonlyMap<number, number> | undefined;
+  /** Entries of the table `sessions` by server, as last counted; undefined while not known. */
+  readonly sessions: ReadonlyMap<string, number> | undefined;
 }
 
 /** States are what viewers notice; clearing goes through whole tables. */
@@ -159,7 +159,7 @@ function clearCommands(
 ): Command[] {
   if (desired.by !== 'intent' || desired.state !== 'maint') return [];
   const isEntering = found.some((command) => command.kind === 'set-state' && command.state === 'maint');
-  const isLeft = seen.state === 'maint' && (known.isToBeCleared || (sessions?.get(serverId) ?? 0) > 0);
+  const isLeft = seen.state === 'maint' && (known.isToBeCleared || (sessions?.get(serverName) ?? 0) > 0);
   if (!isEntering && !isLeft) return [];
   return [{ kind: 'clear-entries', server: serverName, serverId, reason: desired.reason, because: desired.because }];
 }

@@ -1,4 +1,4 @@
-import type { ApiHealth, OperationalState } from '../directory';
+import { type ApiHealth, type OperationalState, type ServerKind, serverKinds } from '../directory';
 import { beginDrain, type Damping, damp, holdDownMs, releaseDrain, undamped } from './damping';
 import { intentId, kindInForce } from './intent';
 import type { Intent, IntentKind } from './views';
@@ -6,6 +6,7 @@ import type { Intent, IntentKind } from './views';
 /** What is known of a server, over all HAProxy nodes. */
 export interface ServerFacts {
   readonly name: string;
+  readonly kind: ServerKind;
   readonly operational: OperationalState;
   /** Some HAProxy sends it new viewers: UP, and neither drained nor in maintenance. */
   readonly takesViewers: boolean;
@@ -51,7 +52,7 @@ export type DesiredStateMemory = ReadonlyMap<
  * What is wanted of each server. Intents come first; without one a server that HAProxy calls UP while its API is suspect is drained, if
  * `onApiFailure` says so and the guard permits. Pure: the same facts, memory and time give the same result.
  *
- * The guard: no automatic drain begins that would leave fewer than half of the servers (rounded up) with new viewers, whatever took the others out;
+ * The guard: no automatic drain begins that would leave fewer than half of the servers of a kind (rounded up) with new viewers, whatever took the others out;
  * and when others fall out later, drained ones are given back, the last first. Backups take no new viewers while others do: they count
  * neither way, and one may be drained while some other server still takes viewers.
  */
@@ -60,7 +61,29 @@ export function desiredState(
   servers: readonly ServerFacts[],
   options: DesiredStateOptions,
   nowMs: number,
-): { readonly desired: ReadonlyMap<string, DesiredServer>; readonly memory: DesiredStateMemory } {
+): DesiredState {
+  const parts = serverKinds.map((kind) => {
+    const ofKind = servers.filter((server) => server.kind === kind);
+    return desiredOfKind(memory, ofKind, options, nowMs);
+  });
+  return {
+    desired: new Map(parts.flatMap(({ desired }) => [...desired])),
+    memory: new Map(parts.flatMap((part) => [...part.memory])),
+  };
+}
+
+interface DesiredState {
+  readonly desired: ReadonlyMap<string, DesiredServer>;
+  readonly memory: DesiredStateMemory;
+}
+
+/** No server of one kind does the work of another. */
+function desiredOfKind(
+  memory: DesiredStateMemory,
+  servers: readonly ServerFacts[],
+  options: DesiredStateOptions,
+  nowMs: number,
+): DesiredState {
   const { decided } = options;
   const dampings = new Map(
     servers.map((server) => {

@@ -1,11 +1,14 @@
-import type { AdministrativeState, FleetServer } from '../directory';
+import type { AdministrativeState, FleetServer, ServerKind } from '../directory';
 import { administrativeState, emptySlotName, type ServerState } from '../runtime';
 
 /** The base URL of a server's Control API, or undefined where none can be told. `address` is `-` where HAProxy has none. */
-export type ApiUrlFor = (server: { readonly name: string; readonly address: string }) => string | undefined;
+export type ApiUrlFor = (server: Pick<FleetServer, 'name' | 'kind' | 'address' | 'port'>) => string | undefined;
+
+/** What a server is, by the backend that it is in. */
+export type KindOf = (server: Pick<ServerState, 'backendName'>) => ServerKind;
 
 /**
- * What HAProxy says about the servers of a backend, in the directory's words. Servers without an API URL are left out:
+ * What HAProxy says about its servers, in the directory's words. Servers without an API URL are left out:
  * nobody could ask them for their streams. So are slots without an address: their name, if anything, is that of all their siblings, and is
  * HAProxy's to resolve.
  *
@@ -17,18 +20,20 @@ export type ApiUrlFor = (server: { readonly name: string; readonly address: stri
  */
 export function fleetServers(
   states: readonly ServerState[],
-  apiUrlFor: ApiUrlFor,
+  { kindOf, apiUrlFor }: { readonly kindOf: KindOf; readonly apiUrlFor: ApiUrlFor },
   backups: ReadonlySet<string> = new Set(),
 ): FleetServer[] {
   return states.flatMap((state) => {
     if (emptySlotName(state) !== undefined) return [];
     const name = state.serverName;
     const address = state.address ?? '-';
-    const apiUrl = apiUrlFor({ name, address });
+    const { port } = state;
+    const kind = kindOf(state);
+    const apiUrl = apiUrlFor({ name, kind, address, port });
     if (apiUrl === undefined) return [];
     const operational = state.operational === 'stopped' ? 'DOWN' : 'UP';
     const isBackup = backups.has(name);
-    return [{ name, address, port: state.port, apiUrl, operational, administrative: administrative(state), isBackup }];
+    return [{ name, kind, address, port, apiUrl, operational, administrative: administrative(state), isBackup }];
   });
 }
 

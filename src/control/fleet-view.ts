@@ -1,7 +1,7 @@
 import type { ApiHealth, Directory, FleetServer } from '../directory';
 import { emptySlotName, type ServerState } from '../runtime';
 import type { ServerFacts } from './desired-state';
-import { fleetServers } from './fleet-servers';
+import { fleetServers, type KindOf } from './fleet-servers';
 import type { ControlNode } from './node';
 import { unionFleet } from './union-fleet';
 import type { EmptySlot, Intent, IntentKind } from './views';
@@ -22,12 +22,14 @@ export interface FleetView {
   fleet(out: ReadonlyMap<string, IntentKind>): FleetServer[];
   /** Every server, also those without a Control API. */
   facts(): ServerFacts[];
+  readonly kindOf: KindOf;
 }
 
 export function createFleetView(
   nodes: readonly ControlNode[],
   directory: Pick<Directory, 'servers'>,
   intentOf: (server: string) => Intent | undefined,
+  kindOf: KindOf,
 ): FleetView {
   function heard(): readonly ControlNode[] {
     const live = nodes.filter((node) => !node.isLost());
@@ -70,14 +72,15 @@ export function createFleetView(
       const fleet = unionFleet(
         heard().map((node) => {
           // Their URL is of no interest here.
-          const found = fleetServers(node.states() ?? [], () => 'none', node.backups());
+          const found = fleetServers(node.states() ?? [], { kindOf, apiUrlFor: () => 'none' }, node.backups());
           const known = new Set(found.map(({ name }) => name));
           return [...found, ...node.fleet().filter(({ name }) => !known.has(name))];
         }),
         new Map(),
       );
-      return fleet.map(({ name, operational, administrative, isBackup }) => ({
+      return fleet.map(({ name, kind, operational, administrative, isBackup }) => ({
         name,
+        kind,
         operational,
         isBackup,
         takesViewers: operational === 'UP' && administrative === 'ready',
@@ -85,5 +88,6 @@ export function createFleetView(
         intent: intentOf(name),
       }));
     },
+    kindOf,
   };
 }

@@ -1,6 +1,8 @@
 import type { Directory, ServerView } from '../directory';
+import type { ServerState } from '../runtime';
 import type { FleetView } from './fleet-view';
 import { type LoadMemory, loadWeights, type ServerLoad } from './load-weights';
+import type { ControlNode } from './node';
 import type { Survey } from './survey';
 
 /** Weights that follow load, for the whole fleet. */
@@ -32,6 +34,11 @@ export function createFleetWeights(
     return own[0];
   }
 
+  /** A backup has no share to be weighed while others are up, and relays have theirs by account. */
+  function mayWeigh(node: ControlNode, state: ServerState): boolean {
+    return view.kindOf(state) === 'mediamtx' && !node.backups().has(state.serverName);
+  }
+
   return {
     current: () => weights,
     takeOver(found) {
@@ -40,7 +47,7 @@ export function createFleetWeights(
     update(nowMs) {
       const look = survey.latest();
       if (look === undefined || (memory !== undefined && nowMs - memory.atMs < updateEveryMs)) return;
-      const servers = directory.servers();
+      const servers = directory.servers().filter(({ kind }) => kind === 'mediamtx');
       const isListed = ({ name, api }: ServerView) => api.inventoryAgeMs !== undefined && look.servers.has(name);
       // Before the first lists everybody looks idle. Who does not answer at all is not waited for.
       const isLoadKnown = servers.every(
@@ -55,10 +62,7 @@ export function createFleetWeights(
       const readers = new Map(
         servers.filter(isListed).map((server) => [server.name, server.readers + server.hlsSessions]),
       );
-      // A backup has no share to be weighed while others are up.
-      const states = view
-        .heard()
-        .flatMap((node) => view.statesOf(node).filter(({ serverName }) => !node.backups().has(serverName)));
+      const states = view.heard().flatMap((node) => view.statesOf(node).filter((state) => mayWeigh(node, state)));
       const configured = new Map(states.map((state) => [state.serverName, state.configuredWeight]));
       const loads = [...configured].map(
         ([name, configuredWeight]): ServerLoad => ({

@@ -1,4 +1,5 @@
 export { createHaproxyControl, type HaproxyControl } from './control';
+export type { ApiUrlFor } from './fleet-servers';
 export { isLine, isOneLine, longestDeadlineMs, longestOperator, longestReason, shortestDeadlineMs } from './intent';
 export { controlMetrics, routeMetrics } from './metrics';
 export { createObserver, type Observer } from './observe';

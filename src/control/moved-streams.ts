@@ -27,13 +27,19 @@ interface Due {
   readonly held: number;
 }
 
-export function createMovedStreams(client: RuntimeClient, signal: AbortSignal, now: () => number): MovedStreams {
+/** @param isRelayed whether relays have the stream: the table has no entry of it. */
+export function createMovedStreams(
+  client: RuntimeClient,
+  isRelayed: (stream: string) => boolean,
+  signal: AbortSignal,
+  now: () => number,
+): MovedStreams {
   const moved = new Map<string, Due>();
   /** Where streams were whose entry was taken out: a publisher that moves is often away for a moment. */
   const lastServers = new Map<string, string>();
 
   function noteMove(stream: string): void {
-    if (moved.size < maxRemembered) moved.set(stream, { atMs: now(), held: 0 });
+    if (moved.size < maxRemembered && !isRelayed(stream)) moved.set(stream, { atMs: now(), held: 0 });
   }
 
   return {

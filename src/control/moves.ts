@@ -184,6 +184,8 @@ export function createMoves(options: MovesOptions): Moves {
       const message = `there is no server ${shown(server)}, there are ${names || 'none'}`;
       return { kind: 'no-such-server', message };
     }
+    const relayed = directory.stream(stream)?.kind === 'relay';
+    if (target.kind === 'relay' || relayed) return bad(`${relayed ? stream : server} ${notMoved(relayed)}`);
     if (moves.size >= maxOverrides && !moves.has(stream)) {
       return bad(`${maxOverrides} streams are moved already; clear one first`);
     }
@@ -311,6 +313,12 @@ export function createMoves(options: MovesOptions): Moves {
 
 function withoutHeld({ stream, server, reason, operator, since }: StoredMove): Move {
   return { stream, server, reason, operator, since };
+}
+
+function notMoved(isStream: boolean): string {
+  const why =
+    'all streams of an account go to one relay, so that its connections are counted once; drain a relay to lead new viewers elsewhere';
+  return `${isStream ? 'is the stream of a relay' : 'is a relay'}: ${why}`;
 }
 
 function shown(text: string): string {

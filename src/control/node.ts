@@ -1,13 +1,13 @@
-import type { FleetServer } from '../directory';
+import type { FleetServer, ServerKind } from '../directory';
 import type { Logger } from '../log';
 import { inTime } from '../measure';
 import type { HaproxyInfo, HaproxyNode, RuntimeError, ServerState } from '../runtime';
-import { apply } from './apply';
+import { apply, tablesOf } from './apply';
 import { createBackOffs } from './back-offs';
 import { afterCommand, type Command, decide, type NodeFacts } from './decide';
 import type { ApiUrlFor } from './fleet-servers';
 import { emptyNodeMemory, enterProcess, type NodeMemory } from './node-memory';
-import { createObserver, type Observation, type ObserverStats } from './observe';
+import { type Backends, createObserver, kindIn, type Observation, type ObserverStats } from './observe';
 import type { RoutePush } from './push';
 import { createSessionCounts } from './session-counts';
 
@@ -19,7 +19,7 @@ export interface NodeToControl extends Pick<HaproxyNode, 'name' | 'state' | 'bul
 
 export interface NodeOptions {
   readonly node: NodeToControl;
-  readonly backend: string;
+  readonly backends: Backends;
   readonly apiUrlFor: ApiUrlFor;
   /** A session that asked for nothing for so long is nobody's any more. */
   readonly goneAfterMs: number;
@@ -66,7 +66,9 @@ export interface ControlNode {
   /** The process is so young that its checks have not told the servers that are down. */
   isYoung(): boolean;
   readonly lastError: RuntimeError | undefined;
-  readonly sessions: ReturnType<typeof createSessionCounts>;
+  readonly sessions: Pick<ReturnType<typeof createSessionCounts>, 'count'>;
+  /** By server, when counted lately: sessions that point there, none at relays; undefined while it is not known. */
+  viewers(): ReadonlyMap<string, number> | undefined;
   readonly stats: NodeStats;
 }
 
@@ -87,7 +89,8 @@ const silences: ReadonlySet<RuntimeError['reason']> = new Set([
 ]);
 
 export function createNode(options: NodeOptions): ControlNode {
-  const { node, backend, goneAfterMs, log } = options;
+  const { node, backends, goneAfterMs, log } = options;
+  const kindOf = kindIn(backends);
   const { state: client, bulk } = node;
   const stopping = new AbortController();
   const sessions = createSessionCounts({
@@ -95,7 +98,7 @@ export function createNode(options: NodeOptions): ControlNode {
     signal: stopping.signal,
     log,
     goneAfterMs,
-    serverIds,
+    serverIds: () => serverIds('mediamtx'),
     now: () => performance.now(),
   });
   const commands: NodeStats['commands'] = {
@@ -120,7 +123,7 @@ export function createNode(options: NodeOptions): ControlNode {
 
   const observer = createObserver({
     client,
-    backend,
+    backends,
     apiUrlFor: options.apiUrlFor,
     onServers: (servers) => {
       fleet = servers;
@@ -131,8 +134,18 @@ export function createNode(options: NodeOptions): ControlNode {
     intervalMs: options.intervalMs,
   });
 
-  function serverIds(): ReadonlyMap<string, number> {
-    return new Map((states ?? []).map(({ serverName, serverId }) => [serverName, serverId]));
+  /** HAProxy's numbers, which are of one backend each. */
+  function serverIds(kind: ServerKind): ReadonlyMap<string, number> {
+    const ofKind = (states ?? []).filter((state) => kindOf(state) === kind);
+    return new Map(ofKind.map(({ serverName, serverId }) => [serverName, serverId]));
+  }
+
+  /** Who plays from a relay has no session. */
+  function viewers(): ReadonlyMap<string, number> | undefined {
+    const counts = sessions.latest();
+    if (counts === undefined) return undefined;
+    const ids = serverIds('mediamtx');
+    return new Map((states ?? []).map(({ serverName: name }) => [name, counts.get(ids.get(name) ?? 0) ?? 0]));
   }
 
   async function act(observation: Observation): Promise<number | undefined> {
@@ -149,7 +162,7 @@ export function createNode(options: NodeOptions): ControlNode {
     if ([...desired.values()].some(({ state }) => state === 'drain' || state === 'maint')) void sessions.count('ifDue');
     const { isShared } = options;
     const facts = {
-      ...{ states, uptimeSeconds, desired, weights, sessions: sessions.latest(), isShared },
+      ...{ states, uptimeSeconds, desired, weights, sessions: viewers(), isShared },
       knowsOthers: knowsOthers || !isResumed,
     };
     const decision = decide(memory, facts, Date.now());
@@ -233,11 +246,14 @@ export function createNode(options: NodeOptions): ControlNode {
 
   async function carryOutOne(command: Command): Promise<RuntimeError | undefined> {
     const process = memory.process;
+    const state = states?.find(({ serverName }) => serverName === command.server);
+    const kind = state === undefined ? 'mediamtx' : kindOf(state);
     const result = await apply(command, {
       client,
       bulk,
-      backend,
-      serverIds: serverIds(),
+      backend: state?.backendName ?? backends.mediamtx,
+      tables: tablesOf[kind],
+      serverIds: serverIds(kind),
       signal: stopping.signal,
     });
     const error = result.ok ? undefined : result.error;
@@ -280,6 +296,7 @@ export function createNode(options: NodeOptions): ControlNode {
       return observer.lastError;
     },
     sessions,
+    viewers,
     stats: Object.assign(observer.stats, { commands }),
   };
 }

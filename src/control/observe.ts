@@ -7,13 +7,22 @@ import {
   isResolved,
   type RuntimeClient,
   type RuntimeError,
+  type RuntimeResult,
   type ServerState,
   showInfo,
   showServersState,
   showStat,
 } from '../runtime';
 import { errorText } from '../wire';
-import { type ApiUrlFor, fleetServers } from './fleet-servers';
+import { type ApiUrlFor, fleetServers, type KindOf } from './fleet-servers';
+
+/** HAProxy's names of the backends, by what their servers are; no relays are looked for where they have none. */
+export type Backends = { readonly mediamtx: string; readonly relay: string | undefined };
+
+/** What a server is, by its backend. */
+export function kindIn(backends: Backends): KindOf {
+  return ({ backendName }) => (backendName === backends.relay ? 'relay' : 'mediamtx');
+}
 
 /** One look at one HAProxy. */
 export interface Observation {
@@ -27,8 +36,8 @@ export interface Observation {
 
 export interface ObserverOptions {
   readonly client: RuntimeClient;
-  /** HAProxy's name of the backend that holds the MediaMTX servers. */
-  readonly backend: string;
+  /** HAProxy's names of the backends that hold the MediaMTX servers and the relays; a HAProxy may have no backend of relays. */
+  readonly backends: Backends;
   readonly apiUrlFor: ApiUrlFor;
   /** The whole fleet, on the first answer and whenever anything in it changed. Not called while HAProxy cannot be asked. */
   readonly onServers: (servers: readonly FleetServer[]) => void;
@@ -89,7 +98,7 @@ const nameOf = ({ serverName }: ServerState): string => serverName;
  * HAProxy serves viewers whether or not it can be asked.
  */
 export function createObserver(options: ObserverOptions): Observer {
-  const { client, backend, log, intervalMs = 1000, now: clock = () => performance.now() } = options;
+  const { client, backends, log, intervalMs = 1000, now: clock = () => performance.now() } = options;
   const stats: ObserverStats = { polls: 0, failures: 0, reloads: 0, changes: 0, isUp: false };
   const stopping = new AbortController();
   let running: Promise<void> | undefined;
@@ -106,6 +115,9 @@ export function createObserver(options: ObserverOptions): Observer {
   let resolved = new Set<string>();
   let lastError: RuntimeError | undefined;
   let failuresInRow = 0;
+  const kindOf = kindIn(backends);
+  /** The process that has no backend of relays. */
+  let withoutRelays: HaproxyInfo | undefined;
   let backups: ReadonlySet<string> | undefined;
   /** Of which servers that is known; undefined when it must be asked again. */
   let backupsAmong: string | undefined;
@@ -118,7 +130,7 @@ export function createObserver(options: ObserverOptions): Observer {
     const info = await showInfo(client, { signal: stopping.signal });
     if (!info.ok) return { error: info.error };
     const answeredAt = clock();
-    const states = await showServersState(client, backend, { signal: stopping.signal });
+    const states = await allServers(info.value);
     if (!states.ok) return { error: states.error };
     if (stopping.signal.aborted) return { pauseMs: undefined };
     // Between the two answers HAProxy may have been reloaded. A process that has only just started resolves its servers anew; an older one has lost them.
@@ -145,7 +157,7 @@ export function createObserver(options: ObserverOptions): Observer {
     await lookForBackups(states.value, isNewProcess);
     if (isStopped()) return { pauseMs: undefined };
     if (isNewProcess) resolved = new Set();
-    const found = fleetServers(states.value, options.apiUrlFor, backups);
+    const found = fleetServers(states.value, { kindOf, apiUrlFor: options.apiUrlFor }, backups);
     for (const { name } of found) resolved.add(name);
     const servers = [...found, ...stillResolving(states.value, haproxy, found)];
     const isEmpty = (state: ServerState) => emptySlotName(state) !== undefined;
@@ -154,7 +166,7 @@ export function createObserver(options: ObserverOptions): Observer {
     noteEmpty(states.value.filter(isEmpty).map(nameOf));
     const now = JSON.stringify(servers);
     if (now !== reported) {
-      log.debug({ backend, servers }, 'the fleet, as HAProxy sees it');
+      log.debug({ servers }, 'the fleet, as HAProxy sees it');
       options.onServers(servers);
       reported = now;
       lastFleet = servers;
@@ -168,6 +180,28 @@ export function createObserver(options: ObserverOptions): Observer {
     });
     const isWatched = states.value.some(isResolved);
     return { pauseMs: isWatched ? Math.min(wanted ?? namesEveryMs, namesEveryMs) : wanted };
+  };
+
+  /** The servers of both backends: those of MediaMTX first, then the relays whose name no other has. */
+  const allServers = async (process: HaproxyInfo): Promise<RuntimeResult<ServerState[]>> => {
+    const servers = await showServersState(client, backends.mediamtx, { signal: stopping.signal });
+    if (!servers.ok) return servers;
+    if (withoutRelays !== undefined && !isAnotherProcess(withoutRelays, process)) {
+      withoutRelays = process;
+      return servers;
+    }
+    withoutRelays = undefined;
+    if (backends.relay === undefined) return servers;
+    const relays = await showServersState(client, backends.relay, { signal: stopping.signal });
+    if (!relays.ok && relays.error.reason !== 'not-found') return relays;
+    if (!relays.ok) {
+      withoutRelays = process;
+      noteTwice([]);
+      return servers;
+    }
+    const taken = new Set(servers.value.map(nameOf));
+    noteTwice(relays.value.map(nameOf).filter((name) => taken.has(name)));
+    return { ok: true, value: [...servers.value, ...relays.value.filter((state) => !taken.has(nameOf(state)))] };
   };
 
   /**
@@ -194,27 +228,40 @@ export function createObserver(options: ObserverOptions): Observer {
     const among = states.map(({ serverName }) => serverName).join(' ');
     if (isNewProcess) backupsAmong = undefined;
     if (among === backupsAmong) return;
-    const stat = await showStat(client, backend, { signal: stopping.signal });
-    // What was known stands, and it is asked again at the next look.
-    if (!stat.ok) {
-      log.debug({ backend, reason: stat.error.reason }, 'which servers are backups is not known');
-      return;
+    const found = new Set<string>();
+    for (const backend of new Set(states.map(({ backendName }) => backendName))) {
+      const stat = await showStat(client, backend, { signal: stopping.signal });
+      // What was known stands, and it is asked again at the next look.
+      if (!stat.ok) {
+        log.debug({ backend, reason: stat.error.reason }, 'which servers are backups is not known');
+        return;
+      }
+      for (const { isBackup, server } of stat.value) if (isBackup) found.add(server);
     }
-    backups = new Set(stat.value.filter(({ isBackup }) => isBackup).map(({ server }) => server));
+    backups = found;
     backupsAmong = among;
   };
 
   const noteLeftOut = whenOthers((names) => {
-    if (names.length === 0) log.info({ backend }, 'every server has an address again');
+    if (names.length === 0) log.info({ socket: client.name }, 'every server has an address again');
     else {
       const text = 'servers without an address are left out, give their API URLs in mediamtx.servers';
-      log.warn({ backend, servers: names }, text);
+      log.warn({ servers: names }, text);
+    }
+  });
+
+  const noteTwice = whenOthers((names) => {
+    const { mediamtx, relay } = backends;
+    if (names.length === 0) log.info({ socket: client.name }, 'every server has a name of its own again');
+    else {
+      const text = `a server of ${mediamtx} and one of ${relay ?? ''} have the same name: the relay is left out until its name is another`;
+      log.warn({ servers: names }, text);
     }
   });
 
   const noteEmpty = whenOthers((names) => {
-    if (names.length === 0) log.info({ backend }, 'every slot has an address');
-    else log.info({ backend, slots: names }, 'slots without an address are no servers until HAProxy has one');
+    if (names.length === 0) log.info({ socket: client.name }, 'every slot has an address');
+    else log.info({ slots: names }, 'slots without an address are no servers until HAProxy has one');
   });
 
   // An error is logged when it begins, when it becomes another, and when it ends; not at every poll.

@@ -7,7 +7,7 @@ import { type PushPlan, planPush } from './push-plan';
 import { createRoutesMap, type RoutesMapStats } from './routes-map';
 
 /** The part of the directory that routes come from. */
-export type RouteDirectory = Pick<Directory, 'route' | 'routes' | 'onRouteChange' | 'servers'>;
+export type RouteDirectory = Pick<Directory, 'route' | 'routes' | 'onRouteChange' | 'servers' | 'entry'>;
 
 export interface RoutePushOptions {
   /** The node's name, for the log. */
@@ -121,7 +121,8 @@ export function createRoutePush(options: RoutePushOptions): RoutePush {
   const { signal } = stopping;
   const pending = new Set<string>();
   const inHaproxy = createRoutesMap({ client, map, directory, signal, stats });
-  const moved = createMovedStreams(client, signal, now);
+  const isRelayed = (stream: string): boolean => directory.entry(stream)?.kind === 'relay';
+  const moved = createMovedStreams(client, isRelayed, signal, now);
   /** Why the map must be read; undefined while we know what is in it. */
   let unread: string | undefined = 'start';
   let mustCompareAll = false;

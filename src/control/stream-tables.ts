@@ -1,3 +1,4 @@
+import { accountOf, type ServerKind } from '../directory';
 import { isStreamName } from '../mediamtx';
 import {
   administrativeState,
@@ -9,7 +10,7 @@ import {
   showTable,
   showTableKey,
 } from '../runtime';
-import { sessionsTable, streamsTable } from './apply';
+import { accountsTable, sessionsTable, streamsTable } from './apply';
 import type { RoutePush } from './push';
 import { serverOf } from './server-of';
 import type { NodeTables, Operations } from './views';
@@ -25,12 +26,20 @@ const agentBackend = 'mtx_agent';
 /** People wait for what the tables hold, and a HAProxy that hangs must not keep them. */
 const tablesAfterMs = 3000;
 
-/** Makes the answer to what the tables of each HAProxy hold about a stream. */
-export function createStreamTables(nodes: readonly NodeWithTables[], signal: AbortSignal): Operations['tables'] {
+/**
+ * Makes the answer to what the tables of each HAProxy hold about a stream.
+ * @param kindOf what has the stream, or would have it.
+ */
+export function createStreamTables(
+  nodes: readonly NodeWithTables[],
+  kindOf: (stream: string) => ServerKind,
+  signal: AbortSignal,
+): Operations['tables'] {
   const asked = nodes.map((node) => ({ node, sessions: createStreamSessions({ client: node.statistics, signal }) }));
   return async (stream) => {
     if (!isStreamName(stream)) return [];
-    return Promise.all(asked.map(({ node, sessions }) => tablesOf(node, sessions, stream, signal)));
+    const kind = kindOf(stream);
+    return Promise.all(asked.map(({ node, sessions }) => tablesOf(node, sessions, { stream, kind }, signal)));
   };
 }
 
@@ -38,13 +47,16 @@ export function createStreamTables(nodes: readonly NodeWithTables[], signal: Abo
 async function tablesOf(
   node: NodeWithTables,
   sessions: StreamSessionsReader,
-  stream: string,
+  { stream, kind }: { readonly stream: string; readonly kind: ServerKind },
   signal: AbortSignal,
 ): Promise<NodeTables> {
   const { push, statistics: client } = node;
   const nothing = { node: node.name, lastServer: undefined, route: undefined, sessions: {} };
   const limit = { signal: AbortSignal.any([signal, AbortSignal.timeout(tablesAfterMs)]) };
-  const last = await showTableKey(client, streamsTable, stream, limit);
+  const last =
+    kind === 'relay'
+      ? await showTableKey(client, accountsTable, accountOf(stream), limit)
+      : await showTableKey(client, streamsTable, stream, limit);
   if (!last.ok) return { ...nothing, error: last.error.message };
   const watched = await sessions.read();
   if (!watched.ok) return { ...nothing, error: watched.error.message };

@@ -108,13 +108,13 @@ export interface Operations {
   /** `force` allows a server that has not got the stream. */
   move(stream: string, server: string, by: MoveOrder): Promise<ControlResult<Move>>;
   clearMove(stream: string, operator: string): Promise<ControlResult<undefined>>;
-  /** What each HAProxy's tables hold about a stream: the server in `streams`, the entry in routes.map, the sessions by server. */
+  /** What each HAProxy's tables hold about a stream: the server that last answered, the entry in routes.map, the sessions by server. */
   tables(stream: string): Promise<readonly NodeTables[]>;
 }
 
 export interface NodeTables {
   readonly node: string;
-  /** The server in the table `streams`; undefined where there is none. */
+  /** The server in the table `streams`, of a relay's stream that of its account in `relay_accounts`; undefined where there is none. */
   readonly lastServer: string | undefined;
   /** The server that routes.map names. */
   readonly route: string | undefined;

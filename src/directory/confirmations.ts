@@ -1,5 +1,6 @@
 import { isStreamName } from '../mediamtx';
 import type { createLookupBudget } from './lookup-budget';
+import { canHold } from './server-kind';
 import type { ServerSlot } from './server-slot';
 import type { StreamIndex } from './stream-index';
 
@@ -51,6 +52,7 @@ export function createConfirmations(options: ConfirmationOptions): (stream: stri
   async function run(stream: string, server: string | undefined): Promise<void> {
     const slots = options
       .slots()
+      .filter(({ fleet }) => canHold(fleet.kind, stream))
       .filter((slot) => (server === undefined ? slot.usable && slot.health !== 'suspect' : slot.name === server));
     if (slots.length === 0) return;
     if (!budget.take()) {

@@ -1,5 +1,5 @@
 import type { ReaderCounts } from '../mediamtx';
-import { isNewer } from './choose-holder';
+import { isNewer, kindOf } from './choose-holder';
 import { isConflict } from './conflicts';
 import type { FoundHolder, LookupResult } from './lookup';
 import type { Holding, ServerSlot, StreamEntry } from './server-slot';
@@ -16,7 +16,11 @@ function isStale(slot: ServerSlot): boolean {
 function describeHolder({ slot, report }: FoundHolder | Holding, told: Told, nowMs: number): HolderView {
   return {
     server: slot.name,
-    publisherSince: report.publisherSinceMs > 0 ? new Date(report.publisherSinceMs).toISOString() : undefined,
+    // What a relay has, has been in its store since then; nobody publishes it.
+    publisherSince:
+      report.publisherSinceMs > 0 && slot.fleet.kind === 'mediamtx'
+        ? new Date(report.publisherSinceMs).toISOString()
+        : undefined,
     sourceType: report.sourceType,
     pulled: report.feed === 'pulled',
     tracks: report.tracks,
@@ -40,6 +44,7 @@ export function describeStream(index: StreamIndex, entry: StreamEntry, nowMs: nu
   });
   return {
     name: entry.name,
+    kind: entry.kind,
     holders: holdings.map((holding) => describeHolder(holding, index.told(holding.slot, entry.name), nowMs)),
     fillers: entry.fillers.map(({ slot }) => slot.name).sort(),
     conflict: isConflict(entry),
@@ -56,6 +61,7 @@ export function describeFound(
 ): StreamView {
   return {
     name,
+    kind: kindOf(holders),
     holders: holders.map((holder) => describeHolder(holder, { source: 'lookup', askedAt }, nowMs)),
     fillers: fillers.map(({ slot }) => slot.name).sort(),
     conflict: false,
@@ -64,9 +70,10 @@ export function describeFound(
 }
 
 export function describeServer(slot: ServerSlot, nowMs: number): ServerView {
-  const { name, address, port, apiUrl, operational, administrative, isBackup } = slot.fleet;
+  const { name, kind, address, port, apiUrl, operational, administrative, isBackup } = slot.fleet;
   return {
     name,
+    kind,
     address,
     port,
     apiUrl,

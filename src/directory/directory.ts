@@ -16,6 +16,7 @@ import { createIdlePaths } from './idle-paths';
 import { createInventory } from './inventory';
 import { createLookups, type LookupResult, type LookupStats } from './lookup';
 import { createLookupBudget } from './lookup-budget';
+import { canHold } from './server-kind';
 import {
   type ApiCallStats,
   countApiCall,
@@ -47,7 +48,10 @@ export interface DirectoryOptions {
   };
   /** Deadline of one Control API call. */
   readonly apiTimeoutMs: number;
-  readonly credentialsFor: (server: string) => { username?: string | undefined; password?: string | undefined };
+  readonly credentialsFor: (server: Pick<FleetServer, 'name' | 'kind'>) => {
+    username?: string | undefined;
+    password?: string | undefined;
+  };
   readonly log: Logger;
   /** Told of every lookup that asked servers, and of every list. */
   readonly recordLookup?: RecordTime;
@@ -85,8 +89,10 @@ export interface Directory {
   known(stream: string): LookupResult | undefined;
   /** Asks the servers; undefined when the lookup budget is used up. Never rejects. */
   ask(stream: string): Promise<LookupResult> | undefined;
-  /** What the inventory alone says of a stream that it has not got: complete when every usable server's list is good. */
-  absence(): LookupResult;
+  /** What the inventory alone says of a stream that it has not got: complete when the list of every usable server that could have it is good. */
+  absence(stream: string): LookupResult;
+  /** Every list of a MediaMTX that HAProxy uses is good. */
+  hasEveryList(): boolean;
   slots(): readonly ServerSlot[];
   policyOf(stream: string): HolderPolicy;
   evidence(stream: string, lookup: LookupResult | undefined): ServerEvidence[];
@@ -159,7 +165,8 @@ export function createDirectory(options: DirectoryOptions): Directory {
       log.warn({ count, maxStreams: options.maxStreams }, 'streams left out: directory.maxStreams is reached');
     },
     changed(change) {
-      if (change.kind === 'vanished' && change.source === 'inventory') lookElsewhere(change.stream);
+      if (change.kind === 'vanished' && change.source === 'inventory' && change.serverKind === 'mediamtx')
+        lookElsewhere(change.stream);
       for (const listener of changeListeners) listener(change);
     },
     routed(stream) {
@@ -190,7 +197,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
         idle.hear(slot, stream, report);
       };
     },
-    alongside: (asked) => configured.refresh(asked),
+    alongside: (asked) => configured.refresh(asked.filter(isMediamtx)),
   });
   const confirm = createConfirmations({
     index,
@@ -242,7 +249,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     const client = (options.createClient ?? createMediamtxClient)({
       server: server.name,
       apiUrl: server.apiUrl,
-      ...options.credentialsFor(server.name),
+      ...options.credentialsFor(server),
       timeoutMs: options.apiTimeoutMs,
       onCall: (call, outcome, tookMs) => countApiCall(calls, call, outcome, tookMs),
     });
@@ -283,11 +290,17 @@ export function createDirectory(options: DirectoryOptions): Directory {
   }
 
   function pathOn(slot: ServerSlot, stream: string): PathAt {
+    // A relay has its streams, or has not: it is not configured to have any.
+    if (slot.fleet.kind === 'relay') return 'not configured';
     return pathAt(idle.startOf(slot, stream), configured.startOf(slot, stream));
   }
 
-  function absence(): LookupResult {
-    const complete = slots.every((slot) => !slot.usable || slot.health === 'ok');
+  function isListed(slot: ServerSlot): boolean {
+    return !slot.usable || slot.health === 'ok';
+  }
+
+  function absence(stream: string): LookupResult {
+    const complete = slots.every((slot) => isListed(slot) || !canHold(slot.fleet.kind, stream));
     return { holders: [], fillers: [], complete, askedAt: now() };
   }
 
@@ -297,6 +310,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     known: (stream) => lookups.known(stream, slots),
     ask: (stream) => lookups.ask(stream, slots),
     absence,
+    hasEveryList: () => slots.filter(isMediamtx).every(isListed),
     slots: () => slots,
     policyOf,
     countStaleAnswer: () => {
@@ -347,24 +361,22 @@ export function createDirectory(options: DirectoryOptions): Directory {
 
     setServers(servers) {
       told = true;
-      const before = new Map(slots.map((slot) => [slot.name, slot]));
+      const known = new Map(slots.map((slot) => [slot.name, slot]));
       slots = servers.map((server) => {
-        const slot = before.get(server.name);
+        const slot = known.get(server.name);
         if (slot === undefined || !isSameProgram(slot.fleet, server)) return connect(server);
-        before.delete(server.name);
+        known.delete(server.name);
         const wasUsable = slot.usable;
-        const wasReady = slot.fleet.administrative === 'ready';
+        const before = slot.fleet;
         slot.fleet = server;
         slot.usable = isUsable(server);
-        // Which of several fillers is shown depends on who drains.
-        const isOtherReady = slot.index.fillers > 0 && (server.administrative === 'ready') !== wasReady;
-        if (slot.usable !== wasUsable || isOtherReady) index.rechoose(slot);
+        if (slot.usable !== wasUsable || isChosenOtherwise(slot, before)) index.rechoose(slot);
         if (server.operational === 'DOWN' && slot.consecutiveFailures > 0) forget(slot);
         // A server that has come up is asked at once.
         if (slot.usable && !wasUsable && inventory.isRunning) inventory.askNow(slot);
         return slot;
       });
-      for (const gone of before.values()) disconnect(gone);
+      for (const gone of known.values()) disconnect(gone);
       const names = new Set(servers.map((server) => server.name));
       for (const name of apiCalls.keys()) if (!names.has(name)) apiCalls.delete(name);
       if (inventory.isRunning) inventory.askNew();
@@ -381,7 +393,24 @@ export function createDirectory(options: DirectoryOptions): Directory {
 
 /** What another program at the name of this one holds, nobody knows yet. */
 function isSameProgram(before: FleetServer, now: FleetServer): boolean {
-  return before.apiUrl === now.apiUrl && before.address === now.address && before.port === now.port;
+  return (
+    before.kind === now.kind &&
+    before.apiUrl === now.apiUrl &&
+    before.address === now.address &&
+    before.port === now.port
+  );
+}
+
+function isMediamtx({ fleet }: ServerSlot): boolean {
+  return fleet.kind === 'mediamtx';
+}
+
+/** Which of several fillers is shown depends on who drains, and which relay has an account on who is a backup as well. */
+function isChosenOtherwise({ fleet, index }: ServerSlot, before: FleetServer): boolean {
+  const isOtherReady = (fleet.administrative === 'ready') !== (before.administrative === 'ready');
+  return fleet.kind === 'relay'
+    ? isOtherReady || fleet.isBackup !== before.isBackup
+    : isOtherReady && index.fillers > 0;
 }
 
 function subscribe<T>(listeners: Set<T>, listener: T): () => void {

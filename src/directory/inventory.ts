@@ -2,6 +2,7 @@ import type { Logger } from '../log';
 import type { RecordTime } from '../measure';
 import { isPlayable, noReaders, type ReaderCounts } from '../mediamtx';
 import type { IdlePaths } from './idle-paths';
+import { canHold } from './server-kind';
 import type { ServerSlot } from './server-slot';
 import type { StreamIndex } from './stream-index';
 
@@ -17,7 +18,7 @@ export interface InventoryOptions {
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly recordPoll: RecordTime;
-  /** Names of a list that break MediaMTX's own rule. */
+  /** Names of a list that break MediaMTX's own rule, or that no server of this kind can have. */
   readonly onIgnored: (names: number) => void;
   /** A list was taken over. */
   readonly onList: () => void;
@@ -64,7 +65,12 @@ export function createInventory(options: InventoryOptions): Inventory {
     const idleRound = idle.list(slot);
     const readers = { ...noReaders };
     const isFirst = slot.inventoryAt === undefined;
+    let foreign = 0;
     const answer = await slot.client.listPaths((report) => {
+      if (!canHold(slot.fleet.kind, report.name)) {
+        foreign++;
+        return;
+      }
       if (!isPlayable(report)) {
         idleRound.note(report);
         return;
@@ -80,7 +86,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     const tookMs = now() - askedAt;
     const takeOverStarted = performance.now();
     if (answer.ok) {
-      options.onIgnored(answer.value.ignored);
+      options.onIgnored(answer.value.ignored + foreign);
       slot.inventoryTookMs = tookMs;
       const finished = round.finish();
       const isWhole = typeof finished === 'boolean' ? finished : await finished;

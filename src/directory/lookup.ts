@@ -3,6 +3,7 @@ import type { RecordTime } from '../measure';
 import { isPlayable, type PathReport, type PlayableReport } from '../mediamtx';
 import type { createLookupBudget } from './lookup-budget';
 import { publisherSince } from './publisher-since';
+import { canHold } from './server-kind';
 import type { ServerSlot } from './server-slot';
 
 /** A server that said, when asked, that it has the stream. */
@@ -166,13 +167,14 @@ function askAll(
   onLate: (result: LookupResult) => void,
 ): Promise<LookupResult> {
   const askedAt = now();
-  const asked = slots.filter((slot) => slot.usable && slot.health !== 'suspect');
+  const usable = slots.filter((slot) => slot.usable && canHold(slot.fleet.kind, stream));
+  const asked = usable.filter((slot) => slot.health !== 'suspect');
   const onAnswer = onAsk(askedAt);
   const beside = alongside(asked);
   const holders: FoundHolder[] = [];
   const fillers: FoundHolder[] = [];
   // A suspect server is not asked, and so nobody knows that it has not got the stream.
-  let silent = slots.filter((slot) => slot.usable).length;
+  let silent = usable.length;
   let pending = asked.length;
   stats.waiting++;
 

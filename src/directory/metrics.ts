@@ -65,7 +65,10 @@ export const directoryMetrics: Collector<Source> = {
         ({ pathsKept }) => pathsKept,
       ),
     ),
-    mtxpilot_streams: gauge('Live streams, each counted once.', ({ streamCount }) => streamCount),
+    mtxpilot_streams: gauge(
+      'Live streams, and streams in the stores of relays, each counted once.',
+      ({ streamCount }) => streamCount,
+    ),
     mtxpilot_stale_answers_total: counter(
       'Decisions based on the last good list of a server whose Control API is failing.',
       ({ stats }) => stats.staleAnswers,
@@ -86,12 +89,12 @@ export const directoryMetrics: Collector<Source> = {
           ),
     ),
     mtxpilot_server_streams: gauge(
-      'Live streams on the server.',
+      'Live streams on the server; of a relay, streams in its store.',
       ['server'],
       byServer(({ streams }) => streams),
     ),
     mtxpilot_server_readers: gauge(
-      'Readers on the server over RTSP, RTMP, SRT, WebRTC and anything else but HLS, as MediaMTX counts them.',
+      'Readers on the server over RTSP, RTMP, SRT, WebRTC and anything else but HLS, as MediaMTX counts them; clients of a relay.',
       ['server'],
       byServer(({ readers }) => readers),
     ),

@@ -10,6 +10,7 @@ import {
 } from '../mediamtx';
 import type { HolderPolicy } from './holder-policy';
 import { hashText } from './rendezvous';
+import type { ServerKind } from './server-kind';
 import type { ApiHealth, EvidenceSource, FleetServer } from './views';
 
 /** Upper bounds of the buckets in which API call times are counted, in seconds. */
@@ -91,6 +92,7 @@ export interface Holding {
 /** A stream and who has it, as of now: made on demand. */
 export interface StreamEntry {
   readonly name: string;
+  readonly kind: ServerKind;
   readonly policy: HolderPolicy;
   /** Who has it live. Empty when there is only an operator's word, or a filler. */
   readonly holdings: readonly Readonly<Holding>[];
@@ -144,12 +146,14 @@ export function isUsable(fleet: FleetServer): boolean {
   return fleet.operational !== 'DOWN' && fleet.administrative !== 'maint';
 }
 
-/** A stream that nobody has may start there, as far as the server itself is concerned. */
+/** A stream that nobody has may start there, as far as the server itself is concerned. No relay starts what is not in its store. */
 function isFit(slot: ServerSlot): boolean {
-  return slot.usable && slot.fleet.administrative === 'ready' && slot.health !== 'suspect';
+  return (
+    slot.fleet.kind === 'mediamtx' && slot.usable && slot.fleet.administrative === 'ready' && slot.health !== 'suspect'
+  );
 }
 
-/** The servers on which a stream that nobody has may start. Backups are among them only when there is nobody else, as HAProxy has it. */
+/** The MediaMTX servers on which a stream that nobody has may start. Backups are among them only when there is nobody else, as HAProxy has it. */
 export function placeable(slots: readonly ServerSlot[]): readonly ServerSlot[] {
   const fit = slots.filter(isFit);
   const active = fit.filter(({ fleet }) => !fleet.isBackup);

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Feed, isPlayable, type PathReport, type PlayableReport } from '../mediamtx';
-import { chooseHolder, isLive, isSpread, rivalsOf } from './choose-holder';
+import { chooseHolder, isLive, isSpread, kindOf, rivalsOf } from './choose-holder';
 import { type HolderPolicy, holderPolicies } from './holder-policy';
 import { publisherSince } from './publisher-since';
 import type { Holding, KeptReport, ServerSlot, StreamEntry } from './server-slot';
@@ -172,6 +172,7 @@ export function createStreamIndex(
     const holdings = all.filter(isLive);
     return {
       name,
+      kind: kindOf(all),
       policy,
       holdings,
       rivals: rivalsOf(policy, holdings),
@@ -251,6 +252,7 @@ export function createStreamIndex(
       stream: columns.names[row] ?? '',
       kind: 'appeared',
       server: slot.name,
+      serverKind: slot.fleet.kind,
       publisherSinceMs,
       source,
     });
@@ -265,7 +267,8 @@ export function createStreamIndex(
     const stream = columns.names[row] ?? '';
     const isOverrideOver = isLost && endOverride(row, slot);
     refresh(row);
-    listeners.changed({ stream, kind: 'vanished', server: slot.name, publisherSinceMs, source });
+    const serverKind = slot.fleet.kind;
+    listeners.changed({ stream, kind: 'vanished', server: slot.name, serverKind, publisherSinceMs, source });
     if (isOverrideOver) listeners.overrideGone(stream, slot.name);
   }
 

@@ -1,4 +1,5 @@
 import type { HolderPolicy } from './holder-policy';
+import type { ServerKind } from './server-kind';
 
 /** How a fact reached the directory: the periodic list, a single question, or a server's own report. */
 export type EvidenceSource = 'inventory' | 'lookup' | 'push';
@@ -8,11 +9,12 @@ export type OperationalState = 'UP' | 'DOWN' | 'UNKNOWN';
 /** HAProxy's administrative state of a server. */
 export type AdministrativeState = 'ready' | 'drain' | 'maint';
 
-/** One server of HAProxy's `backend mtx`, as HAProxy (or the configuration file) describes it. */
+/** One server of HAProxy's backends `mtx` and `mtx_relays`, as HAProxy (or the configuration file) describes it. */
 export interface FleetServer {
   readonly name: string;
+  readonly kind: ServerKind;
   readonly address: string;
-  /** Port of the HLS server, as in haproxy.cfg. */
+  /** Port at which viewers are served, as in haproxy.cfg. */
   readonly port: number;
   /** Base URL of the Control API, without a trailing slash, e.g. `http://127.0.0.11:9997`. */
   readonly apiUrl: string;
@@ -55,6 +57,8 @@ export interface HolderView {
 
 export interface StreamView {
   readonly name: string;
+  /** `relay`: it is in the store of a relay, whether anybody plays it or not. */
+  readonly kind: ServerKind;
   /** The chosen holder first. Empty while there is only a filler. */
   readonly holders: readonly HolderView[];
   /** Servers on which the path is always available and the publisher is away: they show their filler. */
@@ -66,6 +70,7 @@ export interface StreamView {
 
 export interface ServerView {
   readonly name: string;
+  readonly kind: ServerKind;
   readonly address: string;
   readonly port: number;
   readonly apiUrl: string;
@@ -116,6 +121,7 @@ export interface StreamChange {
   readonly stream: string;
   readonly kind: 'appeared' | 'vanished';
   readonly server: string;
+  readonly serverKind: ServerKind;
   /** When the publisher came there, in ms since 1970; 0 when the server did not say. */
   readonly publisherSinceMs: number;
   readonly source: EvidenceSource;

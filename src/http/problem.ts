@@ -43,6 +43,8 @@ export interface ProblemDetails {
   /** What the caller sent, cut to a readable length. */
   readonly given?: string;
   readonly allowed?: string;
+  /** The same in MediaMTX's words, where its API is spoken. */
+  readonly error?: string;
 }
 
 const givenLimit = 256;
@@ -65,7 +67,7 @@ export function problemBody(name: ProblemName, details: ProblemDetails): string 
 }
 
 function bodyOf({ name, status, title }: ProblemKind, details: ProblemDetails): string {
-  const { detail, given, allowed } = details;
+  const { detail, given, allowed, error } = details;
   return JSON.stringify({
     type: `/openapi.json#/components/responses/${name}`,
     title,
@@ -73,6 +75,7 @@ function bodyOf({ name, status, title }: ProblemKind, details: ProblemDetails): 
     detail,
     given: given !== undefined && given.length > givenLimit ? `${given.slice(0, givenLimit)}…` : given,
     allowed,
+    error,
   });
 }
 

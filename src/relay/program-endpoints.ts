@@ -328,7 +328,9 @@ export function programEndpoints(options: ProgramEndpointsOptions): readonly End
       problems: ['NoSuchStream'],
       handle({ names }) {
         const stream = streams.get(names.get('name') ?? '');
-        return stream === undefined ? refused('NoSuchStream', 'path not found') : { body: pathView(stream, views) };
+        return stream === undefined
+          ? refused('NoSuchStream', 'Stream not found', { error: 'path not found' })
+          : { body: pathView(stream, views) };
       },
     }),
   ];

@@ -437,6 +437,7 @@ export const Problem = z.object({
   detail: text,
   given: z.optional(text),
   allowed: z.optional(text),
+  error: z.optional(text),
 });
 
 /** The schemas of answers that the OpenAPI document names. */

@@ -41,7 +41,16 @@ export function withCanaries(router: Router, directory: { slots(): readonly Serv
         known === undefined
           ? 'nobody has asked for this canary'
           : `this canary was asked for ${Math.round(performance.now() - known.atMs)} ms ago`;
-      return Promise.resolve({ stream, session, state, server, rule: 'canary', because, evidence: [] });
+      return Promise.resolve({
+        stream,
+        kind: 'mediamtx' as const,
+        session,
+        state,
+        server,
+        rule: 'canary',
+        because,
+        evidence: [],
+      });
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { ServerEvidence } from '../directory';
+import type { ServerEvidence, ServerKind } from '../directory';
 import type { DecisionState } from './decision';
 
 /** The rules by which a decision can come about, in the order in which they are tried. */
@@ -7,6 +7,7 @@ export const ruleNames = [
   'only-holder',
   'newest-publisher',
   'spread-by-session',
+  'relay-of-account',
   'filler',
   'placed-on-demand',
   'placed-unsure',
@@ -22,6 +23,8 @@ export type RuleName = (typeof ruleNames)[number];
 /** Why a stream is routed where it is. */
 export interface Explanation {
   readonly stream: string;
+  /** What has it, or where it would be placed. */
+  readonly kind: ServerKind;
   readonly session: string | undefined;
   readonly state: DecisionState;
   readonly server: string | undefined;

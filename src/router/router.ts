@@ -1,4 +1,5 @@
 import {
+  accountOf,
   chooseHolder,
   createLookupBudget,
   type Directory,
@@ -38,6 +39,8 @@ interface Ruling {
   readonly slot: ServerSlot | undefined;
   /** Of a stream that is placed: who has not said whether he could start it. */
   readonly unread?: readonly string[];
+  /** Of a relay's stream: how many other relays that can be used have it. */
+  readonly others?: number;
 }
 
 /** Names that anybody makes up must not be looked for on every server. */
@@ -88,12 +91,15 @@ export function createRouter(directory: RouterDirectory, now: () => number = () 
       return ruleOnHolders(chosen, usable, isSpread(policy, holders), session);
     }
     if (!complete) return { rule: 'no-evidence', slot: undefined };
-    return place(stream, directory.slots());
+    return place(
+      stream,
+      directory.slots().filter(({ fleet }) => fleet.kind === 'mediamtx'),
+    );
   }
 
   async function askAndRule(stream: string, session: string): Promise<Ruling> {
     const asked = directory.ask(stream);
-    const result = asked === undefined ? directory.absence() : await asked;
+    const result = asked === undefined ? directory.absence(stream) : await asked;
     // Over the budget a filler that was found before is better than nothing.
     const entry = asked === undefined ? directory.entry(stream) : undefined;
     if (entry?.chosen !== undefined) return ruleOnEntry(entry, entry.chosen, session);
@@ -114,7 +120,8 @@ export function createRouter(directory: RouterDirectory, now: () => number = () 
       const state = server === undefined ? 'unknown' : isPlaced(ruling.rule) ? 'placed' : 'located';
       const lookup = isStreamName(stream) ? directory.known(stream) : undefined;
       const evidence = directory.evidence(stream, lookup);
-      return { stream, session, state, server, rule: ruling.rule, because: sentence(ruling, stream), evidence };
+      const kind = ruling.slot?.fleet.kind ?? directory.entry(stream)?.kind ?? 'mediamtx';
+      return { stream, kind, session, state, server, rule: ruling.rule, because: sentence(ruling, stream), evidence };
     },
   };
 }
@@ -134,13 +141,14 @@ function ruleOnEntry(entry: StreamEntry, chosen: ServerSlot, session: string): R
   return ruleOnHolders(chosen, usable, entry.isSpread, session);
 }
 
-/** @param usable who has the stream live and can be chosen. */
+/** @param usable who has the stream live, or in its store, and can be chosen. */
 function ruleOnHolders(
   chosen: ServerSlot,
   usable: readonly { readonly slot: ServerSlot }[],
   isSpread: boolean,
   session: string,
 ): Ruling {
+  if (chosen.fleet.kind === 'relay') return { rule: 'relay-of-account', slot: chosen, others: usable.length - 1 };
   if (usable.length === 0) return { rule: 'filler', slot: chosen };
   if (usable.length === 1) return { rule: 'only-holder', slot: chosen };
   if (!isSpread) return { rule: 'newest-publisher', slot: chosen };
@@ -188,13 +196,17 @@ function createInterned(make: (server: string) => Decision): (server: string) =>
 const maxInterned = 10_000;
 
 function sentence(ruling: Ruling, stream: string): string {
-  const { rule, slot, unread = [] } = ruling;
+  const { rule, slot, unread = [], others = 0 } = ruling;
   const name = slot?.name ?? '';
   const sentences: Record<Ruling['rule'], string> = {
     'moved-by-operator': `an operator moved ${stream} to ${name}`,
     'only-holder': `${name} has ${stream} live, and nobody else has`,
     'newest-publisher': `several servers have ${stream}; the publisher on ${name} is the newest`,
     'spread-by-session': `${stream} is replicated; this session belongs to ${name}`,
+    'relay-of-account':
+      others === 0
+        ? `${name} has ${stream}, and no other relay that can be used has it`
+        : `relays have ${stream}; the streams of its account, ${accountOf(stream)}, go to ${name}`,
     filler: `nobody has ${stream} live, its publisher is away; the path is always available on ${name}, which shows its filler`,
     'placed-on-demand': `nobody has ${stream}, and ${name} can start it on demand`,
     'placed-unsure': `nobody has ${stream}, nobody is known to be able to start it, and the configuration of ${listed(unread)} is not known; ${name} is asked${isOpen(ruling) ? ' first' : ''}`,

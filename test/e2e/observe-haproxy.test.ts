@@ -42,7 +42,7 @@ backend mtx
   haproxy = await startHaproxy({ bind: `${block.address(1)}:8080`, servers: [], config });
   observer = createObserver({
     client: createRuntimeClient({ address: { path: haproxy.socket } }),
-    backend: 'mtx',
+    backends: { mediamtx: 'mtx', relay: undefined },
     apiUrlFor: ({ address }) => `http://${address}:9997`,
     onServers: (servers) => {
       fleet = servers;

@@ -116,7 +116,7 @@ export async function startControlLab(options: ControlLabOptions = {}): Promise<
       directory.start();
       const control = createHaproxyControl({
         nodes: nodes.map(({ name, socket }) => createHaproxyNode({ name, socket: { path: socket.path } })),
-        backend: 'mtx',
+        backends: { mediamtx: 'mtx', relay: undefined },
         map: map ? 'routes.map' : null,
         staleForMs: 60_000,
         apiUrlFor: ({ address }) => `http://${address}:9997`,

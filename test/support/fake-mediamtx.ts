@@ -48,6 +48,7 @@ export function createFakeServer(name: string): FakeServer {
       operational: 'UP',
       administrative: 'ready',
       isBackup: false,
+      kind: 'mediamtx',
     },
     client: {
       listPaths: (onReport) => {

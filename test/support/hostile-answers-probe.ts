@@ -34,6 +34,7 @@ async function listAndLookUp(shape: string): Promise<void> {
       operational: 'UP',
       administrative: 'ready',
       isBackup: false,
+      kind: 'mediamtx',
     },
   ]);
   directory.start();

@@ -13,6 +13,9 @@ const serverOrNull = described(
   "The server's name in haproxy.cfg; null exactly when the state is `unknown`.",
 );
 
+/** What servers are. */
+export const serverKind = z.enum(['mediamtx', 'relay']);
+
 export const Route = record({ stream: text, state: DecisionState }, { session: text, server: serverOrNull });
 const howKnown = 'How the fact became known.';
 const evidenceSource = z.enum(['inventory', 'lookup', 'push']);
@@ -64,6 +67,7 @@ export const Explanation = record(
       'no-evidence',
       'invalid-name',
       'canary',
+      'relay-of-account',
     ]),
     move: described(z.nullable(Move), "An operator's choice that is in force."),
     haproxy: described(
@@ -72,7 +76,10 @@ export const Explanation = record(
           record(
             { node: text },
             {
-              lastServer: described(textOrNull, 'The server in the stick table `streams`.'),
+              lastServer: described(
+                textOrNull,
+                "The server in the stick table `streams`; of a relay's stream, that of its account in `relay_accounts`.",
+              ),
               route: described(textOrNull, 'The server that routes.map names.'),
               sessions: described(z.record(z.string(), count), 'Sessions of the stream, by server.'),
               error: described(textOrNull, 'Why it could not be asked.'),
@@ -83,5 +90,6 @@ export const Explanation = record(
       'What each HAProxy holds; null where none is controlled.',
     ),
     next: list(text, 'What happens to the next viewers, in sentences.'),
+    kind: described(serverKind, 'What has the stream, or where it would be placed.'),
   },
 );

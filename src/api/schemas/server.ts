@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { serverKind } from './decision';
 import { ageMsOrNull, count, countOrNull, described, flag, list, record, text, textOrNull, time } from './kinds';
 import { readersByProtocol, viewersOrNull } from './stream';
 
@@ -87,6 +88,7 @@ export const Server = record(
     ),
     viewers: viewersOrNull,
     control: described(z.nullable(ControlledServer), 'Null where no HAProxy is controlled.'),
+    kind: described(serverKind, 'By the backend of haproxy.cfg that it is in.'),
   },
 );
 const EmptySlot = record(

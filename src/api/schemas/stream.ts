@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { holderEvidence } from './decision';
+import { holderEvidence, serverKind } from './decision';
 import { count, countOrNull, described, flag, list, mostOnPage, nextPage, record, text, textOrNull } from './kinds';
 
 export const readersByProtocol = record(
@@ -41,6 +41,7 @@ export const Stream = record(
     conflict: described(flag, 'More than one publisher, without being replicated on purpose.'),
     policy: z.enum(['auto', 'newest', 'spread']),
     viewers: viewersOrNull,
+    kind: described(serverKind, '`relay`: it is in the store of the holders, whether anybody plays it or not.'),
   },
 );
 export const StreamList = record(

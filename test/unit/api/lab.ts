@@ -54,12 +54,13 @@ export function holder(server: string, more: Partial<HolderView> = {}): HolderVi
 }
 
 export function stream(name: string, holders: readonly HolderView[] = [holder('mtx1')]): StreamView {
-  return { name, holders, fillers: [], conflict: false, policy: 'newest' };
+  return { name, kind: 'mediamtx', holders, fillers: [], conflict: false, policy: 'newest' };
 }
 
 export function serverView(name: string, api: Partial<ServerView['api']> = {}): ServerView {
   return {
     name,
+    kind: 'mediamtx',
     address: '127.0.0.11',
     port: 8888,
     apiUrl: 'http://127.0.0.11:9997',
@@ -93,6 +94,7 @@ export async function startHttpLab(options: Partial<HttpServerOptions> = {}): Pr
   const explain = (name: string, session: string | undefined): Promise<Explanation> =>
     Promise.resolve({
       stream: name,
+      kind: 'mediamtx',
       session,
       state: 'unknown',
       server: undefined,

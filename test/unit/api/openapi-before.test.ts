@@ -9,11 +9,20 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const move = '/paths/~1v1~1streams~1{name}~1move/post/requestBody/content/application~1json/schema/properties';
 const newTypes = 'there are two more types of events, those of the relay';
+const kinds = 'servers are MediaMTX servers or relays';
 /** What the document says now and did not say before, and why that is right. */
 const allowedDifferences: Readonly<Record<string, string>> = {
   '/components/schemas/Explanation/properties/evidence/items/properties/says/enum/3':
     'servers say `filler` since there are fillers; the document lacked it',
   '/components/responses/NotRead': 'events that cannot be read now were an internal error',
+  '/components/schemas/Explanation/properties/haproxy/anyOf/0/items/properties/lastServer/description': kinds,
+  '/components/schemas/Explanation/properties/kind': kinds,
+  '/components/schemas/Explanation/properties/rule/enum/13': kinds,
+  '/components/schemas/Explanation/required/kind': kinds,
+  '/components/schemas/Server/properties/kind': kinds,
+  '/components/schemas/Server/required/kind': kinds,
+  '/components/schemas/Stream/properties/kind': kinds,
+  '/components/schemas/Stream/required/kind': kinds,
   '/components/responses/UnknownHost/description': 'programs other than the agent answer so too',
   '/components/schemas/Event/properties/type/enum/14': newTypes,
   '/components/schemas/Event/properties/type/enum/15': newTypes,
@@ -51,7 +60,10 @@ function normalised(value: Json): Json {
     .filter(([key, inner]) => !(key === 'required' && Array.isArray(inner) && inner.length === 0))
     .map(([key, inner]): [string, Json] => {
       const same = normalised(inner);
-      return [key, key === 'required' && Array.isArray(same) ? [...same].sort() : same];
+      return [
+        key,
+        key === 'required' && Array.isArray(same) ? Object.fromEntries(same.map((name) => [name, true])) : same,
+      ];
     })
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries);

@@ -4,6 +4,7 @@ import type { Explanation } from '../../../src/router';
 
 const explained = (more: Partial<Explanation> = {}): Explanation => ({
   stream: 'live/a',
+  kind: 'mediamtx',
   session: undefined,
   state: 'located',
   server: 'mtx1',

@@ -33,6 +33,8 @@ describe('the shipped configuration', () => {
     ['lua', { MTX_BRIDGE: 'lua' }],
     ['spoe, everything set', { MTX_SHOW_SERVER: '1', MTX_HOME: '/x', MTX_AGENT2: '127.0.0.1:9110' }],
     ['lua, a second agent', { MTX_BRIDGE: 'lua', MTX_AGENT2_HTTP: '127.0.0.1:9111' }],
+    ['relays', { MTX_RELAY1: '127.0.0.21:8085', MTX_RELAY2: '127.0.0.22:8085', MTX_RELAY3: '127.0.0.23:8085' }],
+    ['lua, one relay', { MTX_BRIDGE: 'lua', MTX_RELAY1: '127.0.0.21:8085' }],
   ])('has no finding: %s', (_, env) => {
     config = shippedConfig();
     const findings = check(config, env);

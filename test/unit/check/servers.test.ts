@@ -27,6 +27,7 @@ function toCheck(number: number, change: Partial<ServerToCheck> = {}): ServerToC
   const host = block.address(number);
   return {
     name: `mtx${number}`,
+    kind: 'mediamtx',
     host,
     port: 8888,
     isTls: false,
@@ -58,6 +59,29 @@ async function fake(number: number, settings: unknown, date?: () => Date, info: 
 }
 
 const good = { hlsTrustedProxies: ['127.0.0.0/8'], hls: true, hlsAddress: ':8888', hlsEncryption: false };
+
+describe('relays', () => {
+  const relay = { kind: 'relay', name: 'relay1' } as const;
+
+  it('are right where relays belong', async () => {
+    const server = await fake(1, {}, () => new Date(), { version: 'mtxpilot-0.1.0' });
+    const findings = await check({ ...server, ...relay });
+    expect(wrongs(findings)).toEqual([]);
+    expect(findings.map(({ id }) => id)).toEqual(['server.hls', 'server.api', 'server.kind', 'server.clock']);
+  });
+  it('are no MediaMTX, and no MediaMTX is one', async () => {
+    const among = await fake(1, good, undefined, { version: 'mtxpilot-0.1.0' });
+    expect(wrongs(await check(among))).toEqual(['error server.kind: mtx1 is a relay among MediaMTX servers.']);
+    expect(wrongs(await check({ ...(await fake(2, good)), ...relay }))).toEqual([
+      'error server.kind: relay1 is no relay, and is among the relays.',
+    ]);
+  });
+  it('that are away are started by their own name', async () => {
+    const [down, , api] = await check(toCheck(3, { ...relay, state: 'DOWN' }));
+    expect([down?.id, down?.change]).toEqual(['server.up', expect.stringContaining('start mtxpilot relay there')]);
+    expect([api?.id, api?.change]).toEqual(['server.api', expect.stringContaining('mediamtx.servers.relay1.password')]);
+  });
+});
 
 describe('checkServers', () => {
   it('finds nothing at servers that are right', async () => {

@@ -11,6 +11,7 @@ const clear = '\u001b[2J';
 
 const mtx1: ServerView = {
   name: 'mtx1',
+  kind: 'mediamtx',
   address: '10.0.0.11',
   port: 8888,
   apiUrl: 'http://10.0.0.11:9997',
@@ -51,6 +52,7 @@ const holder = (server: string, stale: boolean): StreamView['holders'][number] =
 });
 const stream = (name: string): StreamView => ({
   name,
+  kind: 'mediamtx',
   holders: [holder('mtx1', false)],
   fillers: [],
   conflict: false,
@@ -73,6 +75,7 @@ beforeAll(async () => {
   const explain = (name: string, session: string | undefined): Promise<Explanation> =>
     Promise.resolve({
       stream: name,
+      kind: 'mediamtx',
       session,
       ...decide(name),
       rule: name === 'live/a' ? 'only-holder' : 'placed-by-hash',

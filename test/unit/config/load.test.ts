@@ -36,6 +36,7 @@ describe('without any configuration', () => {
       haproxy: {
         socket: { path: '/run/haproxy/admin.sock' },
         backend: 'mtx',
+        relayBackend: 'mtx_relays',
         interval: 1000,
         map: 'routes.map',
         bin: 'haproxy',

@@ -59,6 +59,7 @@ haproxy:
   socket: /run/haproxy/admin.sock
   nodes: []
   backend: mtx
+  relayBackend: mtx_relays
   interval: 1s
   map: routes.map
   bin: haproxy

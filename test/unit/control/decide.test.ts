@@ -294,8 +294,12 @@ describe('weights', () => {
 describe('maint', () => {
   it('clears again while entries are left', () => {
     const first = look(emptyNodeMemory, facts(server('ready'), intent('maint')), 0);
-    const left = look(first.memory, facts(server('maint'), intent('maint'), { sessions: new Map([[1, 2]]) }), 1000);
-    const none = look(left.memory, facts(server('maint'), intent('maint'), { sessions: new Map([[2, 9]]) }), 2000);
+    const left = look(
+      first.memory,
+      facts(server('maint'), intent('maint'), { sessions: new Map([['mtx1', 2]]) }),
+      1000,
+    );
+    const none = look(left.memory, facts(server('maint'), intent('maint'), { sessions: new Map([['mtx2', 9]]) }), 2000);
     expect([first.did, left.did, none.did]).toEqual(['maint (intent), clear 1', 'clear 1', '']);
   });
 
@@ -316,7 +320,7 @@ describe('maint', () => {
   });
 
   it('set by hand clears nothing', () => {
-    const shown = facts(server('maint'), nobody, { sessions: new Map([[1, 2]]) });
+    const shown = facts(server('maint'), nobody, { sessions: new Map([['mtx1', 2]]) });
     expect(look(emptyNodeMemory, shown, 0)).toMatchObject({ did: '', isExternal: true });
   });
 });

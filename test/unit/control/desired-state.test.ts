@@ -6,7 +6,16 @@ import type { ApiHealth } from '../../../src/directory/views';
 const start = Date.parse('2026-05-01T12:00:00Z');
 
 function facts(name: string, change: Partial<ServerFacts> = {}): ServerFacts {
-  return { name, operational: 'UP', takesViewers: true, isBackup: false, api: 'ok', intent: undefined, ...change };
+  return {
+    name,
+    kind: 'mediamtx',
+    operational: 'UP',
+    takesViewers: true,
+    isBackup: false,
+    api: 'ok',
+    intent: undefined,
+    ...change,
+  };
 }
 
 const intent = (kind: IntentKind, atMs = start, deadlineMs?: number): Intent => ({
@@ -83,6 +92,18 @@ describe('automatic drains', () => {
         facts('mtx4', { isBackup: true, api: 'suspect' }),
       ],
       'drain drain - drain',
+    ],
+    [
+      'relays do not do the work of a MediaMTX, nor the other way round',
+      [
+        facts('mtx1', { api: 'suspect' }),
+        facts('mtx2', { api: 'suspect' }),
+        facts('mtx3'),
+        facts('relay1', { kind: 'relay', api: 'suspect' }),
+        facts('relay2', { kind: 'relay', api: 'suspect' }),
+        facts('relay3', { kind: 'relay' }),
+      ],
+      'drain - - drain - -',
     ],
     [
       'a backup that is in use is left',

@@ -10,8 +10,13 @@ const recorded = (version: string) => {
   return states.value;
 };
 
+const kindOf = () => 'mediamtx' as const;
+
 it.each(['2.6', '3.0', '3.2'])('the fleet as HAProxy %s has it', (version) => {
-  const fleet = fleetServers(recorded(version), ({ address }) => (address === '-' ? undefined : `http://${address}`));
+  const fleet = fleetServers(recorded(version), {
+    kindOf,
+    apiUrlFor: ({ address }) => (address === '-' ? undefined : `http://${address}`),
+  });
   expect(fleet.map((server) => `${server.name} ${server.operational} ${server.administrative}`)).toEqual([
     'ready UP ready',
     'drained UP drain',
@@ -34,10 +39,14 @@ it.each(['2.6', '3.0', '3.2'])('the fleet as HAProxy %s has it', (version) => {
 });
 
 it('keeps a server without an address when its API is known all the same', () => {
-  const fleet = fleetServers(recorded('3.2'), ({ name }) => (name === 'by-socket' ? 'http://x' : undefined));
+  const fleet = fleetServers(recorded('3.2'), {
+    kindOf,
+    apiUrlFor: ({ name }) => (name === 'by-socket' ? 'http://x' : undefined),
+  });
   expect(fleet).toEqual([
     {
       name: 'by-socket',
+      kind: 'mediamtx',
       address: '-',
       port: 0,
       apiUrl: 'http://x',
@@ -55,7 +64,7 @@ describe('a slot without an address', () => {
       `1\n${header} srv_time_since_last_change srv_fqdn srv_port srvrecord\n3 mtx 1 mtx1 ${address} 0 32 1 1 9 ${fqdn} 8888 ${srvRecord}\n`,
     );
     if (!states.ok) throw new Error(states.error.message);
-    return fleetServers(states.value, () => 'http://own.example');
+    return fleetServers(states.value, { kindOf, apiUrlFor: () => 'http://own.example' });
   };
   it.each([
     ['its name is not resolved', '-', 'mtx.example', '-'],
@@ -74,6 +83,10 @@ describe('a slot without an address', () => {
 });
 
 it('tells the backups', () => {
-  const fleet = fleetServers(recorded('3.2'), ({ address }) => `http://${address}`, new Set(['down', 'ipv6', 'gone']));
+  const fleet = fleetServers(
+    recorded('3.2'),
+    { kindOf, apiUrlFor: ({ address }) => `http://${address}` },
+    new Set(['down', 'ipv6', 'gone']),
+  );
   expect(fleet.filter(({ isBackup }) => isBackup).map(({ name }) => name)).toEqual(['down', 'ipv6']);
 });

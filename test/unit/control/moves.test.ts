@@ -68,7 +68,7 @@ async function startLab(
   const moves = createMoves({ store, directory, nodes: options.nodes ?? [], emit, log, periodMs: 5, ...known });
   closers.push(() => moves.stop());
   await moves.start();
-  const tables = createStreamTables(options.nodes ?? [], new AbortController().signal);
+  const tables = createStreamTables(options.nodes ?? [], () => 'mediamtx', new AbortController().signal);
   return { fakes, directory, store, events, lines, moves, tables };
 }
 
@@ -165,6 +165,26 @@ describe('a move', () => {
     const answer = await moves.move(stream, server, { ...by, ...change });
     expect(answer).toMatchObject({ ok: false, problem: { kind, message: expect.stringMatching(message) as string } });
     expect([moves.moves(), await kept(store), events, directory.route('live/a')]).toEqual([[], [], [], 'mtx1']);
+  });
+
+  it('of relays, and to them, is refused, even with force', async () => {
+    const fakes = ['mtx1', 'relay1', 'relay2'].map(createFakeServer);
+    const stream = '0123456789abcdef'.repeat(2);
+    for (const fake of fakes.slice(1)) {
+      fake.fleet = { ...fake.fleet, kind: 'relay' };
+      fake.streams = { [stream]: 1000 };
+      fake.feeds = { [stream]: 'pulled' };
+    }
+    const { moves, store, events } = await startLab({ fakes });
+    for (const [name, server, message] of [
+      [stream, 'relay2', /is the stream of a relay: all streams of an account go to one relay/],
+      [stream, 'mtx1', /is the stream of a relay/],
+      ['live/a', 'relay1', /^relay1 is a relay: .* drain a relay to lead new viewers elsewhere$/],
+    ] as const) {
+      const problem = { kind: 'bad-request', message: expect.stringMatching(message) as string };
+      expect(await moves.move(name, server, { ...by, force: true })).toEqual({ ok: false, problem });
+    }
+    expect([moves.moves(), await kept(store), events]).toEqual([[], [], []]);
   });
 
   it.each([

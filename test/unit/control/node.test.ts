@@ -68,7 +68,7 @@ function startNode(
       bulk,
       push: { resync: (reason) => void push.resync.push(reason), retry: countRetry, sent: () => push.sent() },
     },
-    backend: 'mtx',
+    backends: { mediamtx: 'mtx', relay: undefined },
     apiUrlFor: () => 'http://10.0.0.1:9997',
     goneAfterMs: 10_000,
     intervalMs: 5,

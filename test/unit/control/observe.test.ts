@@ -11,6 +11,8 @@ interface Replies {
   info: Reply;
   states: Reply;
   stat?: Reply;
+  /** Of the backend `relays`; default: there is none. */
+  relays?: Reply;
 }
 
 /** A client whose replies the test sets, and which counts what it is asked. */
@@ -24,7 +26,8 @@ function fakeClient(replies: Replies) {
       asked.push(words.join(' '));
       await new Promise(setImmediate);
       const replied = { info: replies.info, stat: replies.stat ?? stat() } as const;
-      const reply = words[1] === 'info' || words[1] === 'stat' ? replied[words[1]] : replies.states;
+      const states = words.at(-1) === 'relays' ? (replies.relays ?? noBackend) : replies.states;
+      const reply = words[1] === 'info' || words[1] === 'stat' ? replied[words[1]] : states;
       return typeof reply === 'string' ? { ok: true, value: reply } : { ok: false, error: reply };
     },
   };
@@ -58,6 +61,7 @@ const stat = (...servers: [name: string, isBackup: boolean][]) =>
     ...servers.map(([name, isBackup]) => `mtx,${name},0,0,0,0,0,UP,1,${isBackup ? 1 : 0},2,L4OK,`),
     '',
   ].join('\n');
+const noBackend = "Can't find backend.\n";
 const gone: RuntimeError = { reason: 'unreachable', message: 'there is no socket' };
 
 function observed(replies: Replies, intervalMs = 1, change: Partial<Parameters<typeof createObserver>[0]> = {}) {
@@ -67,7 +71,7 @@ function observed(replies: Replies, intervalMs = 1, change: Partial<Parameters<t
   const processes: HaproxyInfo[] = [];
   const observer = createObserver({
     client: fake.client,
-    backend: 'mtx',
+    backends: { mediamtx: 'mtx', relay: undefined },
     apiUrlFor: ({ address }) => (address === '-' ? undefined : `http://${address}:9997`),
     onServers: (servers) => void fleets.push(servers),
     onHaproxy: (haproxy) => void processes.push(haproxy),
@@ -96,6 +100,7 @@ it('reports the fleet once, and again only when something changed', async () => 
   expect(seen.fleets.map(names)).toEqual([['mtx1 UP ready', 'mtx2 DOWN ready']]);
   expect(seen.fleets[0]?.[0]).toEqual({
     name: 'mtx1',
+    kind: 'mediamtx',
     address: '10.0.0.1',
     port: 8888,
     apiUrl: 'http://10.0.0.1:9997',
@@ -329,5 +334,64 @@ describe('backups', () => {
     seen.replies.stat = stat(['mtx1', true], ['mtx2', false]);
     await seen.polls(3);
     expect(backups(seen.fleets.at(-1))).toEqual(['mtx1']);
+  });
+});
+
+describe('relays', () => {
+  const backends = { mediamtx: 'mtx', relay: 'relays' };
+  const relays = (...servers: Parameters<typeof states>) => states(...servers).replaceAll('3 mtx ', '4 relays ');
+  const kinds = (fleet: readonly FleetServer[] | undefined) =>
+    fleet?.map(({ name, kind, apiUrl }) => `${name} ${kind} ${apiUrl}`);
+  const apiUrlFor: Parameters<typeof createObserver>[0]['apiUrlFor'] = ({ kind, address, port }) =>
+    `http://${address}:${kind === 'relay' ? port : 9997}`;
+
+  it('are the servers of a backend of their own', async () => {
+    const seen = observe(
+      { info: info(7, 1), states: states(['mtx1', 2, 0]), relays: relays(['relay1', 2, 8, '10.0.0.9']) },
+      1,
+      { backends, apiUrlFor },
+    );
+    await seen.polls(2);
+    expect(seen.fleets.map(kinds)).toEqual([
+      ['mtx1 mediamtx http://10.0.0.1:9997', 'relay1 relay http://10.0.0.9:8888'],
+    ]);
+    expect(seen.fleets.map(names)).toEqual([['mtx1 UP ready', 'relay1 UP drain']]);
+  });
+
+  it('are asked for once where HAProxy has no backend for them, and again after a reload; nobody is told', async () => {
+    const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0]) }, 1, { backends, apiUrlFor });
+    const asked = () => seen.asked.filter((command) => command === 'show servers state relays').length;
+    await seen.polls(5);
+    expect([asked(), seen.lines, seen.observer.lastError]).toEqual([1, [], undefined]);
+    seen.replies.relays = relays(['relay1', 2, 0]);
+    seen.replies.info = info(8, 0);
+    await seen.polls(3);
+    expect(seen.fleets.at(-1)?.map(({ name }) => name)).toEqual(['mtx1', 'relay1']);
+    expect(asked()).toBeGreaterThan(2);
+  });
+
+  it('fail a look when they cannot be read', async () => {
+    const seen = observe({ info: info(7, 1), states: states(['mtx1', 2, 0]), relays: gone }, 1, {
+      backends,
+      apiUrlFor,
+    });
+    await seen.polls(2);
+    expect([seen.fleets, seen.observer.lastError]).toEqual([[], gone]);
+  });
+
+  it('need names that no other server has', async () => {
+    const seen = observe(
+      { info: info(7, 1), states: states(['one', 2, 0]), relays: relays(['one', 2, 0, '10.0.0.9'], ['two', 2, 0]) },
+      1,
+      { backends, apiUrlFor },
+    );
+    await seen.polls(3);
+    expect(seen.fleets.map(kinds)).toEqual([['one mediamtx http://10.0.0.1:9997', 'two relay http://10.0.0.1:8888']]);
+    seen.replies.relays = relays(['two', 2, 0]);
+    await seen.polls(3);
+    expect(seen.lines).toEqual([
+      'warn: a server of mtx and one of relays have the same name: the relay is left out until its name is another',
+      'info: every server has a name of its own again',
+    ]);
   });
 });

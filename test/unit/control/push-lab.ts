@@ -92,6 +92,7 @@ export function createFakeDirectory(routes: Record<string, string> = {}) {
   return {
     route: (stream: string) => known.get(stream),
     routes: () => known.entries(),
+    entry: () => undefined,
     onRouteChange(listener: (stream: string) => void) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -40,7 +40,7 @@ async function startControl(options: { readonly isFirstStuck?: boolean; readonly
       const used = options.isFirstStuck === true && i === 0 ? hangingRuntimeClient() : client;
       return { name: `lb${i + 1}`, state: used, bulk: used, routes: used, statistics: used };
     }),
-    backend: 'mtx',
+    backends: { mediamtx: 'mtx', relay: undefined },
     apiUrlFor: ({ name }) => `http://${name}:9997`,
     directory,
     store,

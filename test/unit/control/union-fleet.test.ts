@@ -6,6 +6,7 @@ function fleet(...servers: string[]): FleetServer[] {
     const [name = '', operational = '', administrative = '', backup] = text.split(' ');
     return {
       name,
+      kind: 'mediamtx',
       address: '10.0.0.1',
       port: 8888,
       apiUrl: 'http://10.0.0.1:9997',

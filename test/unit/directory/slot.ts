@@ -11,6 +11,7 @@ export function slot(name: string): ServerSlot {
     operational: 'UP',
     administrative: 'ready',
     isBackup: false,
+    kind: 'mediamtx',
   } as const;
   return createServerSlot(fleet, {} as MediamtxClient, createApiCallStats());
 }

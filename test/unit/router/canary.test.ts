@@ -6,7 +6,7 @@ const slot = (name: string, operational: 'UP' | 'DOWN' = 'UP') =>
   ({
     name,
     hash: name.length,
-    fleet: { name, operational, administrative: 'ready' },
+    fleet: { name, kind: 'mediamtx', operational, administrative: 'ready' },
     usable: operational === 'UP',
     health: 'ok',
   }) as unknown as ServerSlot;
@@ -22,6 +22,7 @@ function setUp(slots: readonly ServerSlot[]) {
       passed.push(stream);
       return Promise.resolve({
         stream,
+        kind: 'mediamtx' as const,
         session,
         state: 'unknown',
         server: undefined,

@@ -6,6 +6,7 @@ const readersByProtocol = { rtsp: 0, rtmp: 0, srt: 0, webrtc: 0, other: 0 };
 function server(name: string, viewersLeft: number | null = 0, onlyHere: string[] = []): Server {
   return {
     name,
+    kind: 'mediamtx',
     address: '10.0.0.1',
     port: 8888,
     operational: 'UP',
@@ -46,6 +47,7 @@ function server(name: string, viewersLeft: number | null = 0, onlyHere: string[]
 }
 const stream: Stream = {
   name: 'live/a',
+  kind: 'mediamtx',
   holders: [
     {
       server: 'a',

@@ -220,7 +220,7 @@ describe.each(ownNames)('%s', (name) => {
       `servers: [{name: ${name}, address: 127.0.0.1:8888}, {name: mtx1, address: 127.0.0.2:8888}]\nmediamtx: {username: a, servers: {mtx1: {username: b}}}\n`,
     );
     if ('errors' in settings) throw new Error(settings.errors.join());
-    const server = { name, address: '127.0.0.1', port: 8888 };
+    const server = { name, kind: 'mediamtx', address: '127.0.0.1', port: 8888 } as const;
     expect(mediamtxAccess(settings.settings, server)).toMatchObject({ username: 'a' });
     const own = load(`mediamtx: {servers: {${name}: {username: c}}}\n`);
     // The one name that no map of settings can hold says so.
