@@ -1,5 +1,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type ConfigFolder, shippedConfig } from '../fixtures/check/apply';
 import { createFaultProvider, createFeedClock, type FaultProvider, live, status } from '../support/fault-provider';
 import { haproxyVersion } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
@@ -314,6 +316,65 @@ describe.each(['spoe', 'lua'] as const)(`HAProxy ${haproxyVersion}, %s: relays b
     relays[server] = await start(host);
     await relaysUp(2);
     await until('it to be back', async () => (await decision(id)).server === server);
+  });
+});
+
+describe(`HAProxy ${haproxyVersion} waits for relays and their viewers longer than for others`, () => {
+  let clips: ClipFolder;
+  let clip: Buffer;
+  let provider: FaultProvider;
+  let relay: RelayProcess;
+  let config: ConfigFolder;
+  let lab: Lab;
+
+  beforeAll(async () => {
+    clips = createClipFolder();
+    clip = clips.clip({ seconds: 4 });
+    provider = await createFaultProvider();
+    const patient = { timeouts: { stall: '10m' }, nullPacketsAfter: '1m', clientTimeout: '3s' };
+    relay = await startRelay({ relay: { allow: ['127.0.0.0/8'], ...patient } });
+    config = shippedConfig({ name: 'haste', line: 'timeout client 30s', instead: 'timeout client 1s', finds: [] });
+    lab = await startLab({
+      haproxyConfig: config.file,
+      haproxyEnv: { MTX_RELAY1: new URL(relay.url).host, MTX_TIMEOUT: '1s' },
+    });
+  });
+  afterAll(async () => {
+    await lab.stop();
+    config.remove();
+    await relay.stop();
+    await provider.close();
+    clips.remove();
+  });
+
+  test('a relay that is silent', async () => {
+    provider.at('/silent.ts', live(clip, { bytesPerTick: 4000 }));
+    const id = await addStream(relay.url, provider.url('/silent.ts'));
+    const reader = await readStream(`${lab.haproxy.url}/stream/${id}`, { keepBytes: 188 });
+    await reader.more(188);
+    provider.stall('/silent.ts');
+    await pause(4000);
+    provider.resume('/silent.ts');
+    await reader.more(100 * 188);
+    expect(reader.ended).toBeUndefined();
+    reader.leave();
+  });
+
+  test('a viewer who pauses, until the relay gives the provider back, and who goes on', async () => {
+    provider.at('/paused.ts', live(clip, { bytesPerTick: 200_000 }));
+    const id = await addStream(relay.url, provider.url('/paused.ts'));
+    const reader = await readStream(`${lab.haproxy.url}/stream/${id}`, { keepBytes: 188 });
+    await reader.more(188);
+    reader.pause();
+    await until('the provider to be left', () => provider.open('/paused.ts') === 0);
+    expect(provider.requestsOf('/paused.ts')).toHaveLength(1);
+    const { json } = await callRelay(relay.url, 'GET', '/clients');
+    expect(json).toMatchObject({ clients: [expect.objectContaining({ stream_id: id })] });
+    reader.resume();
+    await provider.waitForRequests('/paused.ts', 2);
+    await reader.more(100 * 188);
+    expect(reader.ended).toBeUndefined();
+    reader.leave();
   });
 });
 
