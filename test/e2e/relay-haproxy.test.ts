@@ -118,6 +118,12 @@ describe.each(['spoe', 'lua'] as const)(`HAProxy ${haproxyVersion}, %s: relays b
     return body as { state: string; server: string | null };
   }
 
+  async function controlOf(server: RelayName): Promise<{ viewersLeft: number | null; safeToStop: boolean }> {
+    const { body } = await lab.agent.get('/v1/servers');
+    const { servers } = body as { servers: { name: string; control: Awaited<ReturnType<typeof controlOf>> }[] };
+    return servers.find(({ name }) => name === server)?.control ?? { viewersLeft: null, safeToStop: false };
+  }
+
   async function order(kind: 'drain' | 'ready', server: RelayName): Promise<void> {
     const { statusCode } = await callAdmin(lab.agent.adminSocket, `/v1/servers/${server}/${kind}`);
     expect(statusCode).toBe(200);
@@ -285,6 +291,12 @@ describe.each(['spoe', 'lua'] as const)(`HAProxy ${haproxyVersion}, %s: relays b
     expect(await serverOf(id)).toBe(other[server]);
     await before.more(100 * 188);
     expect(before.ended).toBeUndefined();
+    await until('its last client to be counted', async () => {
+      const { viewersLeft, safeToStop } = await controlOf(server);
+      return viewersLeft === 1 && !safeToStop;
+    });
+    before.leave();
+    await until('it to be safe to stop', async () => (await controlOf(server)).safeToStop);
     await order('ready', server);
     await until('it to be back', async () => (await decision(id)).server === server);
   });
