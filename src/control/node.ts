@@ -145,7 +145,11 @@ export function createNode(options: NodeOptions): ControlNode {
     const counts = sessions.latest();
     if (counts === undefined) return undefined;
     const ids = serverIds('mediamtx');
-    return new Map((states ?? []).map(({ serverName: name }) => [name, counts.get(ids.get(name) ?? 0) ?? 0]));
+    const viewersOf = (name: string): number => {
+      const id = ids.get(name);
+      return id === undefined ? 0 : (counts.get(id) ?? 0);
+    };
+    return new Map((states ?? []).map(({ serverName }) => [serverName, viewersOf(serverName)]));
   }
 
   async function act(observation: Observation): Promise<number | undefined> {
@@ -173,8 +177,7 @@ export function createNode(options: NodeOptions): ControlNode {
     }
     remember(decision.memory);
     // Whoever is there is located anew, and then the map must not lead him back: HAProxy would send him to any server.
-    if (decision.commands.some((command) => command.kind === 'set-state' && command.state === 'maint'))
-      await inTime(node.push?.sent() ?? Promise.resolve(), routesFirstMs);
+    if (decision.commands.some(leadsElsewhere)) await inTime(node.push?.sent() ?? Promise.resolve(), routesFirstMs);
     const isAnyDone = await carryOut(decision.commands);
     knowsOthers = decision.lookAgain ? await options.onDoubt() : !isShared;
     // What was done is looked at once more, at once; but what will not stay as it was set is no reason for haste.
@@ -182,6 +185,17 @@ export function createNode(options: NodeOptions): ControlNode {
     wasFollowedUp = isFollowedUp;
     if (isFollowedUp) return 0;
     return decision.lookAgain ? lookAgainMs : undefined;
+  }
+
+  /** A relay that drains loses its accounts, while a MediaMTX keeps the streams that are live there. */
+  function leadsElsewhere(command: Command): boolean {
+    if (command.kind !== 'set-state' || command.state === 'ready') return false;
+    return command.state === 'maint' || kindOfServer(command.server) === 'relay';
+  }
+
+  function kindOfServer(server: string): ServerKind {
+    const state = states?.find(({ serverName }) => serverName === server);
+    return state === undefined ? 'mediamtx' : kindOf(state);
   }
 
   function noteObserved(): void {
@@ -246,12 +260,11 @@ export function createNode(options: NodeOptions): ControlNode {
 
   async function carryOutOne(command: Command): Promise<RuntimeError | undefined> {
     const process = memory.process;
-    const state = states?.find(({ serverName }) => serverName === command.server);
-    const kind = state === undefined ? 'mediamtx' : kindOf(state);
+    const kind = kindOfServer(command.server);
     const result = await apply(command, {
       client,
       bulk,
-      backend: state?.backendName ?? backends.mediamtx,
+      backend: backends[kind] ?? backends.mediamtx,
       tables: tablesOf[kind],
       serverIds: serverIds(kind),
       signal: stopping.signal,

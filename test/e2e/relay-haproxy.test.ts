@@ -124,7 +124,7 @@ describe.each(['spoe', 'lua'] as const)(`HAProxy ${haproxyVersion}, %s: relays b
     return servers.find(({ name }) => name === server)?.control ?? { viewersLeft: null, safeToStop: false };
   }
 
-  async function order(kind: 'drain' | 'ready', server: RelayName): Promise<void> {
+  async function order(kind: 'drain' | 'maint' | 'ready', server: RelayName): Promise<void> {
     const { statusCode } = await callAdmin(lab.agent.adminSocket, `/v1/servers/${server}/${kind}`);
     expect(statusCode).toBe(200);
   }
@@ -299,6 +299,29 @@ describe.each(['spoe', 'lua'] as const)(`HAProxy ${haproxyVersion}, %s: relays b
     await until('it to be safe to stop', async () => (await controlOf(server)).safeToStop);
     await order('ready', server);
     await until('it to be back', async () => (await decision(id)).server === server);
+  });
+
+  test('maintenance of a relay forgets its accounts, and nobody who plays from the MediaMTX of the same number', async () => {
+    const { id } = await onBoth();
+    const server = await serverOf(id);
+    // HAProxy numbers the servers of each backend from 1.
+    const twin = server === 'relay1' ? 'mtx1' : 'mtx2';
+    lab.fleet.server(twin).publish('live/stays');
+    await lab.located('live/stays', twin);
+    expect((await fetch(`${lab.haproxy.url}/live/stays/index.m3u8`)).status).toBe(200);
+    const tables = async (): Promise<[accounts: boolean, streams: boolean, sessions: boolean]> => [
+      (await lab.haproxy.runtime('show table relay_accounts')).includes(`server_key=${server}`),
+      (await lab.haproxy.runtime('show table streams')).includes(`key=live/stays `),
+      (await lab.haproxy.runtime('show table sessions')).includes(`key=live/stays|`),
+    ];
+    expect(await tables()).toEqual([true, true, true]);
+    await order('maint', server);
+    await until('its accounts to be forgotten', async () => !(await tables())[0]);
+    expect(await tables()).toEqual([false, true, true]);
+    expect(await serverOf(id)).toBe(other[server]);
+    await order('ready', server);
+    await until('it to be back', async () => (await decision(id)).server === server);
+    lab.fleet.server(twin).unpublish('live/stays');
   });
 
   test('without the agent, an account stays with the relay that it had', async () => {

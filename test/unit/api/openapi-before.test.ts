@@ -62,7 +62,9 @@ function normalised(value: Json): Json {
       const same = normalised(inner);
       return [
         key,
-        key === 'required' && Array.isArray(same) ? Object.fromEntries(same.map((name) => [name, true])) : same,
+        key === 'required' && Array.isArray(same)
+          ? Object.fromEntries(same.flatMap((name) => (typeof name === 'string' ? [[name, true] as const] : [])))
+          : same,
       ];
     })
     .sort(([a], [b]) => (a < b ? -1 : 1));
