@@ -8,7 +8,7 @@ const tsc = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p'
   stdio: 'inherit',
 });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
-for (const folder of ['sim/media', 'demo/page']) {
+for (const folder of ['sim/media', 'relay/media', 'demo/page']) {
   if (existsSync(`src/${folder}`)) cpSync(`src/${folder}`, `dist/${folder}`, { recursive: true });
 }
 // hls.js is a file of its own, which is only fetched for a preview.

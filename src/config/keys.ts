@@ -332,6 +332,11 @@ export function secretFileKey(description: string) {
   return openedPathKey(description, 'the path of a file');
 }
 
+/** The path of a file that is read at the start. */
+export function fileKey(description: string) {
+  return openedPathKey(description, 'the path of a file');
+}
+
 /** The path of a folder. */
 export function folderKey(description: string) {
   return openedPathKey(description, 'the path of a folder');

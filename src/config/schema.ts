@@ -5,6 +5,7 @@ import {
   choiceKey,
   choicesKey,
   durationKey,
+  fileKey,
   filePathKey,
   folderKey,
   haproxyNameKey,
@@ -167,6 +168,25 @@ const relay = z.strictObject({
     '`hot`: while a live stream is played and a connection of the account is free, its next source is read before it is needed, once for all clients, so that not even a cut shows a gap. `none`: sources are opened when they are needed.',
     ['none', 'hot'],
   ).default('none'),
+  cards: z
+    .strictObject({
+      when: choiceKey(
+        'Who is shown a card, a short clip in a loop, while a live stream has no source: `playing`, clients that have been playing; `always`, also those that come then, who get an error otherwise; `off`, nobody.',
+        ['playing', 'always', 'off'],
+      ).default('playing'),
+      after: durationKey(
+        'How long no source is on air, and every one has failed, before a card is shown to clients that have been playing.',
+        0,
+        hourMs,
+      ).default(2000),
+      down: fileKey(
+        'The card, an MPEG transport stream of at most 16 MB that begins with a keyframe. Without it, colour bars and silence.',
+      ).optional(),
+      full: fileKey(
+        'The card for when a source would be there but for its limit of connections. Without it, that of `relay.cards.down`.',
+      ).optional(),
+    })
+    .prefault({}),
   maxStreams: numberKey('Most streams stored.', 1, 100_000).default(10_000),
   maxClients: numberKey('Most clients at a time. Others get 503.', 1, 100_000).default(2000),
   allow: networksKey(

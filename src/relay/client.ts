@@ -1,3 +1,4 @@
+import type { CardReason } from './cards';
 import type { SourceFailure, Trigger } from './provider';
 
 /** Who reads a stream, from the connection's first byte to its end. */
@@ -15,11 +16,16 @@ export interface RelayClient {
   readonly bytes: number;
   /** Index of the source that it plays; -1 while it has none. */
   readonly source: number;
+  /** Why it is shown a card; undefined while it is not. */
+  readonly card: CardReason | undefined;
   readonly failovers: number;
   /** Ends its connection. */
   disconnect(): void;
-  /** Moves it to the next source, exactly once for each call. @returns whether it will be moved: false for VOD, or while it is moving already. */
-  failover(): boolean;
+  /**
+   * Moves it to the next source, exactly once for each call.
+   * @returns the index of the source that is tried first; undefined where it is not moved: VOD, or while it is moving already.
+   */
+  failover(): number | undefined;
 }
 
 /** What happens to clients and sources; events, statistics and logs are made of it. Streams are named by their ids, sources by their index. */
@@ -30,7 +36,7 @@ export interface RelayReports {
   streamStopped(streamId: string, reason: string): void;
   clientConnected(client: RelayClient): void;
   clientDisconnected(client: RelayClient): void;
-  /** A client went over from one source to another. */
+  /** A client went over from one source to another, or to a card and back. */
   failedOver(report: Failover): void;
   /** A client could not be served by any source. */
   clientFailed(client: RelayClient, failure: SourceFailure): void;
@@ -38,10 +44,15 @@ export interface RelayReports {
   connected(streamId: string, source: number, elapsedMs: number, failure: SourceFailure | undefined): void;
 }
 
+/** A source by its index, or the card. */
+export type SourceName = number | 'card';
+
 export interface Failover {
   readonly client: RelayClient;
-  readonly from: number;
-  readonly to: number;
+  readonly from: SourceName;
+  readonly to: SourceName;
+  /** Which card it is, of a client that goes over to one. */
+  readonly card?: CardReason | undefined;
   readonly trigger: Trigger;
   /** In words. */
   readonly reason: string;

@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { createEntry, createPacketReader, createSplicer, type Entry, type JoinPoint, nullPackets } from '../mpegts';
 import type { Accounts, Slot, SlotRequest } from './accounts';
-import type { Failover } from './client';
+import type { CardPlay, CardReason, Cards } from './cards';
+import type { Failover, SourceName } from './client';
 import { type MediaKind, sniffMedia } from './media-sniff';
+import { isBusy } from './no-source';
 import type { OpenSource, Provider, SourceFailure, Trigger } from './provider';
 import { brokenSource, endedSource, failureOf, stalledSource } from './provider-answer';
 import type { SharedReader } from './shared-source';
@@ -13,7 +15,7 @@ import { type SlotPolicy, takeSlot } from './take-slot';
 /** Who takes what a feed gives: one client, or the ring that many read. */
 export type FeedSink = Omit<SharedReader, 'drop'>;
 
-/** What a feed tells of. Sources are named by their index in the list. */
+/** What a feed tells of. Sources are named by their index in the list, the card by its name. */
 export interface FeedReports {
   /** The first byte of all is of this source. */
   began(source: number): void;
@@ -51,6 +53,8 @@ export interface LiveFeedOptions {
   readonly health: SourcesHealth;
   /** The next source, if it is read before it is needed. */
   readonly standby?: Pick<Standby, 'readyUrl' | 'join'> | undefined;
+  /** What is played while no source is left; undefined: null packets only. */
+  readonly cards?: Cards | undefined;
   readonly times: FeedTimes;
   readonly sink: FeedSink;
   readonly reports: FeedReports;
@@ -62,14 +66,19 @@ export interface LiveFeedOptions {
 export interface LiveFeed {
   /** The sink takes bytes again. */
   resume(): void;
-  /** Goes over to the next source. @returns false where there is none, or the feed is going over already. */
-  failover(): boolean;
+  /**
+   * Goes over to the next source.
+   * @returns the index of the one that it tries first; undefined where there is none, or the feed is going over already.
+   */
+  failover(): number | undefined;
   /** Looks what is due; to be called some times a second. */
   tick(): void;
   /** Closes every connection. Idempotent; nothing is told to the sink any more. */
   stop(): void;
   /** Index of the source that plays; -1 while none does. */
   readonly source: number;
+  /** Why a card plays; undefined while none does. */
+  readonly card: CardReason | undefined;
 }
 
 /** One try to read a source. */
@@ -106,7 +115,7 @@ interface Input {
 
 /** What a switch has to bridge. */
 interface Gap {
-  readonly from: number;
+  readonly from: SourceName;
   /** Undefined where the old source had not failed. */
   readonly trigger: Trigger | undefined;
   readonly reason: string;
@@ -120,6 +129,8 @@ const provenMs = 10_000;
 const roundPauseMs = 1000;
 /** A viewer who waits for the first picture waits no longer for a source that has just failed. */
 const startPauseMs = 1000;
+/** While a card plays, a keyframe is waited for so much longer: there is something to see. */
+const joinPatience = 5;
 /** A file that is shorter than this is no programme but a notice: the limit of connections is reached, say. */
 const noticeBytes = 16 * 1024 * 1024;
 
@@ -128,7 +139,7 @@ const noticeBytes = 16 * 1024 * 1024;
  * parts follow each other without a seam. After the first byte it ends only when it is stopped, or when the source was a file.
  */
 export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
-  const { sources, provider, accounts, policy, health, times, sink, reports, nowMs } = options;
+  const { sources, provider, accounts, policy, health, cards, times, sink, reports, nowMs } = options;
   const splicer = createSplicer();
   let playing: Attempt | undefined;
   let opening: Attempt | undefined;
@@ -143,6 +154,11 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   /** When bytes of the stream went out last; Infinity: none did yet. */
   let lastOutMs = Infinity;
   let lastNullMs = 0;
+  /** While no source is on air. */
+  let card: { readonly reason: CardReason; readonly play: CardPlay } | undefined;
+  /** Sources of which no slot was to be had since one was on air. */
+  const withoutSlot = new Set<string>();
+  let lastFailure: SourceFailure | undefined;
   /** In a row, of whichever source. */
   let failedTries = 0;
   /** Before the first byte. */
@@ -339,6 +355,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     kind = attempt.kind;
     playing = attempt;
     opening = undefined;
+    withoutSlot.clear();
     const type = attempt.input?.headers['content-type'];
     reports.began(attempt.index);
     sink.begin(kind === 'ts' ? 'video/mp2t' : (type ?? 'application/octet-stream'));
@@ -387,10 +404,12 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   function goOn(attempt: Attempt, point: JoinPoint | undefined): void {
     const now = nowMs();
     const old = playing;
-    const { follows } = attempt;
+    const follows = card === undefined ? attempt.follows : cardGap(lastOutMs);
     const lostAtMs = follows?.lostAtMs ?? lastOutMs;
     playing = attempt;
     opening = undefined;
+    card = undefined;
+    withoutSlot.clear();
     attempt.entry = undefined;
     if (old !== undefined) over(old);
     // Even a source that ended in order may have ended in the middle of a picture.
@@ -424,13 +443,17 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     const now = nowMs();
     const wasPlaying = attempt === playing;
     over(attempt);
-    if (failure.trigger !== 'account') health.failed(attempt.url, failure, attempt.sinceMs, now);
+    if (failure.trigger === 'account') withoutSlot.add(attempt.url);
+    else health.failed(attempt.url, failure, attempt.sinceMs, now);
+    lastFailure = failure;
     failedTries++;
     if (kind === undefined) {
       failures.push(failure);
-      if (failures.length >= sources().length || (failure.trigger === 'account' && policy.whenFull === 'refuse'))
-        refuse(failures);
-      else openNext(attempt.index, undefined);
+      const isLast =
+        failures.length >= sources().length || (failure.trigger === 'account' && policy.whenFull === 'refuse');
+      if (!isLast) openNext(attempt.index, undefined);
+      else if (cards?.when === 'always') beginWithCard(attempt, failure, cards);
+      else refuse(failures);
       return;
     }
     if (wasPlaying) {
@@ -449,21 +472,68 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     else if (failedTries < sources().length - 1) openNext(attempt.index, follows);
   }
 
-  function openNext(from: number, follows: Gap | undefined): void {
+  /** @returns which one, at once or after a pause. */
+  function openNext(from: number, follows: Gap | undefined): number | undefined {
     const ready = readyIndex();
     if (ready !== -1 && follows !== undefined) {
       openStandby(ready, follows);
-      return;
+      return ready;
     }
     const list = sources();
     const now = nowMs();
     const next = health.next(list, from, now, kind === undefined ? startPauseMs : undefined);
-    if (next === undefined) return;
-    if (playing !== undefined && next.index === playing.index) return;
+    if (next === undefined) return undefined;
+    if (playing !== undefined && next.index === playing.index) return undefined;
     const isRound = kind !== undefined && failedTries > 0 && failedTries % Math.max(1, list.length) === 0;
     const waitMs = Math.max(next.waitMs, isRound ? roundPauseMs : 0);
     if (waitMs > 0) due = { index: next.index, atMs: now + waitMs, follows };
     else void open(next.index, follows);
+    return next.index;
+  }
+
+  /** Which card tells why no source is left; undefined while one is that may work. */
+  function cardReason(): CardReason | undefined {
+    let isFull = false;
+    for (const url of sources()) {
+      const { failure } = health.of(url);
+      if (failure === undefined && !withoutSlot.has(url)) return undefined;
+      if (withoutSlot.has(url) || (failure !== undefined && isBusy(failure))) isFull = true;
+    }
+    return isFull ? 'full' : 'down';
+  }
+
+  /** The reader has got nothing yet, and no source can be opened: what it gets is the card. */
+  function beginWithCard(attempt: Attempt, { trigger, reason }: SourceFailure, from: Cards): void {
+    kind = 'ts';
+    sink.begin('video/mp2t');
+    const gap = { from: attempt.index, trigger, reason, lostAtMs: attempt.sinceMs };
+    playCard(from, cardReason() ?? 'down', gap);
+    if (!isStopped) openNext(attempt.index, gap);
+  }
+
+  function playCard(from: Cards, why: CardReason, { from: source, trigger, reason, lostAtMs }: Gap): void {
+    const now = nowMs();
+    const play = from.play(why, now);
+    card = { reason: why, play };
+    const gapMs = Math.max(0, now - (lostAtMs ?? lastOutMs));
+    give(splicer.join(play.point));
+    giveCard(now);
+    const told = trigger === undefined ? lastFailure : { trigger, reason };
+    if (told === undefined) return;
+    const gaps = { byteGapMs: gapMs, pictureGapMs: gapMs };
+    reports.failedOver({ from: source, to: 'card', card: why, trigger: told.trigger, reason: told.reason, ...gaps });
+  }
+
+  function giveCard(now: number): void {
+    if (card !== undefined) give(splicer.write(card.play.read(now)));
+  }
+
+  function checkCard(now: number): void {
+    if (cards === undefined || kind !== 'ts' || playing !== undefined || card !== undefined) return;
+    if (now - lastOutMs < cards.afterMs || opening?.kind !== undefined) return;
+    const gap = opening?.follows ?? due?.follows;
+    const why = cardReason();
+    if (gap !== undefined && why !== undefined) playCard(cards, why, gap);
   }
 
   function refuse(all: readonly SourceFailure[]): void {
@@ -475,6 +545,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     if (isStopped) return;
     isStopped = true;
     due = undefined;
+    card = undefined;
     if (playing !== undefined) over(playing);
     if (opening !== undefined) over(opening);
   }
@@ -483,6 +554,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   function park(): void {
     const index = (playing ?? opening)?.index ?? due?.index ?? options.start;
     due = undefined;
+    card = undefined;
     if (playing !== undefined) over(playing);
     if (opening !== undefined) over(opening);
     parked = index;
@@ -495,9 +567,13 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
 
   function checkJoin(now: number): void {
     const entry = opening?.entry;
-    if (opening === undefined || entry === undefined || now - (opening.firstByteMs ?? now) < times.joinWithinMs) return;
-    if (entry.anyPoint !== undefined) goOn(opening, entry.anyPoint);
-    else if (now - (opening.firstByteMs ?? now) >= 2 * times.joinWithinMs)
+    if (opening === undefined || entry === undefined) return;
+    const waitedMs = now - (opening.firstByteMs ?? now);
+    if (waitedMs < times.joinWithinMs) return;
+    const { anyPoint } = entry;
+    if (anyPoint !== undefined && (card === undefined || waitedMs >= joinPatience * times.joinWithinMs))
+      goOn(opening, anyPoint);
+    else if (anyPoint === undefined && waitedMs >= 2 * times.joinWithinMs)
       failed(opening, failureOf('type', 'The source has no programme tables that can be followed.'));
   }
 
@@ -520,33 +596,32 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       lastOutMs = now;
     },
     failover() {
-      if (isStopped || sources().length < 2) return false;
+      if (isStopped || sources().length < 2) return undefined;
       if (kind === undefined) {
-        if (opening === undefined) return false;
+        if (opening === undefined) return undefined;
         const { index } = opening;
         over(opening);
-        openNext(index, undefined);
-        return true;
+        return openNext(index, undefined);
       }
       if (playing === undefined || opening !== undefined || due !== undefined || fullSinceMs !== undefined)
-        return false;
+        return undefined;
       const { index, url } = playing;
       const ready = readyIndex();
       const next = ready === -1 ? health.next(sources(), index, nowMs()) : { index: ready };
       const nextUrl = sources()[next?.index ?? -1];
-      if (next === undefined || next.index === index || nextUrl === undefined) return false;
+      if (next === undefined || next.index === index || nextUrl === undefined) return undefined;
       failedTries = 0;
       const gap = { from: index, trigger: 'manual', reason: 'An operator asked for it.' } as const;
       const account = accounts.nameOf(url);
       if (ready !== -1) {
         openStandby(ready, { ...gap, lostAtMs: undefined });
-        return true;
+        return ready;
       }
       // The slot of the old source is needed for the new one.
       const isSameAccount = account !== undefined && account === accounts.nameOf(nextUrl);
       if (isSameAccount) over(playing);
       void open(next.index, { ...gap, lostAtMs: isSameAccount ? lastOutMs : undefined });
-      return true;
+      return next.index;
     },
     tick() {
       if (isStopped || parked !== undefined) return;
@@ -565,6 +640,8 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       checkStall(playing, now);
       checkStall(opening, now);
       checkJoin(now);
+      checkCard(now);
+      giveCard(now);
       if (kind !== 'ts' || now - lastOutMs < times.nullPacketsAfterMs || now - lastNullMs < nullPacketsEveryMs) return;
       lastNullMs = now;
       sink.fill(nullPackets);
@@ -573,7 +650,15 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     get source() {
       return playing?.index ?? -1;
     },
+    get card() {
+      return card?.reason;
+    },
   };
+}
+
+/** What the source bridges that follows a card. */
+function cardGap(lostAtMs: number): Gap {
+  return { from: 'card', trigger: 'card', reason: 'A source works again.', lostAtMs };
 }
 
 /** A try changes while something is done, which the compiler does not know. */

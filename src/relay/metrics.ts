@@ -40,7 +40,7 @@ export const relayMetrics: Collector<Source> = {
       clients.all().reduce((sum, { bytes }) => sum + bytes, stats.bytesOfGone),
     ),
     mtxpilot_relay_failovers_total: counter(
-      'Times a client went over to another source, by what the old one did. trigger=manual: an operator asked for it; account: no connection of its account was free.',
+      'Times a client went over to another source, by what the old one did. trigger=manual: an operator asked for it; account: no connection of its account was free; card: a card was played, and a source was back.',
       ['trigger'],
       ({ stats }) => samplesOf(stats.failovers),
     ),
@@ -65,6 +65,15 @@ export const relayMetrics: Collector<Source> = {
       '1 while this relay counts the connections of an account by itself because the store that it shares does not answer, else 0.',
       ['account'],
       ({ accounts }) => accounts.list().map(({ name, isAlone }) => [name, isAlone ? 1 : 0]),
+    ),
+    mtxpilot_relay_cards_total: counter(
+      'Times a client was shown a card. reason=down: every source failed; full: one had as many connections as it may have.',
+      ['reason'],
+      ({ stats }) => samplesOf(stats.cards),
+    ),
+    mtxpilot_relay_clients_on_card: gauge(
+      'Clients that are shown a card now.',
+      ({ clients }) => clients.all().filter(({ card }) => card !== undefined).length,
     ),
     mtxpilot_relay_provider_connects_total: counter(
       'Connections to providers. result=ok: opened; else why not: connect, headers, status, type, limit, redirect, forbidden, …',

@@ -48,7 +48,8 @@ function problemOf(failures: readonly SourceFailure[], isAnyBusy: boolean): Rela
   return failures.length > 0 && failures.every(isMissing) ? 'SourceNotFound' : 'SourceFailed';
 }
 
-function isBusy({ trigger, status }: SourceFailure): boolean {
+/** Whether a source would be there, had it not as many connections as it may have. */
+export function isBusy({ trigger, status }: SourceFailure): boolean {
   return trigger === 'limit' || trigger === 'account' || (trigger === 'status' && status === 503);
 }
 

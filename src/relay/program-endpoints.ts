@@ -15,8 +15,7 @@ export interface ProgramEndpointsOptions {
   /** When the relay started, RFC 3339. */
   readonly startedAt: string;
   readonly times: Pick<OperationTimes<RelayOperation>, 'read'>;
-  /** Undefined where no provider can be asked. */
-  readonly provider: Provider | undefined;
+  readonly provider: Provider;
   /** Why streams cannot be stored now; undefined when they can. */
   readonly storeFailure: () => string | undefined;
   readonly isStopping: () => boolean;
@@ -222,9 +221,7 @@ export function programEndpoints(options: ProgramEndpointsOptions): readonly End
       description: 'It is asked as a source would be: the same addresses are refused.',
       body: schemas.testBody,
       answer: schemas.Tested,
-      problems: ['NotAvailable'],
       async handle({ body: { url } }) {
-        if (provider === undefined) return refused('NotAvailable', 'No provider can be asked.');
         const shown = shownUrl(url);
         const signal = AbortSignal.timeout(settings.timeouts.connect + settings.timeouts.headers);
         const { source, failure } = await provider.open({

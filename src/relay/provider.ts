@@ -26,6 +26,8 @@ export const triggers = [
   'manual',
   /** No slot of its account is free. */
   'account',
+  /** Not the source's doing: a card was played, and a source is back. */
+  'card',
 ] as const;
 export type Trigger = (typeof triggers)[number];
 

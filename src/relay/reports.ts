@@ -1,7 +1,8 @@
 import type { Emit } from '../events';
 import { boundedLog, type Logger } from '../log';
 import { createTimeHistogram, observeSeconds, type RecordTime, type TimeHistogram } from '../measure';
-import type { Failover, RelayClient, RelayReports } from './client';
+import type { CardReason } from './cards';
+import type { Failover, RelayClient, RelayReports, SourceName } from './client';
 import { type Trigger, triggers } from './provider';
 import { shownUrl } from './source-url';
 import { type RelayStream, sourcesOf } from './stream';
@@ -34,6 +35,8 @@ export interface ReportStats {
   clientsFailed: number;
   bytesOfGone: number;
   readonly failovers: Record<Trigger, number>;
+  /** Times that a client was shown one. */
+  readonly cards: Record<CardReason, number>;
   /** Attempts to open a source: by why they failed, or `ok`. */
   readonly connects: Record<'ok' | Trigger, number>;
   readonly connectTime: TimeHistogram;
@@ -95,6 +98,7 @@ export function createReports(options: ReportsOptions): Reports {
     clientsFailed: 0,
     bytesOfGone: 0,
     failovers: byTrigger(),
+    cards: { down: 0, full: 0 },
     connects: { ok: 0, ...byTrigger() },
     connectTime: createTimeHistogram(connectBounds),
     byteGap: createTimeHistogram(gapBounds),
@@ -110,7 +114,8 @@ export function createReports(options: ReportsOptions): Reports {
     return fresh;
   }
 
-  function sourceText(streamId: string, index: number): string | undefined {
+  function sourceText(streamId: string, index: SourceName): string | undefined {
+    if (index === 'card') return index;
     const stream = streamOf(streamId);
     const url = stream === undefined ? undefined : sourcesOf(stream)[index];
     return url === undefined ? undefined : shownUrl(url);
@@ -186,19 +191,20 @@ export function createReports(options: ReportsOptions): Reports {
       const data = { ...clientFacts(client), viewers: clientsOf(streamId), bytes, failovers: client.failovers };
       emit({ type: 'viewer.left', stream: streamId, evidence, data });
     },
-    failedOver({ client, from, to, trigger, reason, byteGapMs, pictureGapMs }: Failover) {
+    failedOver({ client, from, to, card, trigger, reason, byteGapMs, pictureGapMs }: Failover) {
       const { streamId } = client;
       const of = counted(streamId);
       of.failovers++;
       of.lastFailover = { time: new Date(now()).toISOString(), from, to, trigger, reason, byteGapMs, pictureGapMs };
       stats.failovers[trigger]++;
+      if (card !== undefined) stats.cards[card]++;
       observeSeconds(stats.byteGap, byteGapMs / 1000);
       if (pictureGapMs !== undefined) observeSeconds(stats.pictureGap, Math.max(0, pictureGapMs) / 1000);
       record.failover(byteGapMs, 1, 0);
       const gaps = { byteGapMs, pictureGapMs };
       log.info(
-        { stream: streamId, client: client.id, from, to, trigger, reason, ...gaps },
-        'a client went over to another source',
+        { stream: streamId, client: client.id, from, to, card, trigger, reason, ...gaps },
+        to === 'card' ? 'a client is shown a card' : 'a client went over to another source',
       );
       emit({
         type: 'stream.failover',
@@ -209,8 +215,9 @@ export function createReports(options: ReportsOptions): Reports {
           client: client.id,
           from: sourceText(streamId, from),
           to: sourceText(streamId, to),
-          fromIndex: from,
-          toIndex: to,
+          fromIndex: from === 'card' ? undefined : from,
+          toIndex: to === 'card' ? undefined : to,
+          card,
           trigger,
           ...gaps,
           failovers: of.failovers,

@@ -263,6 +263,10 @@ export const Client = z.object({
   created_at: time,
   last_access: time,
   is_connected: flag,
+  card: described(
+    z.nullable(z.enum(['down', 'full'])),
+    'Why it is shown a card: every source fails, or one has as many connections as it may have. Null while it plays a source.',
+  ),
 });
 const proxyStats = {
   total_streams: count,

@@ -3,12 +3,13 @@ import type { Logger } from '../log';
 import { nullPackets } from '../mpegts';
 import type { Accounts } from './accounts';
 import type { ActiveStream, ActiveStreams, BegunStandby } from './active-streams';
+import type { Cards } from './cards';
 import { withClientQuery } from './catch-up';
 import type { RelayClients, RelayReports } from './client';
-import { createLiveFeed, type FeedSink, type FeedTimes, type LiveFeed } from './live-feed';
+import { createLiveFeed, type FeedSink, type FeedTimes } from './live-feed';
 import { respondFull, respondNoSource } from './no-source';
 import type { Provider } from './provider';
-import type { BegunFeed, SharedFeeds } from './shared-feeds';
+import type { BegunFeed, Reading, SharedFeeds } from './shared-feeds';
 import type { SharedReader } from './shared-source';
 import { createStandby } from './standby';
 import { providerHeaders, type RelayStream, sourcesOf } from './stream';
@@ -24,6 +25,8 @@ export interface LiveOptions {
   readonly accounts: Accounts;
   readonly policy: SlotPolicy;
   readonly times: FeedTimes;
+  /** Undefined: there are none. */
+  readonly cards: Cards | undefined;
   /** `idle`: a stream that nobody plays begins with its primary source again; `never`: it begins where it was last. */
   readonly failback: 'idle' | 'never';
   /** `hot`: while a stream is played and a slot is free, its next source is read before it is needed. */
@@ -99,10 +102,13 @@ export function serveLive(
     get source() {
       return reading.feed?.source ?? -1;
     },
+    get card() {
+      return reading.feed?.card;
+    },
   };
   const client = clientOf(viewer, streamId, standing, {
     disconnect: () => res.destroy(),
-    failover: () => reading.feed?.failover() ?? false,
+    failover: () => reading.feed?.failover(),
   });
   if (!clients.add(client)) {
     respondFull(res);
@@ -162,6 +168,7 @@ export function serveLive(
       client: () => (isShared && active.clients.size > 1 ? `readers of ${streamId}` : viewer.player),
       health: active.health,
       standby: query === '' ? active.standby?.source : undefined,
+      cards: options.cards,
       times: options.times,
       sink,
       reports: {
@@ -171,7 +178,7 @@ export function serveLive(
         connected: (source, elapsedMs, failure) => reports.connected(streamId, source, elapsedMs, failure),
         failedOver(report) {
           standing.failovers++;
-          active.start = report.to;
+          if (report.to !== 'card') active.start = report.to;
           reports.failedOver({ client, ...report });
         },
       },
@@ -220,8 +227,6 @@ function startStandby(stream: () => RelayStream, active: ActiveStream, options: 
   };
 }
 
-type Reading = Omit<LiveFeed, 'tick'>;
-
 function readAlone(reader: SharedReader, begin: (sink: FeedSink) => BegunFeed): Reading {
   const { feed, end } = begin(reader);
   return {
@@ -233,6 +238,9 @@ function readAlone(reader: SharedReader, begin: (sink: FeedSink) => BegunFeed): 
     },
     get source() {
       return feed.source;
+    },
+    get card() {
+      return feed.card;
     },
   };
 }

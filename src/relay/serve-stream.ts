@@ -22,12 +22,7 @@ const longestText = 200;
  */
 export function createServeStream(options: ServeStreamOptions) {
   const { find, addressOf, provider, accounts, clients, reports, policy, times } = options;
-  return (req: IncomingMessage, res: ServerResponse, streamId: string, query: string): void => {
-    const stream = find(streamId);
-    if (stream === undefined) {
-      respondRelayProblem(res, 'NoSuchStream', { detail: 'Stream not found', given: streamId });
-      return;
-    }
+  return (req: IncomingMessage, res: ServerResponse, stream: RelayStream, query: string): void => {
     const viewer = viewerOf(req, query, addressOf(req));
     if (stream.type === 'vod') {
       const settings = { ...policy, stallTimeoutMs: times.stallMs };
@@ -44,7 +39,7 @@ export function createServeStream(options: ServeStreamOptions) {
     } else if (stream.type === 'hls') {
       const detail = 'The source of this stream is HLS, which this relay does not pass on.';
       respondRelayProblem(res, 'NotAvailable', { detail });
-    } else if (!answerProbe(req, res)) serveLive(res, { viewer, query }, () => find(streamId) ?? stream, options);
+    } else if (!answerProbe(req, res)) serveLive(res, { viewer, query }, () => find(stream.id) ?? stream, options);
   };
 }
 

@@ -15,14 +15,15 @@ import { createApp } from './app';
 import type { RelayClients } from './client';
 import type { Endpoint } from './endpoint';
 import { respondRelayProblem } from './problems';
+import type { RelayStream } from './stream';
 import type { RelayStreams } from './streams';
 import { createTokenCheck } from './token-check';
 
 /**
- * Answers a player that asks for a stream, by GET or HEAD. The stream is stored; whoever else is to be answered has been.
+ * Answers a player that asks for a stream, by GET or HEAD.
  * @param query of the request, as it came, without its question mark.
  */
-export type ServeStream = (req: IncomingMessage, res: ServerResponse, streamId: string, query: string) => void;
+export type ServeStream = (req: IncomingMessage, res: ServerResponse, stream: RelayStream, query: string) => void;
 
 export interface RelayServerOptions {
   readonly settings: Pick<Settings['relay'], 'hosts' | 'listen' | 'maxClients' | 'rootPath' | 'token'>;
@@ -30,8 +31,7 @@ export interface RelayServerOptions {
   readonly streams: Pick<RelayStreams, 'get'>;
   readonly clients: Pick<RelayClients, 'all'>;
   readonly metrics: MetricsPage;
-  /** Undefined: this relay serves no streams. */
-  readonly serveStream: ServeStream | undefined;
+  readonly serveStream: ServeStream;
   readonly version: string;
   readonly log: Logger;
   /** At `stop`, before clients are disconnected. */
@@ -68,15 +68,16 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
     } else if (method !== 'GET' && method !== 'HEAD') {
       const detail = 'Streams can only be read.';
       respondRelayProblem(res, 'MethodNotAllowed', { detail, allowed: streamMethods }, ['allow', streamMethods]);
-    } else if (streams.get(streamId) === undefined) {
-      respondRelayProblem(res, 'NoSuchStream', { detail: 'Stream not found', given: streamId });
-    } else if (serveStream === undefined) {
-      respondRelayProblem(res, 'NotAvailable', { detail: 'This relay serves no streams.' });
     } else {
+      const stream = streams.get(streamId);
+      if (stream === undefined) {
+        respondRelayProblem(res, 'NoSuchStream', { detail: 'Stream not found', given: streamId });
+        return;
+      }
       // It may be silent for as long as its player or its provider is: who serves it decides how long that is.
       req.socket.setTimeout(0);
       const mark = url.indexOf('?');
-      serveStream(req, res, streamId, mark === -1 ? '' : url.slice(mark + 1));
+      serveStream(req, res, stream, mark === -1 ? '' : url.slice(mark + 1));
     }
   }
 

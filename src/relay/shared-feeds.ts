@@ -1,19 +1,12 @@
 import type { FeedSink, LiveFeed } from './live-feed';
 import { createSharedSource, type SharedReader } from './shared-source';
 
-/** What a reader of a shared stream holds. */
-export interface SharedRead extends Omit<LiveFeed, 'tick'> {
-  /** Whether it is the only reader. */
-  readonly isAlone: boolean;
-}
+/** How a reader of a feed holds it. */
+export type Reading = Omit<LiveFeed, 'tick'>;
 
 export interface SharedFeeds {
   /** Reads along with those who read the stream, or begins it. `begin` makes the feed and says how its ticks are ended. */
-  join(streamId: string, reader: SharedReader, begin: (sink: FeedSink) => BegunFeed): SharedRead;
-  /** Streams that are read now. */
-  readonly count: number;
-  /** Whether somebody reads this one. */
-  has(streamId: string): boolean;
+  join(streamId: string, reader: SharedReader, begin: (sink: FeedSink) => BegunFeed): Reading;
 }
 
 export interface BegunFeed {
@@ -24,6 +17,8 @@ export interface BegunFeed {
 interface Shared {
   readonly source: ReturnType<typeof createSharedSource>;
   feed: LiveFeed | undefined;
+  /** Where an order of this turn moves it. */
+  moved: { readonly to: number | undefined } | undefined;
   end: () => void;
 }
 
@@ -35,7 +30,7 @@ export function createSharedFeeds(): SharedFeeds {
     const there = byStream.get(streamId);
     if (there !== undefined) return there;
     const source = createSharedSource({ onResume: () => made.feed?.resume() });
-    const made: Shared = { source, feed: undefined, end: () => undefined };
+    const made: Shared = { source, feed: undefined, moved: undefined, end: () => undefined };
     byStream.set(streamId, made);
     const forget = (): void => {
       if (byStream.get(streamId) === made) byStream.delete(streamId);
@@ -63,13 +58,22 @@ export function createSharedFeeds(): SharedFeeds {
     return made;
   }
 
+  /** Everybody is told to move in one turn: the stream moves once for all. */
+  function move(shared: Shared): number | undefined {
+    if (shared.moved === undefined) {
+      shared.moved = { to: shared.feed?.failover() };
+      queueMicrotask(() => (shared.moved = undefined));
+    }
+    return shared.moved.to;
+  }
+
   return {
     join(streamId, reader, begin) {
       const shared = find(streamId, begin);
       const place = shared.source.join(reader);
       return {
         resume: () => place.resume(),
-        failover: () => shared.feed?.failover() ?? false,
+        failover: () => move(shared),
         stop() {
           place.leave();
           if (shared.source.readers === 0) shared.end();
@@ -77,14 +81,10 @@ export function createSharedFeeds(): SharedFeeds {
         get source() {
           return shared.feed?.source ?? -1;
         },
-        get isAlone() {
-          return shared.source.readers === 1;
+        get card() {
+          return shared.feed?.card;
         },
       };
     },
-    get count() {
-      return byStream.size;
-    },
-    has: (streamId) => byStream.has(streamId),
   };
 }

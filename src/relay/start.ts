@@ -9,6 +9,7 @@ import { version } from '../version';
 import { createAccounts } from './account-slots';
 import { createActiveStreams } from './active-streams';
 import { createAddressGuard } from './address-guard';
+import { openCards } from './cards';
 import { createClients } from './clients';
 import { createAddressOf } from './forwarded';
 import { openHooks } from './hooks';
@@ -44,6 +45,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
   const startedAt = new Date().toISOString();
   const startedMs = performance.now();
   let isStopping = false;
+  const cards = await openCards(relay.cards);
   const store = await openConfiguredStore(relay.store, process.env, log);
   if (!store.isDurable) {
     log.warn('streams are kept in memory only, until the relay ends: set relay.store.folder or relay.store.redis');
@@ -106,6 +108,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       },
     });
 
+    const active = createActiveStreams();
     const provider = createProvider({
       guard: createAddressGuard({ allow: relay.allow }),
       connectTimeoutMs: relay.timeouts.connect,
@@ -126,9 +129,10 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
         retryAfterRunningMs: relay.retryAfterRunning,
         pausedMs: relay.clientTimeout,
       },
+      cards,
       failback: relay.failback,
       standby: relay.standby,
-      streams: createActiveStreams(),
+      streams: active,
       clients,
       reports,
       ticker: createTicker(100),
@@ -138,7 +142,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
     const server = createRelayServer({
       settings: relay,
       endpoints: [
-        ...streamEndpoints({ views, streams, reports, userAgent: relay.userAgent }),
+        ...streamEndpoints({ views, streams, reports, active, userAgent: relay.userAgent }),
         ...programEndpoints({
           views,
           settings: relay,

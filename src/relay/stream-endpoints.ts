@@ -1,3 +1,4 @@
+import type { ActiveStreams } from './active-streams';
 import type { RelayClient } from './client';
 import { type Endpoint, endpoint, type Refused, refused } from './endpoint';
 import type { Reports } from './reports';
@@ -11,6 +12,7 @@ import {
   endpointOf,
   failoverIndex,
   lastAccessOf,
+  mostCommon,
   shownTypes,
   streamView,
   type ViewSource,
@@ -20,13 +22,14 @@ export interface StreamEndpointsOptions {
   readonly views: ViewSource;
   readonly streams: RelayStreams;
   readonly reports: Pick<Reports, 'of' | 'forget'>;
+  readonly active: Pick<ActiveStreams, 'forget'>;
   /** What providers are told where a stream says nothing. */
   readonly userAgent: string;
 }
 
 /** Making, listing, moving and removing streams, and the calls by metadata. */
 export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpoint[] {
-  const { views, streams, reports, userAgent } = options;
+  const { views, streams, reports, active, userAgent } = options;
   const { clients } = views;
 
   const withStream = <T>(id: string | undefined, use: (stream: RelayStream) => T): T | Refused => {
@@ -41,6 +44,7 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
     for (const { id } of result.removed) {
       for (const client of clients.ofStream(id)) client.disconnect();
       reports.forget(id);
+      active.forget(id);
     }
     return result.removed;
   }
@@ -258,6 +262,8 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
       path: '/streams/{stream_id}/failover',
       operationId: 'failover',
       summary: "Move each of a stream's clients to its next source, once",
+      description:
+        '`new_url` and `failover_index` are of the source that most of them try first. Where it does not work they go on to the next one; where none does, the old one plays on.',
       answer: schemas.FailoverDone,
       problems: ['NoSuchStream', 'NoBackups', 'NotMoved'],
       handle: ({ names }) =>
@@ -267,12 +273,11 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
           }
           const sources = sourcesOf(stream);
           const playing = clients.ofStream(stream.id);
-          const from = currentSource(playing);
-          const moved = playing.filter((client) => client.failover());
+          const moved = playing.map((client) => client.failover()).filter((to) => to !== undefined);
           if (playing.length > 0 && moved.length === 0) {
             return refused('NotMoved', 'Failover failed: its clients are being moved already, or cannot be moved');
           }
-          const to = moved.length === 0 ? 0 : (from + 1) % sources.length;
+          const to = mostCommon(moved) ?? 0;
           return {
             body: {
               message:

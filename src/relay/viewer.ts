@@ -1,3 +1,4 @@
+import type { CardReason } from './cards';
 import type { RelayClient } from './client';
 
 /** Who asks, as far as it is known from the request. */
@@ -14,6 +15,7 @@ export interface Viewer {
 /** What the list of clients shows of one, as it changes. */
 export interface Standing {
   source: number;
+  card?: CardReason | undefined;
   bytes: number;
   failovers: number;
   /** `performance.now()` of the last byte that it took. */
@@ -43,6 +45,9 @@ export function clientOf(
     },
     get source() {
       return standing.source;
+    },
+    get card() {
+      return standing.card;
     },
     get failovers() {
       return standing.failovers;

@@ -31,10 +31,15 @@ export function endpointOf({ id, type }: Pick<RelayStream, 'id' | 'type'>): stri
 
 /** The source that most of its clients play; the primary one while none plays. */
 export function currentSource(clients: readonly RelayClient[]): number {
-  const playing = new Map<number, number>();
-  for (const { source } of clients) if (source >= 0) playing.set(source, (playing.get(source) ?? 0) + 1);
-  const [most] = [...playing].sort(([, a], [, b]) => b - a);
-  return most?.[0] ?? 0;
+  return mostCommon(clients.map(({ source }) => source).filter((source) => source >= 0)) ?? 0;
+}
+
+/** The source that occurs most often; undefined where there is none. */
+export function mostCommon(sources: readonly number[]): number | undefined {
+  const counts = new Map<number, number>();
+  for (const source of sources) counts.set(source, (counts.get(source) ?? 0) + 1);
+  const [most] = [...counts].sort(([, a], [, b]) => b - a);
+  return most?.[0];
 }
 
 /** As m3u-proxy counts: among the backups, and 0 for the primary source too. */
@@ -99,6 +104,7 @@ export function clientView(client: RelayClient): Made<z.output<typeof Client>> {
     created_at: client.createdAt,
     last_access: new Date(unixMs(client)).toISOString(),
     is_connected: true,
+    card: client.card ?? null,
   };
 }
 

@@ -83,7 +83,7 @@ export async function serveVod(req: IncomingMessage, res: ServerResponse, option
     return;
   }
   const standing: Standing = { source: -1, bytes: 0, failovers: 0, lastAccessMs: performance.now() };
-  const client = clientOf(viewer, stream.id, standing, { disconnect, failover: () => false });
+  const client = clientOf(viewer, stream.id, standing, { disconnect, failover: () => undefined });
   if (!clients.add(client)) {
     respondFull(res);
     return;

@@ -73,6 +73,7 @@ describe('without any configuration', () => {
         share: 'client',
         failback: 'idle',
         standby: 'none',
+        cards: { when: 'playing', after: 2000 },
         maxStreams: 10_000,
         maxClients: 2000,
         allow: [],

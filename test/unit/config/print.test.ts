@@ -144,6 +144,9 @@ relay:
   share: client
   failback: idle
   standby: none
+  cards:
+    when: playing
+    after: 2s
   maxStreams: 10000
   maxClients: 2000
   allow: []

@@ -4,6 +4,7 @@ import { loadSettings } from '../../../src/config';
 import { createEventLog } from '../../../src/events';
 import { createMetricsPage, createTimesOf, nodeMetrics } from '../../../src/measure';
 import { createAccounts } from '../../../src/relay/account-slots';
+import { type ActiveStreams, createActiveStreams } from '../../../src/relay/active-streams';
 import type { RelayClients } from '../../../src/relay/client';
 import { createClients } from '../../../src/relay/clients';
 import { type Hooks, openHooks } from '../../../src/relay/hooks';
@@ -18,6 +19,7 @@ import { streamIdOf } from '../../../src/relay/stream-id';
 import { openStreams, type RelayStreams } from '../../../src/relay/streams';
 import { webhookEndpoints } from '../../../src/relay/webhook-endpoints';
 import { createMemoryStore, type Store } from '../../../src/store';
+import { createFakeProvider } from '../../support/fake-provider';
 import { keptLog } from './fakes';
 
 export interface Reply {
@@ -41,6 +43,7 @@ export interface ApiLab {
   readonly clients: RelayClients;
   readonly reports: Reports;
   readonly hooks: Hooks;
+  readonly active: ActiveStreams;
   readonly store: Store;
   readonly log: ReturnType<typeof keptLog>;
   ask(path: string, ask?: Ask): Promise<Reply>;
@@ -86,20 +89,21 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
   });
   const clients = createClients({ most: relay.maxClients, reports });
   const views = { streams, clients, reports, streamTimeoutMs: relay.streamTimeout, startedMs: performance.now() };
+  const active = createActiveStreams();
   const metrics = createMetricsPage([relayMetrics], nodeMetrics());
   metrics.read(relayMetrics, { stats: reports.stats, clients, streams, accounts: createAccounts(new Map()) });
   let isStopping = false;
   const server = createRelayServer({
     settings: relay,
     endpoints: [
-      ...streamEndpoints({ views, streams, reports, userAgent: relay.userAgent }),
+      ...streamEndpoints({ views, streams, reports, active, userAgent: relay.userAgent }),
       ...programEndpoints({
         views,
         settings: relay,
         version: '1.2.3',
         startedAt: '2026-11-29T09:00:00.000Z',
         times,
-        provider: options.provider,
+        provider: options.provider ?? createFakeProvider(),
         storeFailure: () => options.storeFailure,
         isStopping: () => isStopping,
       }),
@@ -108,7 +112,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     streams,
     clients,
     metrics,
-    serveStream: options.serveStream,
+    serveStream: options.serveStream ?? ((_req, res) => void res.writeHead(200).end()),
     version: '1.2.3',
     log,
     onStopping() {
@@ -123,6 +127,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     clients,
     reports,
     hooks,
+    active,
     store,
     log,
     ask: (path, { method = 'GET', body, headers = {} } = {}) =>

@@ -37,6 +37,7 @@ export function fakeClient(
     lastAccessMs: performance.now(),
     bytes: 0,
     source: 0,
+    card: undefined,
     failovers: 0,
     ended: 0,
     moves: 0,
@@ -45,7 +46,7 @@ export function fakeClient(
     },
     failover() {
       client.moves++;
-      return true;
+      return 2;
     },
     ...fields,
   };

@@ -1,5 +1,6 @@
-import { packetLength } from '../../../src/mpegts';
+import { type Clip, packetLength, readClip } from '../../../src/mpegts';
 import type { Accounts, SlotRequest } from '../../../src/relay/accounts';
+import { type Cards, playCard } from '../../../src/relay/cards';
 import { createLiveFeed, type LiveFeedOptions } from '../../../src/relay/live-feed';
 import type { SourceFailure } from '../../../src/relay/provider';
 import { createSourcesHealth } from '../../../src/relay/source-health';
@@ -279,8 +280,8 @@ describe('in the middle', () => {
   test('by hand: the old source plays until the new one can be joined', async () => {
     const it = await playing();
     const [old] = it.provider.connections;
-    expect(it.feed.failover()).toBe(true);
-    expect(it.feed.failover()).toBe(false);
+    expect(it.feed.failover()).toBe(1);
+    expect(it.feed.failover()).toBeUndefined();
     await settle();
     expect(it.provider.openUrls()).toEqual([one, two]);
     await it.provider.last.accept();
@@ -313,7 +314,7 @@ describe('in the middle', () => {
     const accounts = oneEach(['one']);
     const it = await playing({ accounts, sources: () => [one, `${one}/backup`] });
     expect(accounts.taken.size).toBe(1);
-    expect(it.feed.failover()).toBe(true);
+    expect(it.feed.failover()).toBe(1);
     await settle();
     expect(it.asked()).toEqual([one, `${one}/backup`]);
     expect(it.provider.openUrls()).toEqual([`${one}/backup`]);
@@ -375,6 +376,166 @@ describe('in the middle', () => {
     await it.provider.last.send(Buffer.from(noTables));
     await it.pass(2100);
     expect(it.asked()).toEqual([one, two, three]);
+    it.feed.stop();
+  });
+});
+
+describe('a card', () => {
+  let card: Clip;
+  beforeAll(() => {
+    // The same codecs as the sources, which no decoder minds.
+    const { clip: read, problem } = readClip(clips.clip({ seconds: 1 }));
+    if (read === undefined) throw new Error(problem);
+    card = read;
+  });
+  function cards(when: Cards['when'] = 'playing') {
+    const reasons: string[] = [];
+    const of: Cards = {
+      when,
+      afterMs: 2000,
+      play(reason, nowMs) {
+        reasons.push(reason);
+        return playCard(card, nowMs);
+      },
+    };
+    return { of, reasons };
+  }
+  type Lab = Awaited<ReturnType<typeof lab>>;
+  async function refuseAll(it: Lab, times_: number, failure: Partial<SourceFailure> = {}) {
+    for (let i = 0; i < times_; i++) await it.provider.last.refuse(failure);
+  }
+  async function playing(options: Partial<LiveFeedOptions>) {
+    const it = await lab(options);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(clip, 0, 0.55));
+    return it;
+  }
+  const seconds = (bytes: Buffer, stream: 'v' | 'a') => {
+    const all = clips.decodingTimes(bytes, stream);
+    return ((all.at(-1) ?? 0) - (all[0] ?? 0)) / 90_000;
+  };
+
+  test('follows when every source has failed, loops at its own pace, and ends at the keyframe of a source', async () => {
+    const { of, reasons } = cards();
+    const it = await playing({ cards: of });
+    await it.provider.last.reset();
+    await refuseAll(it, 2);
+    await it.pass(1900);
+    expect([it.feed.card, it.feed.source]).toEqual([undefined, -1]);
+    const nulls = it.filled();
+    expect(nulls).toBeGreaterThan(0);
+    await it.pass(100);
+    expect([it.feed.card, it.feed.source]).toEqual(['down', -1]);
+    expect(it.failovers).toMatchObject([{ from: 0, to: 'card', card: 'down', trigger: 'reset' }]);
+    const before = seconds(it.bytes(), 'v');
+    for (let second = 0; second < 12; second++) {
+      await it.provider.last.refuse({});
+      await it.pass(1000);
+    }
+    // Twelve rounds, no null packets between them, and never ahead of the clock.
+    expect(it.filled()).toBe(nulls);
+    const played = seconds(it.bytes(), 'v') - before;
+    expect(played).toBeGreaterThan(11);
+    expect(played).toBeLessThanOrEqual(12.1);
+    await it.pass(30_000);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(other, 0.1, 0.15));
+    expect(it.feed.card).toBe('down');
+    await it.provider.last.send(part(other, 0.15, 1));
+    expect(it.feed.card).toBeUndefined();
+    expect(it.failovers).toMatchObject([{}, { from: 'card', to: it.feed.source, trigger: 'card' }]);
+    const length = it.bytes().length;
+    await it.pass(1000);
+    expect(it.bytes().length).toBe(length);
+    expect(reasons).toEqual(['down']);
+    expect(clips.complaints(it.bytes())).toBe('');
+    const steps = clips.decodingTimes(it.bytes(), 'v').map((at, i, all) => at - (all[i - 1] ?? at));
+    expect(new Set(steps.slice(1))).toEqual(new Set([3600]));
+    it.feed.stop();
+  });
+
+  test('a source that is back before it begins: none is shown', async () => {
+    const { of, reasons } = cards();
+    const it = await playing({ cards: of, sources: () => [one] });
+    await it.provider.last.reset();
+    await it.pass(1500);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(other, 0.1, 0.12));
+    await it.pass(1000);
+    expect(reasons).toEqual([]);
+    await it.provider.last.send(part(other, 0.12, 1));
+    expect(it.failovers).toMatchObject([{ from: 0, to: 0 }]);
+    it.feed.stop();
+  });
+
+  test('tells of no slot by another clip', async () => {
+    const accounts = oneEach(['two']);
+    accounts.take({ url: two, client: 'x', onTakenOver: () => undefined });
+    const { of, reasons } = cards();
+    const it = await playing({ cards: of, accounts, sources: () => [one, two] });
+    await it.provider.last.reset();
+    await it.pass(1000);
+    await it.provider.last.refuse({});
+    await it.pass(1500);
+    expect(reasons).toEqual(['full']);
+    expect(it.feed.card).toBe('full');
+    it.feed.stop();
+    expect(it.feed.card).toBeUndefined();
+  });
+
+  test("a provider's limit is told by it too", async () => {
+    const { of, reasons } = cards();
+    const it = await playing({ cards: of, sources: () => [one] });
+    await it.provider.last.reset();
+    await it.pass(1000);
+    await it.provider.last.refuse({ trigger: 'limit', status: 429 });
+    await it.pass(1500);
+    expect(reasons).toEqual(['full']);
+    it.feed.stop();
+  });
+
+  test('at the start it takes the place of the error only where that is wanted', async () => {
+    const quiet = await lab({ cards: cards().of, sources: () => [one] });
+    await quiet.provider.last.refuse({ status: 404 });
+    expect([quiet.began, quiet.refused.length]).toEqual([[], 1]);
+    const { of, reasons } = cards('always');
+    const it = await lab({ cards: of, sources: () => [one, two] });
+    await refuseAll(it, 2, { status: 500 });
+    expect([it.began, it.refused, reasons, it.feed.source]).toEqual([['video/mp2t'], [], ['down'], -1]);
+    expect(it.failovers).toMatchObject([{ to: 'card', card: 'down', trigger: 'status' }]);
+    await it.pass(3000);
+    expect(seconds(it.bytes(), 'v')).toBeGreaterThan(2.5);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(other, 0.1, 1));
+    expect(it.failovers).toMatchObject([{}, { from: 'card', trigger: 'card' }]);
+    expect(it.feed.card).toBeUndefined();
+    expect(clips.complaints(it.bytes())).toBe('');
+    it.feed.stop();
+  });
+
+  test('a reader that takes nothing is given nothing, loses it after a while, and gets it again', async () => {
+    const { of } = cards();
+    const it = await playing({ cards: of, sources: () => [one] });
+    await it.provider.last.reset();
+    for (let i = 0; i < 3; i++) {
+      await it.pass(1000);
+      await it.provider.last.refuse({});
+    }
+    expect(it.feed.card).toBe('down');
+    it.state.takesMore = false;
+    await it.pass(500);
+    const { length } = it.bytes();
+    await it.pass(10_000);
+    expect(it.bytes().length).toBe(length);
+    await it.pass(25_000);
+    expect(it.feed.card).toBeUndefined();
+    it.state.takesMore = true;
+    it.feed.resume();
+    await settle();
+    await it.provider.last.refuse({});
+    await it.pass(2500);
+    expect(it.feed.card).toBe('down');
+    expect(clips.complaints(it.bytes())).toBe('');
     it.feed.stop();
   });
 });

@@ -1,6 +1,6 @@
 import { packetLength } from '../../../src/mpegts';
 import type { Accounts } from '../../../src/relay/accounts';
-import { createLiveFeed } from '../../../src/relay/live-feed';
+import { createLiveFeed, type LiveFeedOptions } from '../../../src/relay/live-feed';
 import { createSourcesHealth } from '../../../src/relay/source-health';
 import { createStandby } from '../../../src/relay/standby';
 import { createFakeProvider, type FakeConnection, settle } from '../../support/fake-provider';
@@ -65,7 +65,7 @@ function lab(slots: Accounts = anySlots) {
   };
   async function play() {
     const out: Buffer[] = [];
-    const failovers: { from: number; to: number; trigger: string; pictureGapMs: number | undefined }[] = [];
+    const failovers: Parameters<LiveFeedOptions['reports']['failedOver']>[0][] = [];
     const feed = createLiveFeed({
       ...common,
       sources: () => sources,
@@ -89,8 +89,8 @@ function lab(slots: Accounts = anySlots) {
         began: () => undefined,
         connected: () => undefined,
         failedOver(report) {
-          state.current = report.to;
-          failovers.push({ ...report, trigger: report.trigger });
+          state.current = Number(report.to);
+          failovers.push(report);
         },
       },
     });
@@ -162,7 +162,7 @@ test('by hand', async () => {
   standby.tick();
   await of(two).accept();
   await of(two).send(part(other, 0.1, 0.6));
-  expect(feed.failover()).toBe(true);
+  expect(feed.failover()).toBe(1);
   expect(failovers).toMatchObject([{ from: 0, to: 1, trigger: 'manual' }]);
   expect(of(one).isClosed).toBe(true);
   await of(two).send(part(other, 0.6, 1));
