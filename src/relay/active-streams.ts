@@ -1,6 +1,7 @@
 import type { RelayClient } from './client';
 import { createSourcesHealth, type SourcesHealth } from './source-health';
 import type { Standby } from './standby';
+import { type RelayStream, sourcesOf } from './stream';
 
 /** A standby, and how it and its ticks are ended. */
 export interface BegunStandby {
@@ -8,10 +9,21 @@ export interface BegunStandby {
   readonly end: () => void;
 }
 
+/** What a stream's resolver said. */
+export interface Resolved {
+  /** The URL that it named last: one more source, after those of the list. */
+  url: string | undefined;
+  /** The question that was asked last: about which source, and how long its answer is good. */
+  asked: { readonly about: string; untilMs: number; readonly answer: Promise<string | undefined> } | undefined;
+  /** Of the resolvers themselves. */
+  readonly health: SourcesHealth;
+}
+
 /** What is known of a stream beyond what is stored: its clients, and how its sources are doing. */
 export interface ActiveStream {
   readonly health: SourcesHealth;
   readonly clients: Set<RelayClient>;
+  readonly resolved: Resolved;
   /** The source that was gone over to last: the next client begins with it. */
   start: number;
   /** While it has clients, where sources are read before they are needed. */
@@ -25,6 +37,13 @@ export interface ActiveStreams {
   find(streamId: string): ActiveStream | undefined;
   /** Forgets what is known of its sources, as when the stream is removed. */
   forget(streamId: string): void;
+}
+
+/** All sources of a stream in their order: those of its list, then the one that its resolver named. */
+export function allSourcesOf(stream: RelayStream, active: ActiveStream | undefined): readonly string[] {
+  const sources = sourcesOf(stream);
+  const url = stream.resolverUrl === undefined ? undefined : active?.resolved.url;
+  return url === undefined || sources.includes(url) ? sources : [...sources, url];
 }
 
 /** Makes the memory of a relay. Of streams without clients at most so many are remembered, the last used ones. */
@@ -49,7 +68,13 @@ export function createActiveStreams(maxIdle = 1000): ActiveStreams {
         return there;
       }
       makeRoom();
-      const made: ActiveStream = { health: createSourcesHealth(), clients: new Set(), start: 0, standby: undefined };
+      const made: ActiveStream = {
+        health: createSourcesHealth(),
+        clients: new Set(),
+        resolved: { url: undefined, asked: undefined, health: createSourcesHealth() },
+        start: 0,
+        standby: undefined,
+      };
       streams.set(streamId, made);
       return made;
     },

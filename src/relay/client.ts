@@ -22,10 +22,10 @@ export interface RelayClient {
   /** Ends its connection. */
   disconnect(): void;
   /**
-   * Moves it to the next source, exactly once for each call.
+   * Moves it to the next source, or to the one with this URL, exactly once for each call.
    * @returns the index of the source that is tried first; undefined where it is not moved: VOD, or while it is moving already.
    */
-  failover(): number | undefined;
+  failover(to?: string): number | undefined;
 }
 
 /** What happens to clients and sources; events, statistics and logs are made of it. Streams are named by their ids, sources by their index. */

@@ -10,6 +10,7 @@ import { brokenSource, endedSource, failureOf, stalledSource } from './provider-
 import type { SharedReader } from './shared-source';
 import type { SourcesHealth } from './source-health';
 import type { Standby } from './standby';
+import type { Resolve } from './stream-resolvers';
 import { type SlotPolicy, takeSlot } from './take-slot';
 
 /** Who takes what a feed gives: one client, or the ring that many read. */
@@ -53,6 +54,8 @@ export interface LiveFeedOptions {
   readonly health: SourcesHealth;
   /** The next source, if it is read before it is needed. */
   readonly standby?: Pick<Standby, 'readyUrl' | 'join'> | undefined;
+  /** Asks where to go on; its answer is one of `sources` from then on. */
+  readonly resolve?: Resolve | undefined;
   /** What is played while no source is left; undefined: null packets only. */
   readonly cards?: Cards | undefined;
   readonly times: FeedTimes;
@@ -67,10 +70,10 @@ export interface LiveFeed {
   /** The sink takes bytes again. */
   resume(): void;
   /**
-   * Goes over to the next source.
+   * Goes over to the next source, or to the one with this URL.
    * @returns the index of the one that it tries first; undefined where there is none, or the feed is going over already.
    */
-  failover(): number | undefined;
+  failover(to?: string): number | undefined;
   /** Looks what is due; to be called some times a second. */
   tick(): void;
   /** Closes every connection. Idempotent; nothing is told to the sink any more. */
@@ -129,6 +132,10 @@ const provenMs = 10_000;
 const roundPauseMs = 1000;
 /** A viewer who waits for the first picture waits no longer for a source that has just failed. */
 const startPauseMs = 1000;
+/** A resolver that has not answered by then answers late: the list is gone on with. */
+const resolverFirstMs = 1000;
+/** A resolver may name one dead source after the other: a viewer who waits for the first picture does not wait for more than this. */
+const mostStartTries = 10;
 /** While a card plays, a keyframe is waited for so much longer: there is something to see. */
 const joinPatience = 5;
 /** A file that is shorter than this is no programme but a notice: the limit of connections is reached, say. */
@@ -451,9 +458,10 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       failures.push(failure);
       const isLast =
         failures.length >= sources().length || (failure.trigger === 'account' && policy.whenFull === 'refuse');
-      if (!isLast) openNext(attempt.index, undefined);
-      else if (cards?.when === 'always') beginWithCard(attempt, failure, cards);
-      else refuse(failures);
+      const asked = failures.length < mostStartTries ? resolve(attempt, failure) : undefined;
+      if (!isLast) goOnAfter(attempt.index, undefined, asked);
+      else if (asked === undefined) giveUpStart(attempt, failure);
+      else void asked.then((to) => answered(to, undefined) || giveUpStart(attempt, failure));
       return;
     }
     if (wasPlaying) {
@@ -462,14 +470,57 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       const gap = { from: attempt.index, trigger: failure.trigger, reason: failure.reason, lostAtMs: lastOutMs };
       const ranMs = now - (attempt.firstByteMs ?? now);
       if (ranMs >= times.retryAfterRunningMs && readyIndex() === -1) void open(attempt.index, gap);
-      else openNext(attempt.index, gap);
+      else goOnAfter(attempt.index, gap, resolve(attempt, failure));
       return;
     }
     const { trigger, reason } = failure;
     const follows = attempt.follows ?? { from: attempt.index, trigger, reason, lostAtMs: lastOutMs };
-    if (playing === undefined) openNext(attempt.index, { ...follows, lostAtMs: follows.lostAtMs ?? lastOutMs });
+    if (playing === undefined) {
+      const gap = { ...follows, lostAtMs: follows.lostAtMs ?? lastOutMs };
+      goOnAfter(attempt.index, gap, resolve(attempt, failure));
+    }
     // Somebody asked for another source, and none of the others works: the old one plays on.
     else if (failedTries < sources().length - 1) openNext(attempt.index, follows);
+  }
+
+  /** Undefined where nobody is asked: there is no resolver, or a source is ready that shows no gap. */
+  function resolve({ url, index }: Attempt, failure: SourceFailure): ReturnType<Resolve> {
+    return readyIndex() === -1 ? options.resolve?.({ url, index, failure }) : undefined;
+  }
+
+  /** Goes on with what the resolver names; with the list where it names nothing, or not soon. */
+  function goOnAfter(from: number, follows: Gap | undefined, asked: ReturnType<Resolve>): void {
+    if (asked === undefined) {
+      openNext(from, follows);
+      return;
+    }
+    const now = nowMs();
+    const { index, waitMs } = health.next(sources(), from, now) ?? { index: from, waitMs: 0 };
+    const waiting = { index, atMs: now + Math.max(waitMs, resolverFirstMs), follows };
+    due = waiting;
+    void asked.then((to) => {
+      if (answered(to, follows) || due !== waiting) return;
+      due = undefined;
+      openNext(from, follows);
+    });
+  }
+
+  /** @returns whether its answer is of use: not where a source is there by now. */
+  function answered(to: string | undefined, follows: Gap | undefined): boolean {
+    const index = to === undefined ? -1 : sources().indexOf(to);
+    if (isStopped || playing !== undefined || parked !== undefined || opening?.kind !== undefined) return true;
+    if (index === -1) return false;
+    const gap = opening?.follows ?? due?.follows ?? follows;
+    if (opening !== undefined) over(opening);
+    due = undefined;
+    void open(index, gap);
+    return true;
+  }
+
+  /** No source gives a byte. */
+  function giveUpStart(attempt: Attempt, failure: SourceFailure): void {
+    if (cards?.when === 'always') beginWithCard(attempt, failure, cards);
+    else refuse(failures);
   }
 
   /** @returns which one, at once or after a pause. */
@@ -595,19 +646,23 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       }
       lastOutMs = now;
     },
-    failover() {
+    failover(to) {
       if (isStopped || sources().length < 2) return undefined;
+      const wanted = to === undefined ? -1 : sources().indexOf(to);
       if (kind === undefined) {
         if (opening === undefined) return undefined;
         const { index } = opening;
         over(opening);
-        return openNext(index, undefined);
+        if (wanted === -1) return openNext(index, undefined);
+        void open(wanted, undefined);
+        return wanted;
       }
       if (playing === undefined || opening !== undefined || due !== undefined || fullSinceMs !== undefined)
         return undefined;
       const { index, url } = playing;
-      const ready = readyIndex();
-      const next = ready === -1 ? health.next(sources(), index, nowMs()) : { index: ready };
+      const ready = wanted === -1 ? readyIndex() : -1;
+      const named = ready === -1 ? wanted : ready;
+      const next = named === -1 ? health.next(sources(), index, nowMs()) : { index: named };
       const nextUrl = sources()[next?.index ?? -1];
       if (next === undefined || next.index === index || nextUrl === undefined) return undefined;
       failedTries = 0;

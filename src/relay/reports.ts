@@ -1,11 +1,12 @@
 import type { Emit } from '../events';
 import { boundedLog, type Logger } from '../log';
 import { createTimeHistogram, observeSeconds, type RecordTime, type TimeHistogram } from '../measure';
+import { type ActiveStreams, allSourcesOf } from './active-streams';
 import type { CardReason } from './cards';
 import type { Failover, RelayClient, RelayReports, SourceName } from './client';
 import { type Trigger, triggers } from './provider';
 import { shownUrl } from './source-url';
-import { type RelayStream, sourcesOf } from './stream';
+import type { RelayStream } from './stream';
 
 /** The last time that a client of a stream went over to another source. */
 export interface LastFailover extends Omit<Failover, 'client'> {
@@ -48,6 +49,7 @@ export interface ReportStats {
 export interface ReportsOptions {
   readonly streamOf: (id: string) => RelayStream | undefined;
   readonly clientsOf: (streamId: string) => number;
+  readonly active: Pick<ActiveStreams, 'find'>;
   readonly emit: Emit;
   /** Whether somebody wants an event for each client that comes or goes. */
   readonly wantsClients: () => boolean;
@@ -81,7 +83,7 @@ const nothing: StreamFigures = {
 };
 
 export function createReports(options: ReportsOptions): Reports {
-  const { streamOf, clientsOf, emit, wantsClients, record, now = Date.now } = options;
+  const { streamOf, clientsOf, active, emit, wantsClients, record, now = Date.now } = options;
   // One provider that goes makes a line for each client.
   const log = boundedLog(options.log);
   /** Of stored streams, and of those that have clients: both are bounded. */
@@ -117,7 +119,7 @@ export function createReports(options: ReportsOptions): Reports {
   function sourceText(streamId: string, index: SourceName): string | undefined {
     if (index === 'card') return index;
     const stream = streamOf(streamId);
-    const url = stream === undefined ? undefined : sourcesOf(stream)[index];
+    const url = stream === undefined ? undefined : allSourcesOf(stream, active.find(streamId))[index];
     return url === undefined ? undefined : shownUrl(url);
   }
 

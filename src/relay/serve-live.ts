@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../log';
 import { nullPackets } from '../mpegts';
 import type { Accounts } from './accounts';
-import type { ActiveStream, ActiveStreams, BegunStandby } from './active-streams';
+import { type ActiveStream, type ActiveStreams, allSourcesOf, type BegunStandby } from './active-streams';
 import type { Cards } from './cards';
 import { withClientQuery } from './catch-up';
 import type { RelayClients, RelayReports } from './client';
@@ -12,7 +12,8 @@ import type { Provider } from './provider';
 import type { BegunFeed, Reading, SharedFeeds } from './shared-feeds';
 import type { SharedReader } from './shared-source';
 import { createStandby } from './standby';
-import { providerHeaders, type RelayStream, sourcesOf } from './stream';
+import { providerHeaders, type RelayStream } from './stream';
+import type { createStreamResolvers } from './stream-resolvers';
 import type { SlotPolicy } from './take-slot';
 import type { Ticker } from './ticker';
 import { clientOf, type Viewer } from './viewer';
@@ -25,6 +26,8 @@ export interface LiveOptions {
   readonly accounts: Accounts;
   readonly policy: SlotPolicy;
   readonly times: FeedTimes;
+  /** Asks the resolver of a stream. */
+  readonly resolve: ReturnType<typeof createStreamResolvers>;
   /** Undefined: there are none. */
   readonly cards: Cards | undefined;
   /** `idle`: a stream that nobody plays begins with its primary source again; `never`: it begins where it was last. */
@@ -108,7 +111,7 @@ export function serveLive(
   };
   const client = clientOf(viewer, streamId, standing, {
     disconnect: () => res.destroy(),
-    failover: () => reading.feed?.failover(),
+    failover: (to) => reading.feed?.failover(to),
   });
   if (!clients.add(client)) {
     respondFull(res);
@@ -157,7 +160,7 @@ export function serveLive(
   const isShared = isReadTogether(stream(), query, options);
   const begin = (sink: FeedSink): BegunFeed => {
     const feed = createLiveFeed({
-      sources: () => sourcesOf(stream()),
+      sources: () => allSourcesOf(stream(), active),
       start: active.start,
       headers: () => providerHeaders(stream()),
       urlFor: (source) => withClientQuery(source, query),
@@ -168,6 +171,7 @@ export function serveLive(
       client: () => (isShared && active.clients.size > 1 ? `readers of ${streamId}` : viewer.player),
       health: active.health,
       standby: query === '' ? active.standby?.source : undefined,
+      resolve: (left) => options.resolve(stream(), left),
       cards: options.cards,
       times: options.times,
       sink,
@@ -205,7 +209,7 @@ function startStandby(stream: () => RelayStream, active: ActiveStream, options: 
   const { health } = active;
   const standby = createStandby({
     wanted() {
-      const sources = sourcesOf(stream());
+      const sources = allSourcesOf(stream(), active);
       const next = health.next(sources, active.start, nowMs());
       return next === undefined || next.index === active.start ? undefined : sources[next.index];
     },
@@ -231,7 +235,7 @@ function readAlone(reader: SharedReader, begin: (sink: FeedSink) => BegunFeed): 
   const { feed, end } = begin(reader);
   return {
     resume: () => feed.resume(),
-    failover: () => feed.failover(),
+    failover: (to) => feed.failover(to),
     stop() {
       end();
       feed.stop();

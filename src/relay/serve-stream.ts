@@ -30,6 +30,7 @@ export function createServeStream(options: ServeStreamOptions) {
         stream,
         viewer,
         clientQuery: query,
+        resolve: (left) => options.resolve(stream, left),
         provider,
         accounts,
         clients,

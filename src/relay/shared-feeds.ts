@@ -59,9 +59,9 @@ export function createSharedFeeds(): SharedFeeds {
   }
 
   /** Everybody is told to move in one turn: the stream moves once for all. */
-  function move(shared: Shared): number | undefined {
+  function move(shared: Shared, to?: string): number | undefined {
     if (shared.moved === undefined) {
-      shared.moved = { to: shared.feed?.failover() };
+      shared.moved = { to: shared.feed?.failover(to) };
       queueMicrotask(() => (shared.moved = undefined));
     }
     return shared.moved.to;
@@ -73,7 +73,7 @@ export function createSharedFeeds(): SharedFeeds {
       const place = shared.source.join(reader);
       return {
         resume: () => place.resume(),
-        failover: () => move(shared),
+        failover: (to) => move(shared, to),
         stop() {
           place.leave();
           if (shared.source.readers === 0) shared.end();

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { eventReceivers, type Settings } from '../config';
 import { createEventLog, createLeasedDelivery, deliveryMetrics } from '../events';
 import { httpMetrics } from '../http';
-import type { Logger } from '../log';
+import { boundedLog, type Logger } from '../log';
 import { createTimesOf } from '../measure';
 import { openConfiguredStore, storeMetrics } from '../store';
 import { version } from '../version';
@@ -18,12 +18,14 @@ import { relayOperationNames } from './operations';
 import { programEndpoints } from './program-endpoints';
 import { createProvider } from './provider-client';
 import { createReports } from './reports';
+import { createResolver } from './resolver';
 import { createServeStream } from './serve-stream';
 import { createRelayServer } from './server';
 import { createSharedFeeds } from './shared-feeds';
 import { streamEndpoints } from './stream-endpoints';
 import { streamIdOf } from './stream-id';
 import { openStreamKey } from './stream-key';
+import { createStreamResolvers } from './stream-resolvers';
 import { openStreams } from './streams';
 import { createTicker } from './ticker';
 import type { ViewSource } from './views';
@@ -84,7 +86,9 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
     const hooks = await openHooks(delivering);
     closers.push(() => hooks.stop());
 
+    const active = createActiveStreams();
     const reports = createReports({
+      active,
       streamOf: (id) => streams.get(id),
       clientsOf: (id) => clients.ofStream(id).length,
       emit: events.emit,
@@ -93,7 +97,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       log,
     });
     const clients = createClients({ most: relay.maxClients, reports });
-    const views: ViewSource = { streams, clients, reports, streamTimeoutMs: relay.streamTimeout, startedMs };
+    const views: ViewSource = { streams, clients, reports, active, streamTimeoutMs: relay.streamTimeout, startedMs };
     const accounts = createAccounts(
       new Map(Object.entries(relay.accounts)),
       store.isShared ? { quotaOf: (name) => store.quota(`account-${name}`), log } : undefined,
@@ -108,9 +112,15 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       },
     });
 
-    const active = createActiveStreams();
+    const guard = createAddressGuard({ allow: relay.allow });
+    const resolve = createStreamResolvers({
+      resolver: createResolver({ guard }),
+      active,
+      log: boundedLog(log),
+      nowMs: () => performance.now(),
+    });
     const provider = createProvider({
-      guard: createAddressGuard({ allow: relay.allow }),
+      guard,
       connectTimeoutMs: relay.timeouts.connect,
       headersTimeoutMs: relay.timeouts.headers,
     });
@@ -129,6 +139,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
         retryAfterRunningMs: relay.retryAfterRunning,
         pausedMs: relay.clientTimeout,
       },
+      resolve,
       cards,
       failback: relay.failback,
       standby: relay.standby,
@@ -142,7 +153,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
     const server = createRelayServer({
       settings: relay,
       endpoints: [
-        ...streamEndpoints({ views, streams, reports, active, userAgent: relay.userAgent }),
+        ...streamEndpoints({ views, streams, reports, active, resolve, userAgent: relay.userAgent }),
         ...programEndpoints({
           views,
           settings: relay,

@@ -1,10 +1,11 @@
-import type { ActiveStreams } from './active-streams';
+import { type ActiveStreams, allSourcesOf } from './active-streams';
 import type { RelayClient } from './client';
 import { type Endpoint, endpoint, type Refused, refused } from './endpoint';
 import type { Reports } from './reports';
 import * as schemas from './schemas';
 import { shownUrl, streamTypeOf } from './source-url';
-import { type RelayStream, sourcesOf } from './stream';
+import type { RelayStream } from './stream';
+import type { createStreamResolvers } from './stream-resolvers';
 import type { RelayStreams } from './streams';
 import {
   clientView,
@@ -22,14 +23,16 @@ export interface StreamEndpointsOptions {
   readonly views: ViewSource;
   readonly streams: RelayStreams;
   readonly reports: Pick<Reports, 'of' | 'forget'>;
-  readonly active: Pick<ActiveStreams, 'forget'>;
+  readonly active: Pick<ActiveStreams, 'find' | 'forget'>;
+  /** Asks the resolver of a stream. */
+  readonly resolve: ReturnType<typeof createStreamResolvers>;
   /** What providers are told where a stream says nothing. */
   readonly userAgent: string;
 }
 
 /** Making, listing, moving and removing streams, and the calls by metadata. */
 export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpoint[] {
-  const { views, streams, reports, active, userAgent } = options;
+  const { views, streams, reports, active, resolve, userAgent } = options;
   const { clients } = views;
 
   const withStream = <T>(id: string | undefined, use: (stream: RelayStream) => T): T | Refused => {
@@ -47,6 +50,16 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
       active.forget(id);
     }
     return result.removed;
+  }
+
+  /** Where the resolver wants clients to go that an operator moves. */
+  async function resolveByHand(stream: RelayStream): Promise<string | undefined> {
+    const playing = clients.ofStream(stream.id);
+    if (playing.length === 0) return undefined;
+    const index = currentSource(playing);
+    const url = allSourcesOf(stream, active.find(stream.id))[index] ?? stream.url;
+    const reason = 'An operator asked for it.';
+    return resolve(stream, { url, index, failure: { trigger: 'manual', status: undefined, reason } });
   }
 
   function* matching(field: string, value: string): Generator<RelayStream> {
@@ -127,7 +140,7 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
               metadata: stream.metadata,
               last_access: lastAccessOf(stream, playing, reports.of(stream.id).lastAccessMs),
               is_active: streamView(stream, views).is_active,
-              url: shownUrl(sourcesOf(stream)[currentSource(playing)] ?? stream.url),
+              url: streamView(stream, views).current_url,
               stream_type: shownTypes[stream.type],
             })),
             total_matching: found.length,
@@ -267,13 +280,14 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
       answer: schemas.FailoverDone,
       problems: ['NoSuchStream', 'NoBackups', 'NotMoved'],
       handle: ({ names }) =>
-        withStream(names.get('stream_id'), (stream) => {
+        withStream(names.get('stream_id'), async (stream) => {
           if (stream.failoverUrls.length === 0 && stream.resolverUrl === undefined) {
             return refused('NoBackups', 'No failover mechanism configured for this stream');
           }
-          const sources = sourcesOf(stream);
+          const named = await resolveByHand(stream);
           const playing = clients.ofStream(stream.id);
-          const moved = playing.map((client) => client.failover()).filter((to) => to !== undefined);
+          const sources = allSourcesOf(stream, active.find(stream.id));
+          const moved = playing.map((client) => client.failover(named)).filter((to) => to !== undefined);
           if (playing.length > 0 && moved.length === 0) {
             return refused('NotMoved', 'Failover failed: its clients are being moved already, or cannot be moved');
           }

@@ -1,10 +1,11 @@
 import type * as z from 'zod/mini';
+import { type ActiveStreams, allSourcesOf } from './active-streams';
 import type { RelayClient, RelayClients } from './client';
 import type { Made } from './endpoint';
 import type { Reports } from './reports';
 import type { Client, Path, ProxyStats, Stream } from './schemas';
 import { shownUrl } from './source-url';
-import { type RelayStream, type StreamType, sourcesOf } from './stream';
+import type { RelayStream, StreamType } from './stream';
 import type { RelayStreams } from './streams';
 
 /** What the API's answers are made of. */
@@ -12,6 +13,7 @@ export interface ViewSource {
   readonly streams: Pick<RelayStreams, 'all' | 'count' | 'get'>;
   readonly clients: Pick<RelayClients, 'all' | 'count' | 'ofStream'>;
   readonly reports: Pick<Reports, 'of' | 'stats'>;
+  readonly active: Pick<ActiveStreams, 'find'>;
   /** How long a stream without clients is shown as active. */
   readonly streamTimeoutMs: number;
   /** `performance.now()` when the relay started. */
@@ -48,11 +50,11 @@ export function failoverIndex(source: number): number {
 }
 
 export function streamView(stream: RelayStream, from: ViewSource): Made<z.output<typeof Stream>> {
-  const { reports, clients, streamTimeoutMs } = from;
+  const { reports, clients, active, streamTimeoutMs } = from;
   const playing = clients.ofStream(stream.id);
   const { bytesOfGone, errors, failovers, lastFailover, lastAccessMs } = reports.of(stream.id);
   const source = currentSource(playing);
-  const sources = sourcesOf(stream);
+  const sources = allSourcesOf(stream, active.find(stream.id));
   return {
     stream_id: stream.id,
     original_url: shownUrl(stream.url),

@@ -9,8 +9,8 @@ import type { ReadAnswer, VodAnswer } from './vod-answer';
 /** What opening a source takes, the same for all sources of one answer. */
 export interface VodSourceContext {
   readonly stream: RelayStream;
-  /** URLs in the order in which they are tried. */
-  readonly sources: readonly string[];
+  /** URLs in the order in which they are tried; what a resolver names comes behind them. */
+  readonly sources: string[];
   /** The same for all connections of one player: a new one takes over the slot of its old one. */
   readonly player: string;
   readonly provider: Provider;

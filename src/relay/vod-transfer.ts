@@ -4,6 +4,8 @@ import { type Continuation, canContinue, type VodAnswer } from './vod-answer';
 export interface VodTransfer {
   /** The next source to ask; undefined when none is left. */
   next(): number | undefined;
+  /** Asks this source next; it may be one more than there were. */
+  prefer(source: number): void;
   /** The first byte of an answer has come. */
   begin(answer: VodAnswer): void;
   /** So many bytes of it have come. @returns false where they are more than the client was told; then they are not its. */
@@ -23,6 +25,7 @@ const progressBytes = 64 * 1024;
 
 /** @param sources how many there are. At first each is tried in order; after a break, the one that broke first and then each other, those that follow it first. */
 export function createVodTransfer(sources: number): VodTransfer {
+  let count = sources;
   let left = Array.from({ length: sources }, (_, index) => index);
   let told: VodAnswer | undefined;
   let last: VodAnswer | undefined;
@@ -33,6 +36,10 @@ export function createVodTransfer(sources: number): VodTransfer {
 
   return {
     next: () => left.shift(),
+    prefer(source) {
+      count = Math.max(count, source + 1);
+      left = [source, ...left.filter((one) => one !== source)];
+    },
     begin(answer) {
       if (told === undefined) {
         told = answer;
@@ -59,7 +66,7 @@ export function createVodTransfer(sources: number): VodTransfer {
       if (filledAt !== undefined && position - filledAt < progressBytes) return;
       filledAt = position;
       const { source } = last;
-      left = Array.from({ length: sources }, (_, index) => (source + index) % sources);
+      left = Array.from({ length: count }, (_, index) => (source + index) % count);
     },
     isReading: (answer) => answer === last,
     get continuation() {

@@ -3,11 +3,13 @@ import type { Accounts } from './accounts';
 import { withClientQuery } from './catch-up';
 import type { RelayClient, RelayClients, RelayReports } from './client';
 import { copyBody } from './copy-body';
+import { createNamedSource, type NamedSource } from './named-source';
 import { respondFull, respondNoSource } from './no-source';
 import { respondRelayProblem } from './problems';
 import type { Provider, SourceFailure, SourceRequest } from './provider';
 import { failureOf } from './provider-answer';
 import { type RelayStream, sourcesOf } from './stream';
+import type { Resolve } from './stream-resolvers';
 import type { SlotPolicy } from './take-slot';
 import { clientOf, type Standing, type Viewer } from './viewer';
 import { headOf, rangeOf, readContinuation, readFirst, type VodAnswer } from './vod-answer';
@@ -24,6 +26,8 @@ export interface VodOptions {
   readonly viewer: Viewer;
   /** Of the client's URL, as it came. */
   readonly clientQuery: string;
+  /** Asks the stream's resolver. */
+  readonly resolve: Resolve;
   readonly provider: Provider;
   readonly accounts: Accounts;
   readonly clients: RelayClients;
@@ -44,6 +48,7 @@ interface Reading extends Question {
   readonly client: RelayClient;
   readonly standing: Standing;
   readonly transfer: VodTransfer;
+  readonly named: NamedSource;
   readonly reports: RelayReports;
   readonly stallTimeoutMs: number;
   /** Why it does not read the source that it read, or was to read first. */
@@ -57,7 +62,7 @@ interface Reading extends Question {
  * file for certain; otherwise the client's connection is destroyed, by which it knows that bytes are missing. Never rejects.
  */
 export async function serveVod(req: IncomingMessage, res: ServerResponse, options: VodOptions): Promise<void> {
-  const { stream, viewer, clientQuery, provider, accounts, clients, reports, settings } = options;
+  const { stream, viewer, clientQuery, resolve, provider, accounts, clients, reports, settings } = options;
   if (res.destroyed) return;
   const left = new AbortController();
   res.once('close', () => left.abort());
@@ -91,7 +96,8 @@ export async function serveVod(req: IncomingMessage, res: ServerResponse, option
   res.once('close', () => clients.remove(client));
   const transfer = createVodTransfer(context.sources.length);
   const { stallTimeoutMs } = settings;
-  await answerGet({ ...question, client, standing, transfer, reports, stallTimeoutMs, cause: undefined });
+  const named = createNamedSource(resolve, (url) => withClientQuery(url, clientQuery));
+  await answerGet({ ...question, client, standing, transfer, named, reports, stallTimeoutMs, cause: undefined });
 }
 
 async function answerHead({ res, range, context }: Question): Promise<void> {
@@ -115,9 +121,12 @@ async function answerHead({ res, range, context }: Question): Promise<void> {
 }
 
 async function answerGet(reading: Reading): Promise<void> {
-  const { res, context, client, transfer, reports } = reading;
+  const { res, context, client, transfer, named, reports } = reading;
   const failures: SourceFailure[] = [];
-  for (let index = transfer.next(); index !== undefined; index = transfer.next()) {
+  for (;;) {
+    const index = transfer.next() ?? (await named.late(context.sources));
+    if (context.signal.aborted) return;
+    if (index === undefined) break;
     const { source, failure: refused } = await openNext(reading, index);
     if (source?.answer.status === 416) {
       source.close();
@@ -134,7 +143,10 @@ async function answerGet(reading: Reading): Promise<void> {
     failures.push(failure);
     reading.cause ??= { from: index, failure };
     transfer.fail();
-    if (isFinal(failure, context.policy)) break;
+    // Of a body that has begun only the same file is of use.
+    const next = transfer.continuation === undefined ? await named.soon(context.sources, index, failure) : undefined;
+    if (next !== undefined) transfer.prefer(next);
+    else if (isFinal(failure, context.policy)) break;
   }
   reports.clientFailed(client, reading.cause?.failure ?? failureOf('connect', 'The stream has no source.'));
   const { continuation } = transfer;

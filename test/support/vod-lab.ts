@@ -7,10 +7,13 @@ import { createClients } from '../../src/relay/clients';
 import type { OpenSource, Provider } from '../../src/relay/provider';
 import { createProvider } from '../../src/relay/provider-client';
 import type { RelayStream } from '../../src/relay/stream';
+import type { Resolve } from '../../src/relay/stream-resolvers';
 import { serveVod, type VodSettings } from '../../src/relay/vod';
 import { until } from './until';
 
 export interface VodLabOptions {
+  /** Without it, nobody is asked. */
+  readonly resolve?: Resolve;
   readonly settings?: Partial<VodSettings>;
   /** How many connections every host may have; default any number. */
   readonly slots?: number;
@@ -91,6 +94,7 @@ export async function createVodLab(options: VodLabOptions = {}): Promise<VodLab>
       stream,
       viewer,
       clientQuery,
+      resolve: options.resolve ?? (() => undefined),
       provider,
       accounts,
       clients,

@@ -16,6 +16,7 @@ import { createReports, type Reports } from '../../../src/relay/reports';
 import { createRelayServer, type ServeStream } from '../../../src/relay/server';
 import { streamEndpoints } from '../../../src/relay/stream-endpoints';
 import { streamIdOf } from '../../../src/relay/stream-id';
+import type { createStreamResolvers } from '../../../src/relay/stream-resolvers';
 import { openStreams, type RelayStreams } from '../../../src/relay/streams';
 import { webhookEndpoints } from '../../../src/relay/webhook-endpoints';
 import { createMemoryStore, type Store } from '../../../src/store';
@@ -54,6 +55,8 @@ export interface LabOptions {
   readonly relay?: Partial<Settings['relay']>;
   readonly provider?: Provider;
   readonly serveStream?: ServeStream;
+  /** Without it, no stream's resolver answers. */
+  readonly resolve?: ReturnType<typeof createStreamResolvers>;
   /** Why nothing can be stored; it can be when left out. */
   readonly storeFailure?: string;
 }
@@ -79,7 +82,9 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
   const keep = { count: 1000, ageMs: 3_600_000 };
   const events = createEventLog({ store, source: '/mtxpilot/test/relay', log, keep });
   const hooks = await openHooks({ store, lease, events, log, recordAttempt: times.record.event_delivery });
+  const active = createActiveStreams();
   const reports = createReports({
+    active,
     streamOf: (id) => streams.get(id),
     clientsOf: (id) => clients.ofStream(id).length,
     emit: events.emit,
@@ -88,15 +93,28 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     log,
   });
   const clients = createClients({ most: relay.maxClients, reports });
-  const views = { streams, clients, reports, streamTimeoutMs: relay.streamTimeout, startedMs: performance.now() };
-  const active = createActiveStreams();
+  const views = {
+    streams,
+    clients,
+    reports,
+    active,
+    streamTimeoutMs: relay.streamTimeout,
+    startedMs: performance.now(),
+  };
   const metrics = createMetricsPage([relayMetrics], nodeMetrics());
   metrics.read(relayMetrics, { stats: reports.stats, clients, streams, accounts: createAccounts(new Map()) });
   let isStopping = false;
   const server = createRelayServer({
     settings: relay,
     endpoints: [
-      ...streamEndpoints({ views, streams, reports, active, userAgent: relay.userAgent }),
+      ...streamEndpoints({
+        views,
+        streams,
+        reports,
+        active,
+        resolve: options.resolve ?? (() => undefined),
+        userAgent: relay.userAgent,
+      }),
       ...programEndpoints({
         views,
         settings: relay,

@@ -1,4 +1,5 @@
 import type { EventDraft, StoredEvent } from '../../../src/events';
+import { createActiveStreams } from '../../../src/relay/active-streams';
 import { hookFormat, typeOfHookEvent } from '../../../src/relay/hook-format';
 import { createReports } from '../../../src/relay/reports';
 import { hookEvents } from '../../../src/relay/schemas';
@@ -20,6 +21,7 @@ const told = (event: EventDraft) => JSON.parse(hookFormat.body(stored(event))) a
 function everyEvent(): readonly EventDraft[] {
   const { events, emit } = keptEvents();
   const reports = createReports({
+    active: createActiveStreams(),
     streamOf: (id) => (id === aStream.id ? aStream : undefined),
     clientsOf: () => 1,
     emit,

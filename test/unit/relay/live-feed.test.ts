@@ -380,6 +380,128 @@ describe('in the middle', () => {
   });
 });
 
+describe('a resolver', () => {
+  const named = 'http://named/a';
+  function resolver(list: readonly string[] = [one, two]) {
+    const left: string[] = [];
+    const sources = [...list];
+    let settleLast: (url: string | undefined) => void = () => undefined;
+    const options = {
+      sources: () => sources,
+      resolve({ url }: { readonly url: string }) {
+        left.push(url);
+        return new Promise<string | undefined>((answer) => (settleLast = answer));
+      },
+    };
+    return {
+      options,
+      left,
+      async answer(url: string | undefined) {
+        if (url !== undefined && !sources.includes(url)) sources.push(url);
+        settleLast(url);
+        await settle();
+      },
+    };
+  }
+  async function playing(options: Partial<LiveFeedOptions>) {
+    const it = await lab(options);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(clip, 0, 0.55));
+    await it.provider.last.reset();
+    return it;
+  }
+
+  test('what it names is tried before the list', async () => {
+    const { options, left, answer } = resolver();
+    const it = await playing(options);
+    expect([it.asked(), left]).toEqual([[one], [one]]);
+    await answer(named);
+    expect(it.asked()).toEqual([one, named]);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(other, 0.1, 1));
+    expect(it.failovers).toMatchObject([{ from: 0, to: 2, trigger: 'reset' }]);
+    expect(clips.complaints(it.bytes())).toBe('');
+    it.feed.stop();
+  });
+
+  test('while it does not answer null packets are sent and the list is gone on with; a late answer moves nobody who plays', async () => {
+    const { options, answer } = resolver();
+    const it = await playing(options);
+    await it.pass(900);
+    expect(it.asked()).toEqual([one]);
+    await it.pass(200);
+    expect(it.asked()).toEqual([one, two]);
+    expect(it.filled()).toBeGreaterThan(0);
+    await it.provider.last.accept();
+    await it.provider.last.send(part(other, 0.1, 1));
+    await answer(named);
+    expect(it.asked()).toEqual([one, two]);
+    expect(it.provider.openUrls()).toEqual([two]);
+    it.feed.stop();
+  });
+
+  test('a late answer takes the place of a source that has given nothing', async () => {
+    const { options, answer } = resolver();
+    const it = await playing(options);
+    await it.pass(1100);
+    await it.provider.last.accept();
+    await answer(named);
+    expect(it.asked()).toEqual([one, two, named]);
+    expect(it.provider.openUrls()).toEqual([named]);
+    it.feed.stop();
+  });
+
+  test('no answer of use: the list goes on at once', async () => {
+    const { options, answer } = resolver();
+    const it = await playing(options);
+    await answer(undefined);
+    expect(it.asked()).toEqual([one, two]);
+    it.feed.stop();
+  });
+
+  test('it has gone with its client', async () => {
+    const { options, answer } = resolver();
+    const it = await playing(options);
+    it.feed.stop();
+    await answer(named);
+    expect(it.asked()).toEqual([one]);
+  });
+
+  test('before the first byte a client waits for it, and gets the error when that is dead too', async () => {
+    const { options, left, answer } = resolver([one]);
+    const it = await lab(options);
+    await it.provider.last.refuse({ status: 404 });
+    expect(it.refused).toEqual([]);
+    await answer(named);
+    await it.provider.last.refuse({ status: 500 });
+    expect(left).toEqual([one, named]);
+    expect(it.refused).toEqual([]);
+    await answer(undefined);
+    expect(it.asked()).toEqual([one, named]);
+    expect(it.refused).toMatchObject([{ status: 404 }, { status: 500 }]);
+  });
+
+  test('one that names new dead sources for ever does not keep a client waiting for ever', async () => {
+    const { options, answer } = resolver([one]);
+    const it = await lab(options);
+    for (let i = 0; it.refused.length === 0 && i < 100; i++) {
+      await it.provider.last.refuse({ status: 500 });
+      await answer(`http://dead-${i}/a`);
+    }
+    expect(it.refused).toHaveLength(10);
+  });
+
+  test('an operator moves a client to what it names', async () => {
+    const it = await lab({ sources: () => [one, two, named] });
+    await it.provider.last.accept();
+    await it.provider.last.send(part(clip, 0, 0.55));
+    expect(it.feed.failover(named)).toBe(2);
+    await settle();
+    expect(it.asked()).toEqual([one, named]);
+    it.feed.stop();
+  });
+});
+
 describe('a card', () => {
   let card: Clip;
   beforeAll(() => {

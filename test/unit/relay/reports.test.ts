@@ -1,3 +1,4 @@
+import { createActiveStreams } from '../../../src/relay/active-streams';
 import { createReports } from '../../../src/relay/reports';
 import type { RelayStream } from '../../../src/relay/stream';
 import { aStream, fakeClient, keptEvents, keptLog } from './fakes';
@@ -8,6 +9,7 @@ function setUp({ wantsClients = true } = {}) {
   const recorded: string[] = [];
   const log = keptLog();
   const reports = createReports({
+    active: createActiveStreams(),
     streamOf: (id) => stored.get(id),
     clientsOf: () => 2,
     emit,

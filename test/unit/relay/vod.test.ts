@@ -704,3 +704,52 @@ describe('beside a server of files', () => {
     });
   }
 });
+
+describe('a resolver', () => {
+  const named = (answer: Promise<string | undefined> | undefined) => {
+    const left: string[] = [];
+    const resolve: VodLabOptions['resolve'] = ({ url, index, failure }) => {
+      left.push(`${new URL(url).pathname} ${index} ${failure.status ?? failure.trigger}`);
+      return answer;
+    };
+    return { left, resolve };
+  };
+  beforeEach(() => provider.at('/named.mp4', file(bytes)));
+
+  test('names the file that is tried next, once, and each source that is left is tried after it', async () => {
+    provider.at('/named.mp4', status(500));
+    const { left, resolve } = named(Promise.resolve(provider.url('/named.mp4')));
+    await start([status(404), file(bytes)], { resolve });
+    expect((await lab.get()).body.equals(bytes)).toBe(true);
+    expect(left).toEqual(['/0.mp4 0 404']);
+    expect(provider.requests.map(({ path }) => path)).toEqual(['/0.mp4', '/named.mp4', '/1.mp4']);
+    await untilQuiet(lab);
+  });
+
+  test('that is late: the list is gone on with, and what it names is tried at its end', async () => {
+    let settle: (url: string) => void = () => undefined;
+    const { resolve } = named(new Promise((answer) => (settle = answer)));
+    await start([status(404), status(404)], { resolve });
+    const answer = lab.get();
+    await provider.waitForRequests('/1.mp4', 1);
+    settle(provider.url('/named.mp4'));
+    expect((await answer).body.equals(bytes)).toBe(true);
+    await untilQuiet(lab);
+  });
+
+  test('that knows nothing changes nothing', async () => {
+    const { left, resolve } = named(Promise.resolve(undefined));
+    await start([status(404), status(404)], { resolve });
+    expect((await lab.get()).status).toBe(404);
+    expect(left).toHaveLength(1);
+    await untilQuiet(lab);
+  });
+
+  test('is not asked in the middle of a file, which only the same file continues', async () => {
+    const { left, resolve } = named(Promise.resolve(provider.url('/named.mp4')));
+    await start([file(bytes, { cut: { at: 300_000, kind: 'reset' } }), file(bytes)], { resolve });
+    expect((await lab.get()).body.equals(bytes)).toBe(true);
+    expect(left).toEqual([]);
+    await untilQuiet(lab);
+  });
+});
