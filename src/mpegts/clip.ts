@@ -9,7 +9,7 @@ export interface Clip {
   readonly point: JoinPoint;
   /** Of one round, in 90 kHz: from its first picture to where the first one of the next round belongs. */
   readonly lengthTicks: number;
-  /** Of its program without tables, from a keyframe on; the continuity counters of each PID begin at 0. */
+  /** Of its program and its tables, from a keyframe on; the continuity counters of each PID begin at 0. */
   readonly packets: Buffer;
   /** For each packet when it is to go out, by the program clock, in 90 kHz from the first one on; never less than the one before. */
   readonly dueTicks: readonly number[];
@@ -121,11 +121,14 @@ function endOf(units: readonly Unit[]): number {
   return last.atTicks + (last.isSound && before.bytes > 0 ? step * Math.min(1, last.bytes / before.bytes) : step);
 }
 
-/** Where the packets of these units are, and those that have nothing but the clock, in order. */
-function placesOf(all: Buffer, units: readonly Unit[], { map }: JoinPoint): readonly number[] {
+/** Where the packets of these units are, the tables, and packets that have nothing but the clock, in order. */
+function placesOf(all: Buffer, units: readonly Unit[], { map, mapPid }: JoinPoint): readonly number[] {
   const places = units.flatMap((unit) => unit.packets);
-  for (let at = 0; at < all.length; at += packetLength)
-    if (pidOf(all, at) === map.clockPid && !hasPayload(all, at) && readClock(all, at) !== undefined) places.push(at);
+  for (let at = 0; at < all.length; at += packetLength) {
+    const pid = pidOf(all, at);
+    const isClock = pid === map.clockPid && !hasPayload(all, at) && readClock(all, at) !== undefined;
+    if (pid === 0 || pid === mapPid || isClock) places.push(at);
+  }
   return [...new Set(places)].sort((a, b) => a - b);
 }
 

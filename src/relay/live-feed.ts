@@ -647,8 +647,17 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       lastOutMs = now;
     },
     failover(to) {
-      if (isStopped || sources().length < 2) return undefined;
+      if (isStopped || parked !== undefined) return undefined;
       const wanted = to === undefined ? -1 : sources().indexOf(to);
+      if (kind !== undefined && playing === undefined && opening === undefined && due !== undefined) {
+        // Nothing plays: what is due next is not waited for.
+        const { index, follows } = due;
+        due = undefined;
+        const next = wanted === -1 ? index : wanted;
+        void open(next, follows);
+        return next;
+      }
+      if (sources().length < 2) return undefined;
       if (kind === undefined) {
         if (opening === undefined) return undefined;
         const { index } = opening;

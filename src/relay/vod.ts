@@ -125,7 +125,6 @@ async function answerGet(reading: Reading): Promise<void> {
   const failures: SourceFailure[] = [];
   for (;;) {
     const index = transfer.next() ?? (await named.late(context.sources));
-    if (context.signal.aborted) return;
     if (index === undefined) break;
     const { source, failure: refused } = await openNext(reading, index);
     if (source?.answer.status === 416) {
@@ -148,6 +147,8 @@ async function answerGet(reading: Reading): Promise<void> {
     if (next !== undefined) transfer.prefer(next);
     else if (isFinal(failure, context.policy)) break;
   }
+  // It may have left while the resolver was waited for.
+  if (res.destroyed) return;
   reports.clientFailed(client, reading.cause?.failure ?? failureOf('connect', 'The stream has no source.'));
   const { continuation } = transfer;
   if (continuation === undefined) respondNoSource(res, failures);

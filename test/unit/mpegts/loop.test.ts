@@ -52,6 +52,16 @@ test.each(makes)('%s: many rounds are one stream, and no decoder complains', (_n
   expect(Math.min(...steps(bytes, 'a'))).toBeGreaterThan(0);
 });
 
+test('its tables come again and again, for whoever begins in the middle', () => {
+  const bytes = played(read(clips.clip({ seconds: 2 })), 10);
+  const tables = (pid: number) =>
+    Array.from({ length: bytes.length / packetLength }, (_, index) =>
+      bytes.readUInt16BE(index * packetLength + 1),
+    ).filter((head) => (head & 0x1fff) === pid).length;
+  expect(tables(0)).toBeGreaterThan(20);
+  expect(tables(0x1000)).toBe(tables(0));
+});
+
 test('sound alone loops as well', () => {
   const bytes = played(read(clips.clip({ seconds: 2, video: null })), 10);
   expect(clips.complaints(bytes)).toBe('');

@@ -382,6 +382,7 @@ describe('in the middle', () => {
 
 describe('a resolver', () => {
   const named = 'http://named/a';
+  /** `answer` is given to whoever asked last. */
   function resolver(list: readonly string[] = [one, two]) {
     const left: string[] = [];
     const sources = [...list];
@@ -396,7 +397,7 @@ describe('a resolver', () => {
     return {
       options,
       left,
-      async answer(url: string | undefined) {
+      answer: async (url: string | undefined) => {
         if (url !== undefined && !sources.includes(url)) sources.push(url);
         settleLast(url);
         await settle();
@@ -572,7 +573,25 @@ describe('a card', () => {
     expect(reasons).toEqual(['down']);
     expect(clips.complaints(it.bytes())).toBe('');
     const steps = clips.decodingTimes(it.bytes(), 'v').map((at, i, all) => at - (all[i - 1] ?? at));
-    expect(new Set(steps.slice(1))).toEqual(new Set([3600]));
+    expect(Math.min(...steps.slice(1))).toBe(3600);
+    // Where a round of this clip ends with a frame of sound, its last picture stays for as long.
+    expect(Math.max(...steps)).toBeLessThan(2 * 3600);
+    it.feed.stop();
+  });
+
+  test('an order by hand does not wait for the pause of the next source', async () => {
+    const it = await playing({ cards: cards().of, sources: () => [one] });
+    await it.provider.last.reset();
+    for (let i = 0; i < 4; i++) {
+      await it.pass(1000);
+      await it.provider.last.refuse({});
+    }
+    expect(it.feed.card).toBe('down');
+    const asked = it.asked().length;
+    expect(it.feed.failover()).toBe(0);
+    await settle();
+    expect(it.asked()).toHaveLength(asked + 1);
+    expect(it.feed.failover()).toBeUndefined();
     it.feed.stop();
   });
 
