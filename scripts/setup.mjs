@@ -19,7 +19,7 @@ import { delimiter, join } from 'node:path';
 // Debian's users do not look there, where its haproxy is; whatever is started from here does.
 process.env.PATH = [process.env.PATH ?? '', '/usr/sbin'].filter(Boolean).join(delimiter);
 
-/** Program -> Debian package. */
+/** Program -> Debian packages. */
 const packages = {
   haproxy: 'haproxy',
   ffmpeg: 'ffmpeg',
@@ -27,6 +27,7 @@ const packages = {
   'redis-server': 'redis-server',
   openssl: 'openssl',
   promtool: 'prometheus',
+  cvlc: 'vlc-bin vlc-plugin-base',
   wrk: 'wrk',
   debootstrap: 'debootstrap',
   patchelf: 'patchelf',
@@ -36,7 +37,7 @@ const packages = {
 export const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mtxpilot');
 
 /** What the tests run as real parts. */
-export const testPrograms = ['haproxy', 'ffmpeg', 'chromium', 'redis-server', 'openssl', 'promtool'];
+export const testPrograms = ['haproxy', 'ffmpeg', 'chromium', 'redis-server', 'openssl', 'promtool', 'cvlc'];
 
 /** Installs npm's packages when they are missing or older than the lock file. */
 export function ensurePackages() {
@@ -63,7 +64,7 @@ export function ensurePrograms(programs) {
   if (missing.length === 0) return;
   installPackages(
     missing,
-    missing.map((program) => packages[program]),
+    missing.flatMap((program) => packages[program].split(' ')),
   );
 }
 
