@@ -294,6 +294,26 @@ describe('failover by hand', () => {
     expect((await ask(`/streams/${id}/failover`, { method: 'POST' })).status).toBe(status);
   });
 
+  it('asks the resolver first, about the source that most clients play', async () => {
+    await lab.stop();
+    const asked: unknown[] = [];
+    lab = await startApiLab({
+      resolve(_stream, { url: left, index, failure }) {
+        asked.push([left, index, failure.trigger]);
+        return Promise.resolve('http://named.example/x');
+      },
+    });
+    const id = await makeStream({ failover_urls: ['http://b.example/x'], failover_resolver_url: 'http://r.example/' });
+    expect((await ask(`/streams/${id}/failover`, { method: 'POST' })).body).toMatchObject({ active_clients: 0 });
+    expect(asked).toEqual([]);
+    const told: unknown[] = [];
+    const failover = (to?: string) => told.push(to);
+    lab.clients.add(fakeClient({ streamId: id, source: 1, failover }));
+    expect((await ask(`/streams/${id}/failover`, { method: 'POST' })).body).toMatchObject({ active_clients: 1 });
+    expect(asked).toEqual([['http://b.example/x', 1, 'manual']]);
+    expect(told).toEqual(['http://named.example/x']);
+  });
+
   it('of an unknown stream is 404', async () => {
     expect(await ask('/streams/x/failover', { method: 'POST' })).toMatchObject({
       status: 404,
