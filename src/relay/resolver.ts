@@ -12,7 +12,7 @@ export interface ResolverQuestion {
   readonly resolverUrl: string;
   readonly currentUrl: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Of the source that failed, in the stream's order. */
+  /** Of the source that failed, among the backups; 0 for the primary one too. */
   readonly failoverIndex: number;
   /** The provider's, where it answered. */
   readonly status: number | undefined;

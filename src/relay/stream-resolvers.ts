@@ -4,6 +4,7 @@ import type { SourceFailure } from './provider';
 import { failureOf } from './provider-answer';
 import type { Resolver } from './resolver';
 import type { RelayStream } from './stream';
+import { failoverIndex } from './views';
 
 /** A source that failed, or is to be left. */
 export interface LeftSource {
@@ -55,7 +56,7 @@ export function createStreamResolvers({ resolver, active, log, nowMs }: StreamRe
         resolverUrl: url,
         currentUrl: left.url,
         metadata: stream.metadata,
-        failoverIndex: Math.max(0, left.index - 1),
+        failoverIndex: failoverIndex(left.index),
         status,
         reason: `${trigger}: ${reason}`,
         // It has a time-out of its own, and other clients wait for it too.

@@ -187,7 +187,7 @@ describe('a source that fails while it plays', () => {
   });
 
   test('primary and backup dead: null packets keep the client, and the first one that is back goes on', async () => {
-    await start();
+    await start({ cards: { when: 'off' } });
     const [path, backup] = [fresh('primary'), fresh('backup')];
     provider.at(path, onAir());
     provider.at(backup, status(500));
