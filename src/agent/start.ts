@@ -10,6 +10,7 @@ import type { Logger } from '../log';
 import { createOperationTimes } from '../measure';
 import { controlApiMetrics } from '../mediamtx';
 import { peersMetrics } from '../peers';
+import { createRelayViews } from '../relays';
 import { type Bridge, createRouter, decisionMetrics, withCanaries, withDecisionLog } from '../router';
 import { createHaproxyNode, type HaproxyNode } from '../runtime';
 import { createSpoeServer, spoeMetrics } from '../spoe';
@@ -19,6 +20,7 @@ import { viewerMetrics } from '../viewers';
 import { watchFigures } from './figures';
 import { loadMetrics } from './haproxy-load';
 import { createMetrics } from './metrics';
+import { relayPlaces } from './relay-places';
 import { watchStreams } from './watch-streams';
 import { watchViewerEvents } from './watch-viewer-events';
 import { watchViewers } from './watch-viewers';
@@ -119,6 +121,8 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
     closers.push(() => figures.stop());
     metrics.read(loadMetrics, figures.load);
 
+    const relays = createRelayViews({ relays: () => relayPlaces(settings, directory) });
+    closers.push(() => relays.stop());
     const { token, viewersUrl, hosts, listen } = settings.http;
     const http = createHttpServer({
       router,
@@ -134,6 +138,7 @@ export async function runAgent(settings: Settings, log: Logger): Promise<Running
       events,
       webhooks: delivery,
       viewers: watch.viewers,
+      relays,
       kept: { store, lease },
       dashboard: {
         ...figures,

@@ -28,6 +28,7 @@ import {
 import type { Logger } from '../log';
 import type { OperationTimes } from '../measure';
 import { isStreamName } from '../mediamtx';
+import type { RelayViews } from '../relays';
 import type { Router } from '../router';
 import { addressKey } from '../wire';
 import type { ApiStats } from './api-stats';
@@ -41,6 +42,7 @@ import { createOpenApi } from './openapi';
 import { createOperatorRoutes, nameOf } from './operator-routes';
 import { eventPage, queryOf, readQuery, streamPage, viewerPage } from './parameters';
 import { createPerformanceAnswer } from './performance';
+import { createRelayRoutes, isRelayStreamId } from './relay-routes';
 import { type createRouteAnswer, routePath } from './route-answer';
 import type { Answer, Making, Said } from './schemas';
 import { type StoreState, storeView } from './store-view';
@@ -76,6 +78,8 @@ interface AppOptions {
   /** Undefined where nobody counts them. */
   readonly viewers: ViewerSource | undefined;
   readonly kept: StoreState | undefined;
+  /** Undefined where no relay can be asked. */
+  readonly relays: RelayViews | undefined;
   readonly hookReports: HookReports;
   readonly access: (req: Request) => Access;
   readonly work: HeavyWork;
@@ -106,11 +110,13 @@ export function createApp(options: AppOptions): Express {
     events,
     eventStreams,
     viewers,
+    relays,
     work,
   } = options;
   const gate = createChangeGate(options);
   const operator = createOperatorRoutes({ operations, gate });
   const delivery = createWebhookRoutes({ webhooks: options.webhooks, gate });
+  const relay = createRelayRoutes({ relays, gate });
   const openApi = toJson(createOpenApi(version));
   const startedMs = performance.now();
   const app = express();
@@ -190,9 +196,10 @@ export function createApp(options: AppOptions): Express {
         return;
       }
       const { session } = queryOf(req.url);
-      const [explanation, tables] = await Promise.all([
+      const [explanation, tables, ofRelays] = await Promise.all([
         router.explain(name, typeof session === 'string' ? session : undefined),
         operations?.tables(name),
+        isRelayStreamId(name) ? relays?.stream(name) : undefined,
       ]);
       const move = operations?.moves().find(({ stream }) => stream === name);
       await respondInSteps<Said['Explanation']>(req, res, function* () {
@@ -201,6 +208,7 @@ export function createApp(options: AppOptions): Express {
           ...explanation,
           move: move === undefined ? undefined : moveView(move),
           haproxy: tables?.map(tablesView),
+          relay: ofRelays,
           next: whatNext(explanation, { tables, move, playing }),
         };
       });
@@ -251,6 +259,11 @@ export function createApp(options: AppOptions): Express {
     ),
   });
   for (const kind of intentKinds) endpoint(`/v1/servers/:name/${kind}`, { post: operator.intent(kind) });
+
+  endpoint('/v1/relay/streams', { get: heavy(relay.streams) });
+  endpoint('/v1/relay/streams/:id', { get: heavy(relay.stream) });
+  endpoint('/v1/relay/streams/:id/failover', { post: relay.failover });
+  endpoint('/v1/relay/accounts', { get: heavy(relay.accounts) });
 
   endpoint('/v1/viewers', {
     get: heavy(async (req, res) => {

@@ -6,7 +6,7 @@ import type { ApiStats } from './api-stats';
 
 /** One change that somebody asked for. */
 export interface ChangeOrder {
-  readonly change: 'drain' | 'maint' | 'ready' | 'move' | 'clear-move' | 'replay' | 'redeliver';
+  readonly change: 'drain' | 'maint' | 'ready' | 'move' | 'clear-move' | 'failover' | 'replay' | 'redeliver';
   /** The server, the stream or the webhook that it is about. */
   readonly target: string;
   readonly caller: Caller;

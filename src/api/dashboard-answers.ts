@@ -34,6 +34,8 @@ export interface DashboardNow {
   readonly hasEvidence: boolean;
   readonly streams: number;
   readonly conflicts: number;
+  /** How many there are. */
+  readonly relays: number;
   readonly viewers: number | null;
   readonly viewersPeak: number | null;
   readonly viewersPeakAt: string | null;

@@ -57,6 +57,7 @@ export interface DashboardSource {
 export interface DashboardOptions {
   readonly source: DashboardSource;
   readonly kept: StoreState | undefined;
+  readonly relayCount: () => number;
   readonly directory: Pick<Directory, 'servers' | 'stream' | 'streamNames' | 'hasEvidence'>;
   readonly operations: Operations | undefined;
   readonly events: EventSource | undefined;
@@ -87,7 +88,8 @@ const namesAtOnce = 200;
 
 /** Makes the page of one HTTP server. Everything on it can be read by everybody who reaches the address; it changes things over the API, with a token. */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { source, kept, directory, operations, events, stats, work, hosts, log, version, hasToken } = options;
+  const { source, relayCount, kept, directory, operations, events, stats, work, hosts, log, version, hasToken } =
+    options;
   const { history, viewers, load, startedAt } = source;
   const files = loadDashboardFiles(options.folder ?? join(__dirname, 'page'));
   const order = createStreamOrder({
@@ -118,6 +120,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       hasEvidence: directory.hasEvidence(),
       streams: source.streamCount(),
       conflicts: source.conflictCount(),
+      relays: relayCount(),
       viewers: total?.viewers,
       viewersPeak: total?.peak,
       viewersPeakAt: total === undefined || total.peak === 0 ? undefined : new Date(total.peakAtMs).toISOString(),

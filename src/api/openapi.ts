@@ -5,7 +5,7 @@ import { bodyLimitBytes, type ProblemName, problemTitles } from '../http';
 import { operationNames, operations } from '../measure';
 import { streamNameRule } from './bad-stream-name';
 import { authBody, drainBody, hookBody, moveBody, plainBody, redeliverBody, replayForms, streamName } from './bodies';
-import { deadLetterPage, eventPage, streamPage, viewerPage } from './parameters';
+import { deadLetterPage, eventPage, relayPage, streamPage, viewerPage } from './parameters';
 import { performanceQuery } from './performance';
 import { contract } from './schemas';
 
@@ -157,6 +157,13 @@ const sessionParameter = query(
   'The viewing session, which picks one of several holders of a replicated stream.',
 );
 
+const relayStreamId: Json = {
+  name: 'id',
+  in: 'path',
+  required: true,
+  description: "A relay stream's id: 32 hexadecimal digits.",
+  schema: text,
+};
 const serverName: Json = {
   name: 'name',
   in: 'path',
@@ -228,6 +235,38 @@ const paths: Json = {
       problems: ['BadStreamName', 'NotMoved'],
     }),
   },
+  '/v1/relay/streams': get({
+    operationId: 'relayStreams',
+    summary: 'The streams of all relays, each with its figures of all of them',
+    description:
+      'Those that are played come first. What a relay does not answer within two seconds is missing, and its `problem` says so.',
+    parameters: queryParameters(relayPage),
+    answer: 'RelayStreamList',
+    problems: ['Busy', 'BadParameter'],
+  }),
+  '/v1/relay/streams/{id}': get({
+    operationId: 'relayStream',
+    summary: "A relay stream's sources, back-off, accounts and failovers, and what will be tried next",
+    parameters: [relayStreamId],
+    answer: 'RelayStream',
+    problems: ['Busy', 'NoSuchStream'],
+  }),
+  '/v1/relay/streams/{id}/failover': {
+    post: change({
+      operationId: 'relayFailover',
+      summary: "Move each of a relay stream's clients to its next source, once",
+      parameters: [relayStreamId],
+      body: plainBody,
+      answer: 'RelayFailoverDone',
+      problems: ['NoSuchStream', 'NotFailedOver'],
+    }),
+  },
+  '/v1/relay/accounts': get({
+    operationId: 'relayAccounts',
+    summary: 'The accounts of each relay, and how many of their connections are in use',
+    answer: 'RelayAccountList',
+    problems: ['Busy'],
+  }),
   '/v1/moves': get({
     operationId: 'moves',
     summary: 'The moves that are in force',

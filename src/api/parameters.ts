@@ -103,6 +103,12 @@ export const streamPage = z.object({
 });
 export type StreamPage = z.output<typeof streamPage>;
 
+/** Which of the relays' streams are wanted. */
+export const relayPage = z.object({
+  match: text(wordLimit, 'Text that the id or the title must contain.'),
+  limit: limit('Streams in the answer.'),
+});
+
 /** Which part of the list of viewers is wanted. */
 export const viewerPage = z.object({
   stream: choice('Only viewers of this stream.'),

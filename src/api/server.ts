@@ -4,6 +4,7 @@ import type { DeliveryOperations } from '../events';
 import { createAccess, createDrain, createHeavyWork, createHosts, createHttpShell, type HttpShell } from '../http';
 import { boundedLog, type Logger } from '../log';
 import type { OperationTimes, RecordTime } from '../measure';
+import type { RelayViews } from '../relays';
 import type { Router } from '../router';
 import { type ApiStats, createApiStats } from './api-stats';
 import { createApp, type MetricsPage } from './app';
@@ -34,6 +35,8 @@ export interface HttpServerOptions {
   readonly webhooks?: DeliveryOperations | undefined;
   /** Who watches what; left out where nobody counts them. */
   readonly viewers?: ViewerSource | undefined;
+  /** What relays are doing; left out where none can be asked. */
+  readonly relays?: RelayViews | undefined;
   /** Shown by `/readyz` and the page; left out where nothing is kept. */
   readonly kept?: StoreState | undefined;
   /** What changes over TCP need as a bearer token; left out: they are refused there. */
@@ -78,7 +81,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isLocal: (req) => shell.isOverSocket(req),
     socketPath: () => shell.adminSocket,
   });
-  const { operations, viewers, kept, webhooks, performance } = options;
+  const { operations, viewers, kept, webhooks, performance, relays } = options;
   const app = createApp({
     ...options,
     failureLog: log,
@@ -86,6 +89,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     performance,
     operations,
     viewers,
+    relays,
     kept,
     events,
     eventStreams,
@@ -105,6 +109,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           work,
           hosts,
           source: options.dashboard,
+          relayCount: () => relays?.count ?? 0,
           kept,
           operations,
           events,

@@ -5,6 +5,7 @@ import { type Answer, askAgent } from './ask-agent';
 import { colourOf, type Paint } from './colour';
 import { formatAge } from './format-age';
 import { printable } from './printable';
+import { relayLines } from './relay-lines';
 import { foundOrNot } from './show';
 import { streamPath } from './stream-path';
 import type { RegisterCommand } from './terminal';
@@ -12,7 +13,7 @@ import type { Tolerant } from './tolerant';
 import { addWatchOption, showOrWatch } from './watch';
 
 /**
- * `mtxpilot why STREAM`: who has it, who said so and when, the rule that decided, what HAProxy holds, and what would happen next. Exit code 0
+ * `mtxpilot why STREAM`: who has it, who said so and when, the rule that decided, what HAProxy holds, what relays make of it, and what would happen next. Exit code 0
  * when a server has the stream, else 1.
  */
 export const why: RegisterCommand = (program, terminal, exit) => {
@@ -48,7 +49,7 @@ async function askWhy(agent: AgentAccess, stream: string, session: string | unde
 }
 
 function explain(
-  { stream, state, server, rule, because, evidence, move, haproxy, next }: Explained,
+  { stream, state, server, rule, because, evidence, move, haproxy, relay, next }: Explained,
   paint: Paint,
 ): string {
   const where = typeof server === 'string' ? `: ${printable(server)}` : '';
@@ -63,6 +64,7 @@ function explain(
     ],
     section(paint, 'What the servers say', sayings(evidence)),
     section(paint, 'What HAProxy holds', (haproxy ?? []).map(holdings)),
+    ...relayLines(relay).map(({ title, lines }) => section(paint, title, lines)),
     section(paint, 'What comes next', (next ?? []).map(printable)),
   ];
   return `${parts

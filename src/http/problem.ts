@@ -18,6 +18,7 @@ export const problemTitles = {
   MethodNotAllowed: [405, 'Method not allowed'],
   RequestTimeout: [408, 'The request took too long to arrive'],
   NotAHolder: [409, 'That server does not have the stream'],
+  NotFailedOver: [409, 'No client was moved to another source'],
   BodyTooLarge: [413, 'The body is too large'],
   UrlTooLong: [414, 'The URL is too long'],
   NotJson: [415, 'Only JSON is understood'],

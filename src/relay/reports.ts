@@ -4,6 +4,7 @@ import { createTimeHistogram, observeSeconds, type RecordTime, type TimeHistogra
 import { type ActiveStreams, allSourcesOf } from './active-streams';
 import type { CardReason } from './cards';
 import type { Failover, RelayClient, RelayReports, SourceName } from './client';
+import { createFailoverHistory, type PastFailover } from './failover-history';
 import { type Trigger, triggers } from './provider';
 import { shownUrl } from './source-url';
 import type { RelayStream } from './stream';
@@ -63,6 +64,10 @@ export interface ReportsOptions {
 export interface Reports extends RelayReports {
   /** All zero for a stream of which nothing was reported. */
   of(streamId: string): StreamFigures;
+  /** The last ones of a stream, newest first. */
+  failoversOf(streamId: string): readonly PastFailover[];
+  /** The ids of streams of which something was reported. */
+  reported(): Iterable<string>;
   /** A stream is not stored any more: its figures go, at once or when its last client has gone. */
   forget(streamId: string): void;
   readonly stats: ReportStats;
@@ -89,6 +94,7 @@ export function createReports(options: ReportsOptions): Reports {
   /** Of stored streams, and of those that have clients: both are bounded. */
   const figures = new Map<string, Writable<StreamFigures>>();
   const connected = new WeakSet<RelayClient>();
+  const history = createFailoverHistory();
   const byTrigger = (): Record<Trigger, number> =>
     Object.fromEntries(triggers.map((trigger) => [trigger, 0])) as Record<Trigger, number>;
   let startedStreams = 0;
@@ -131,7 +137,10 @@ export function createReports(options: ReportsOptions): Reports {
   return {
     stats,
     of: (streamId) => figures.get(streamId) ?? nothing,
+    failoversOf: (streamId) => history.of(streamId),
+    reported: () => figures.keys(),
     forget(streamId) {
+      history.forget(streamId);
       if (figures.get(streamId)?.isStarted === false) figures.delete(streamId);
     },
 
@@ -198,6 +207,18 @@ export function createReports(options: ReportsOptions): Reports {
       const of = counted(streamId);
       of.failovers++;
       of.lastFailover = { time: new Date(now()).toISOString(), from, to, trigger, reason, byteGapMs, pictureGapMs };
+      history.note(streamId, {
+        time: of.lastFailover.time,
+        from,
+        to,
+        fromUrl: sourceText(streamId, from),
+        toUrl: sourceText(streamId, to),
+        trigger,
+        reason,
+        byteGapMs,
+        pictureGapMs,
+        client: client.id,
+      });
       stats.failovers[trigger]++;
       if (card !== undefined) stats.cards[card]++;
       observeSeconds(stats.byteGap, byteGapMs / 1000);

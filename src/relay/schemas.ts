@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { RelayOverview, RelayWhy } from '../api/schemas';
 import { windowLimits } from '../measure';
 import { durationPattern, parseDuration } from '../wire';
 import { ownHeaders } from './provider-headers';
@@ -6,7 +7,7 @@ import { maxUrlLength, parseSourceUrl } from './source-url';
 
 /*
  * What the relay's API takes and answers, written once: types, checks and the OpenAPI document are made of it. Names are those that scripts for
- * m3u-proxy know. Bodies may hold fields that are not named here, as they may there; they are ignored.
+ * m3u-proxy know, but for what the agent passes on, which has the names of its API. Bodies may hold fields that are not named here, as they may there; they are ignored.
  */
 
 /** A schema with what is allowed, for messages, and what it means. */
@@ -187,6 +188,9 @@ export const countsQuery = z.object({
   field: byMetadata.field,
   values: optionalWord('Which values are counted, with commas; all when left out.'),
   active_only: yesOrNo(true, 'Only streams that have clients.'),
+});
+export const overviewQuery = z.object({
+  match: optionalWord('Only streams whose id, or the `title` or `name` of whose metadata, has this in it.'),
 });
 export const webhookQuery = z.object({ webhook_url: word('The url of a webhook.') });
 export const pathsQuery = z.object({
@@ -444,6 +448,8 @@ export const Problem = z.object({
   error: z.optional(text),
 });
 
+export { RelayOverview, RelayWhy };
+
 /** The schemas of answers that the OpenAPI document names. */
 export const contract = {
   Alive,
@@ -466,6 +472,8 @@ export const contract = {
   Problem,
   ProxyStats,
   Ready,
+  RelayOverview,
+  RelayWhy,
   Root,
   ServerInfo,
   Stats,

@@ -30,6 +30,7 @@ import { openStreams } from './streams';
 import { createTicker } from './ticker';
 import type { ViewSource } from './views';
 import { webhookEndpoints } from './webhook-endpoints';
+import { whyEndpoints } from './why-endpoints';
 
 /** The relay while it runs. */
 export interface RunningRelay {
@@ -124,6 +125,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       connectTimeoutMs: relay.timeouts.connect,
       headersTimeoutMs: relay.timeouts.headers,
     });
+    const nowMs = () => performance.now();
     const serveStream = createServeStream({
       find: (id) => streams.get(id),
       addressOf: createAddressOf(relay.trustedProxies),
@@ -147,7 +149,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       clients,
       reports,
       ticker: createTicker(100),
-      nowMs: () => performance.now(),
+      nowMs,
       log,
     });
     const server = createRelayServer({
@@ -164,6 +166,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
           storeFailure: () => (store.isUp ? undefined : (store.failure ?? 'it cannot be reached')),
           isStopping: () => isStopping,
         }),
+        ...whyEndpoints({ ...views, reports, active, accounts, failback: relay.failback, nowMs }),
         ...webhookEndpoints(hooks),
       ],
       streams,

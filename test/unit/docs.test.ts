@@ -159,7 +159,7 @@ describe('docs/architecture.md', () => {
     expect(held.length).toBeGreaterThan(0);
     for (const { name, to } of held) {
       const room = name.replace('-imports', '');
-      const allowed = [to.pathNot ?? []].flat().map((path) => /^\^src\/(\w+)/.exec(path)?.[1] ?? path);
+      const allowed = [to.pathNot ?? []].flat().map((path) => /^\^src\/([\w/]+)/.exec(path)?.[1] ?? path);
       const others = allowed.filter((one) => one !== room && !everywhere.includes(one)).sort();
       expect({ room, mayKnow: mayKnow.get(room) }).toEqual({ room, mayKnow: others.join(', ') || '–' });
     }

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { ageMs, ageMsOrNull, count, described, flag, list, record, text, textOrNull } from './kinds';
 import { Move } from './move';
+import { RelayStream } from './relay-stream';
 
 export const DecisionState = described(
   z.enum(['located', 'placed', 'unknown']),
@@ -89,6 +90,7 @@ export const Explanation = record(
       ),
       'What each HAProxy holds; null where none is controlled.',
     ),
+    relay: described(z.nullable(RelayStream), 'What relays say of it; null for what is no stream of theirs.'),
     next: list(text, 'What happens to the next viewers, in sentences.'),
     kind: described(serverKind, 'What has the stream, or where it would be placed.'),
   },

@@ -5,12 +5,21 @@ import type { Making } from './kinds';
 import { Move, MoveList, StreamMove } from './move';
 import { Problem } from './problem';
 import { Health, OperationTimes, OperationTimesList, Readiness } from './program';
+import {
+  RelayAccountList,
+  RelayFailoverDone,
+  RelayOverview,
+  RelayStream,
+  RelayStreamList,
+  RelayWhy,
+} from './relay-stream';
 import { ControlledServer, Intent, Server, ServerList } from './server';
 import { Holder, Stream, StreamList } from './stream';
 import { Viewer, ViewerList } from './viewer';
 import { DeadLetter, DeadLetterList, Redelivery, Report, Webhook, WebhookList } from './webhook';
 
 export { type Contract, type Making, mostOnPage, neededFields } from './kinds';
+export { mostClients, mostFailovers, mostRelayRows } from './relay-stream';
 export { mostStreamsCounted } from './viewer';
 
 /** What the HTTP API answers, by the names in the OpenAPI document. */
@@ -38,6 +47,10 @@ export const contract = {
   Explanation,
   Server,
   ServerList,
+  RelayStreamList,
+  RelayStream,
+  RelayAccountList,
+  RelayFailoverDone,
   OperationTimes,
   OperationTimesList,
   Health,
@@ -62,6 +75,12 @@ export {
   Problem,
   Readiness,
   Redelivery,
+  RelayAccountList,
+  RelayFailoverDone,
+  RelayOverview,
+  RelayStream,
+  RelayStreamList,
+  RelayWhy,
   Report,
   Route,
   Server,

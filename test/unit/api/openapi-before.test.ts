@@ -8,6 +8,7 @@ const now = JSON.parse(JSON.stringify(createOpenApi('1.2.3'))) as Json;
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const move = '/paths/~1v1~1streams~1{name}~1move/post/requestBody/content/application~1json/schema/properties';
+const relays = 'the agent tells what relays are doing';
 const newTypes = 'there are two more types of events, those of the relay';
 const kinds = 'servers are MediaMTX servers or relays';
 /** What the document says now and did not say before, and why that is right. */
@@ -23,6 +24,18 @@ const allowedDifferences: Readonly<Record<string, string>> = {
   '/components/schemas/Server/required/kind': kinds,
   '/components/schemas/Stream/properties/kind': kinds,
   '/components/schemas/Stream/required/kind': kinds,
+  '/components/responses/NotFailedOver': relays,
+  '/components/schemas/Explanation/properties/relay': relays,
+  '/components/schemas/Explanation/required/relay': relays,
+  ...Object.fromEntries(
+    ['AccountList', 'FailoverDone', 'Stream', 'StreamList'].map((name) => [`/components/schemas/Relay${name}`, relays]),
+  ),
+  ...Object.fromEntries(
+    ['accounts', 'streams', 'streams~1{id}', 'streams~1{id}~1failover'].map((path) => [
+      `/paths/~1v1~1relay~1${path}`,
+      relays,
+    ]),
+  ),
   '/components/responses/UnknownHost/description': 'programs other than the agent answer so too',
   '/components/schemas/Event/properties/type/enum/14': newTypes,
   '/components/schemas/Event/properties/type/enum/15': newTypes,

@@ -6,6 +6,8 @@ import { createHeavyWork } from '../../../src/http/heavy-work';
 import { problemTitles } from '../../../src/http/problem';
 import { createOperationTimes } from '../../../src/measure';
 import { createViewers } from '../../../src/viewers';
+import { id as relayId } from '../relays/answers';
+import { createFakeRelays } from '../relays/fake-relays';
 import { createFakeDelivery, deadLetter } from './fake-delivery';
 import { createFakeEvents, event, idOf } from './fake-events';
 import { createFakeOperations } from './fake-operations';
@@ -45,6 +47,7 @@ const operations = createFakeOperations();
 const events = createFakeEvents();
 const delivery = createFakeDelivery();
 const viewers = createViewers({ goneAfterMs: 10_000, showAddresses: false, nowMs: 1000 });
+const relays = createFakeRelays();
 const performanceTimes = createOperationTimes();
 let document: Document;
 
@@ -55,6 +58,7 @@ beforeAll(async () => {
     events,
     webhooks: delivery,
     viewers,
+    relays,
     performance: performanceTimes,
     token: 'correct-horse-battery',
   });
@@ -129,6 +133,7 @@ it('describes every path and method that express has, and no other', () => {
     webhooks: undefined,
     viewers: undefined,
     kept: undefined,
+    relays: undefined,
     hookReports: { happened: () => undefined, aboutToHappen: () => undefined, stop: () => undefined },
     work: createHeavyWork({ stats: createApiStats().heavyAnswers }),
     access: () => ({ allowed: false, problem: 'ChangesRefused', details: { detail: '' } }),
@@ -241,6 +246,33 @@ const answers: { path: string; target: string; arrange?: () => void; options?: R
         })),
     ];
   }),
+  { path: '/v1/relay/streams', target: '/v1/relay/streams?match=a&limit=1' },
+  { path: '/v1/relay/streams', target: '/v1/relay/streams?limit=x' },
+  { path: '/v1/relay/streams/{id}', target: `/v1/relay/streams/${relayId}` },
+  { path: '/v1/relay/streams/{id}', target: '/v1/relay/streams/nobody' },
+  { path: '/v1/streams/{name}/why', target: `/v1/streams/${relayId}/why` },
+  { path: '/v1/relay/accounts', target: '/v1/relay/accounts' },
+  ...[post({ reason: 'x' }), post({ surprise: 1 }), { method: 'POST', body: {} }].map((options) => ({
+    path: '/v1/relay/streams/{id}/failover',
+    target: `/v1/relay/streams/${relayId}/failover`,
+    method: 'post' as const,
+    options,
+  })),
+  {
+    path: '/v1/relay/streams/{id}/failover',
+    target: `/v1/relay/streams/${relayId}/failover?none`,
+    method: 'post',
+    options: post({}),
+    arrange: () => {
+      relays.moved = { id: relayId, moved: 0, relays: [{ name: 'relay1', moved: 0, problem: 'It has no backups.' }] };
+    },
+  },
+  {
+    path: '/v1/relay/streams/{id}/failover',
+    target: '/v1/relay/streams/nobody/failover',
+    method: 'post',
+    options: post({}),
+  },
   { path: '/v1/moves', target: '/v1/moves' },
   { path: '/v1/viewers', target: '/v1/viewers' },
   { path: '/v1/viewers', target: '/v1/viewers?limit=1&stream=live/a&server=mtx1' },
@@ -376,7 +408,7 @@ describe('real answers', () => {
   });
 
   it.each([...new Set(answers.map(({ path }) => path))])('%s describes 405 and 414', async (path) => {
-    const target = path.replace('{name}', 'a');
+    const target = path.replace(/\{\w+\}/, 'a');
     for (const method of Object.keys(document.paths[path] ?? {}) as Method[]) {
       expect(deviations(path, await lab.request(target, { method: 'PATCH' }), method)).toBe('');
       const long = await lab.request(`${target}?${'x'.repeat(9000)}`, { method: method.toUpperCase() });

@@ -19,6 +19,7 @@ import { streamIdOf } from '../../../src/relay/stream-id';
 import type { createStreamResolvers } from '../../../src/relay/stream-resolvers';
 import { openStreams, type RelayStreams } from '../../../src/relay/streams';
 import { webhookEndpoints } from '../../../src/relay/webhook-endpoints';
+import { whyEndpoints } from '../../../src/relay/why-endpoints';
 import { createMemoryStore, type Store } from '../../../src/store';
 import { createFakeProvider } from '../../support/fake-provider';
 import { keptLog } from './fakes';
@@ -43,8 +44,8 @@ export interface ApiLab {
   readonly streams: RelayStreams;
   readonly clients: RelayClients;
   readonly reports: Reports;
-  readonly hooks: Hooks;
   readonly active: ActiveStreams;
+  readonly hooks: Hooks;
   readonly store: Store;
   readonly log: ReturnType<typeof keptLog>;
   ask(path: string, ask?: Ask): Promise<Reply>;
@@ -102,7 +103,8 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     startedMs: performance.now(),
   };
   const metrics = createMetricsPage([relayMetrics], nodeMetrics());
-  metrics.read(relayMetrics, { stats: reports.stats, clients, streams, accounts: createAccounts(new Map()) });
+  const accounts = createAccounts(new Map(Object.entries(relay.accounts)));
+  metrics.read(relayMetrics, { stats: reports.stats, clients, streams, accounts });
   let isStopping = false;
   const server = createRelayServer({
     settings: relay,
@@ -125,6 +127,14 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
         storeFailure: () => options.storeFailure,
         isStopping: () => isStopping,
       }),
+      ...whyEndpoints({
+        ...views,
+        reports,
+        active,
+        accounts,
+        failback: relay.failback,
+        nowMs: () => performance.now(),
+      }),
       ...webhookEndpoints(hooks),
     ],
     streams,
@@ -144,8 +154,8 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     streams,
     clients,
     reports,
-    hooks,
     active,
+    hooks,
     store,
     log,
     ask: (path, { method = 'GET', body, headers = {} } = {}) =>

@@ -174,8 +174,14 @@ describe('streams', () => {
   });
 
   it('show no credentials', async () => {
-    await makeStream({ failover_urls: [url], failover_resolver_url: url, headers: { authorization: 'geheim' } });
+    const id = await makeStream({
+      failover_urls: [url],
+      failover_resolver_url: url,
+      headers: { authorization: 'geheim' },
+    });
     for (const path of [
+      '/overview',
+      `/streams/${id}/why`,
       '/streams',
       '/stats',
       '/stats/streams',
@@ -245,6 +251,37 @@ describe('streams', () => {
     await lab.store.close();
     expect(await ask('/streams', { method: 'POST', body: { url } })).toMatchObject({ status: 503 });
     expect(await ask(`/streams/${id}`, { method: 'DELETE' })).toMatchObject({ status: 503 });
+  });
+});
+
+describe('what a stream is doing', () => {
+  it('is told with its sources, failures and failovers', async () => {
+    const id = await makeStream({ failover_urls: ['http://b.example/x'], metadata: { title: 'News' } });
+    const client = fakeClient({ streamId: id, source: 1, bytes: 500 });
+    lab.clients.add(client);
+    const failure = { trigger: 'stall', status: undefined, retryAfterMs: undefined, reason: 'Nothing came.' } as const;
+    lab.active.of(id).health.failed(url, failure, performance.now(), performance.now());
+    lab.reports.failedOver({ client, from: 0, to: 1, ...failure, byteGapMs: 4000, pictureGapMs: 4100 });
+    expect((await ask(`/streams/${id}/why`)).body).toMatchObject({
+      id,
+      title: 'News',
+      clients: 1,
+      bytes: 500,
+      current: 1,
+      sources: [
+        { state: 'failed', lastFailure: { trigger: 'stall' } },
+        { state: 'playing', clients: 1 },
+      ],
+      recentFailovers: [{ from: 0, to: 1, byteGapMs: 4000, pictureGapMs: 4100, client: 'c1' }],
+      players: [{ id: 'c1', source: 1 }],
+    });
+    expect((await ask('/overview?match=news')).body).toMatchObject({
+      total: 1,
+      streams: [{ id, clients: 1, failovers: 1, gapsMs: [4000] }],
+      accounts: [],
+    });
+    expect((await ask('/overview?match=other')).body).toMatchObject({ total: 0, streams: [] });
+    expect(await ask('/streams/x/why')).toMatchObject({ status: 404, body: { detail: 'Stream not found' } });
   });
 });
 

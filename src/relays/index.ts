@@ -1,0 +1,1 @@
+export { createRelayViews, type RelayPlace, type RelayViews } from './relay-views';
