@@ -138,6 +138,7 @@ const anyHaproxy = [
   'relay-live',
   'relay-restart',
   'relay-secrets',
+  'relay-view',
   'shared-store',
 ];
 const others = [`/test/e2e/(${anyHaproxy.join('|')})\\.test\\.ts$`];

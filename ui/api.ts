@@ -11,6 +11,10 @@ export type EmptySlot = Said['ServerList']['emptySlots'][number];
 export type Explanation = Said['Explanation'];
 export type Happened = Said['Event'];
 export type IntentKind = Said['Server']['administrative'];
+export type RelayRow = RelayStreamList['streams'][number];
+export type RelayStream = Said['RelayStream'];
+export type RelayStreamList = Said['RelayStreamList'];
+export type RelayWhy = NonNullable<RelayStream['relays'][number]['why']>;
 export type Viewer = Said['Viewer'];
 export type ViewerList = Said['ViewerList'];
 

@@ -1,6 +1,7 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { AskError, ask, type IntentKind, inPath, type Now, type Server, type Stream } from './api';
-import { type Consequences, intentConsequences, moveConsequences } from './consequences';
+import { AskError, ask, type IntentKind, inPath, type Now, type RelayStream, type Server, type Stream } from './api';
+import { type Consequences, failoverConsequences, intentConsequences, moveConsequences } from './consequences';
+import { counted } from './format';
 import { Icon } from './icon';
 import type { Operator } from './use-operator';
 
@@ -9,6 +10,7 @@ export type Change =
   | { readonly kind: IntentKind; readonly server: Server }
   | { readonly kind: 'move'; readonly stream: Stream }
   | { readonly kind: 'clear-move'; readonly stream: Stream }
+  | { readonly kind: 'failover'; readonly stream: RelayStream }
   | { readonly kind: 'token' };
 
 export interface ChangeDialogProps {
@@ -75,6 +77,12 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
       } else if (change.kind === 'clear-move') {
         await ask(`/v1/streams/${inPath(change.stream.name)}/move`, { method: 'DELETE', token: usedToken, body: by });
         onDone(`The move of ${change.stream.name} is cleared.`);
+      } else if (change.kind === 'failover') {
+        const { moved } = await ask<{ readonly moved: number }>(
+          `/v1/relay/streams/${inPath(change.stream.id)}/failover`,
+          { method: 'POST', token: usedToken, body: by },
+        );
+        onDone(moved === 0 ? 'Nobody plays it: there was nothing to move.' : `${counted(moved, 'client')} moved on.`);
       } else {
         await ask(`/v1/servers/${inPath(change.server.name)}/${change.kind}`, {
           method: 'POST',
@@ -253,6 +261,12 @@ function describe(
         title: `Clear the move of ${change.stream.name}`,
         verb: 'Clear the move',
         consequences: moveConsequences(change.stream, undefined),
+      };
+    case 'failover':
+      return {
+        title: `Fail over ${change.stream.title ?? change.stream.id}?`,
+        verb: 'Fail over',
+        consequences: failoverConsequences(change.stream),
       };
     case 'drain':
     case 'maint':

@@ -1,4 +1,4 @@
-import type { IntentKind, Server, Stream } from './api';
+import type { IntentKind, RelayStream, Server, Stream } from './api';
 import { counted } from './format';
 
 /** What a change will do, in sentences; `warning` is what must not be overlooked. */
@@ -80,6 +80,22 @@ export function moveConsequences(stream: Stream, server: string | undefined): Co
     warning: hasIt
       ? undefined
       : `${server} does not have this stream: new viewers get an error until it is published there.`,
+  };
+}
+
+/** Tells beforehand what a failover by hand does. */
+export function failoverConsequences({ clients, relays }: RelayStream): Consequences {
+  const whys = relays.flatMap(({ why }) => (why === null ? [] : [why]));
+  const hasOther = whys.some(({ sources }) => sources.some(({ state }) => state === 'ok' || state === 'standby'));
+  return {
+    sentences: [
+      clients === 0
+        ? 'Nobody is playing it now: nothing changes.'
+        : `${counted(clients, 'client')} ${clients === 1 ? 'goes' : 'go'} over to the next source, once; players see one stream.`,
+      'The old source plays on until the new one gives pictures, unless both belong to one account.',
+      'Whoever comes after a pause begins with the primary source again, unless relay.failback is never.',
+    ],
+    warning: clients > 0 && !hasOther ? 'Every other source has failed lately: the old one may play on.' : undefined,
   };
 }
 

@@ -6,6 +6,7 @@ import { FleetView } from './fleet-view';
 import { formatClock } from './format';
 import { Icon, type IconName } from './icon';
 import { Overview } from './overview';
+import { RelayView } from './relay-view';
 import { StreamsView } from './streams-view';
 import { type Feed, useFeed } from './use-feed';
 import { useOperator } from './use-operator';
@@ -16,6 +17,7 @@ const views: readonly (readonly [path: string, label: string, icon: IconName])[]
   ['', 'Overview', 'overview'],
   ['fleet', 'Fleet', 'fleet'],
   ['streams', 'Streams', 'streams'],
+  ['relay', 'Relay', 'relay'],
   ['viewers', 'Viewers', 'eye'],
   ['events', 'Events', 'events'],
 ];
@@ -45,6 +47,8 @@ function App() {
     document.title = `${link === 'lost' ? '⚠ ' : ''}${label} · mtxpilot`;
   }, [place.view, link]);
 
+  // Where there is no relay there is nothing to see of one.
+  const shown = views.filter(([path]) => path !== 'relay' || (now?.relays ?? 0) > 0 || place.view === 'relay');
   return (
     <>
       <a class="skip" href="#main">
@@ -58,7 +62,7 @@ function App() {
           </a>
         </h1>
         <nav aria-label="Views">
-          {views.map(([path, label, icon]) => (
+          {shown.map(([path, label, icon]) => (
             <a key={path} href={`#/${path}`} aria-current={place.view === path ? 'page' : undefined}>
               <Icon name={icon} />
               {label}
@@ -101,6 +105,14 @@ function App() {
             isLive={link === 'live'}
             opened={place.stream}
             onOpen={(stream) => go(stream === undefined ? 'streams' : `streams/${stream}`)}
+            onChange={setChange}
+          />
+        ) : place.view === 'relay' ? (
+          <RelayView
+            now={now}
+            isLive={link === 'live'}
+            opened={place.relayStream}
+            onOpen={(id) => go(id === undefined ? 'relay' : `relay/${id}`)}
             onChange={setChange}
           />
         ) : place.view === 'viewers' ? (
@@ -200,6 +212,7 @@ function Loading() {
 interface Place {
   readonly view: string;
   readonly stream: string | undefined;
+  readonly relayStream: string | undefined;
   readonly viewersOf: ViewersOf;
 }
 
@@ -228,6 +241,7 @@ function readPlace(): Place {
   return {
     view: known ? view : '',
     stream: view === 'streams' && stream !== '' ? stream : undefined,
+    relayStream: view === 'relay' && stream !== '' ? stream : undefined,
     viewersOf: name === '' ? {} : kind === 'stream' ? { stream: name } : kind === 'server' ? { server: name } : {},
   };
 }

@@ -57,7 +57,7 @@ interface ServerCardProps extends FleetViewProps {
 }
 
 function ServerCard({ server, now, onChange }: ServerCardProps) {
-  const { name, address, port, api, control, load } = server;
+  const { name, kind, address, port, api, control, load } = server;
   const summary = summaryOf(server);
   const nowMs = Date.parse(now.time);
   const wanted = control?.wanted ?? 'ready';
@@ -71,7 +71,7 @@ function ServerCard({ server, now, onChange }: ServerCardProps) {
         <StateBadge {...summary} />
         <span class="muted mono server-address">
           {address}:{port}
-          {api.version !== null && ` · MediaMTX ${api.version}`}
+          {api.version !== null && ` · ${kind === 'relay' ? 'relay' : 'MediaMTX'} ${api.version}`}
         </span>
       </div>
       <dl class="server-figures">

@@ -78,6 +78,7 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
     viewersPeak: null,
     move: null,
   };
+  const isRelayed = (stream?.kind ?? why?.kind) === 'relay';
   const [tone, word] = states[why?.state ?? 'unknown'];
   const publisher = stream?.holders.find(({ pulled }) => !pulled) ?? stream?.holders[0];
   const copies = stream?.holders.filter((holder) => holder.pulled && holder !== publisher) ?? [];
@@ -99,7 +100,7 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
         </button>
       </div>
       <div class="panel-body">
-        <Preview stream={name} />
+        {isRelayed ? <a href={`#/relay/${name}`}>What its relays do</a> : <Preview stream={name} />}
 
         <h4>Why</h4>
         {lastError !== '' && (
@@ -181,7 +182,7 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
           <button
             type="button"
             onClick={() => onChange({ kind: 'move', stream: subject })}
-            disabled={now.servers.length === 0}
+            disabled={now.servers.length === 0 || isRelayed}
           >
             <Icon name="move" /> Move…
           </button>

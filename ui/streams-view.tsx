@@ -3,8 +3,10 @@ import type { IntentKind, Now, Stream } from './api';
 import type { Change } from './change-dialog';
 import { counted, formatAge, formatCount, formatSince } from './format';
 import { Icon } from './icon';
+import { RowSkeleton } from './row-skeleton';
 import { StateBadge } from './server-state';
 import { StreamPanel } from './stream-panel';
+import { useNarrow } from './use-narrow';
 import { type StreamQuery, useStreamRows } from './use-stream-rows';
 import { VirtualList } from './virtual-list';
 
@@ -14,7 +16,7 @@ export interface StreamsViewProps {
   /** The stream that is opened, from the address of the page. */
   readonly opened: string | undefined;
   readonly onOpen: (stream: string | undefined) => void;
-  readonly onChange: (change: Exclude<Change, { readonly kind: IntentKind | 'token' }>) => void;
+  readonly onChange: (change: Exclude<Change, { readonly kind: IntentKind | 'failover' | 'token' }>) => void;
 }
 
 const sorts: readonly (readonly [StreamQuery['sort'], string])[] = [
@@ -86,7 +88,7 @@ export function StreamsView({ now, isLive, opened, onOpen, onChange }: StreamsVi
               {lastError}
             </p>
           ) : total === undefined ? (
-            <Skeleton />
+            <RowSkeleton what="streams" />
           ) : total === 0 ? (
             <p class="empty">
               {query.match !== ''
@@ -159,28 +161,4 @@ function Row({ stream, isOpened, nowMs }: RowProps) {
       <span class="number stream-age">{formatAge(chosen?.evidence.ageMs)}</span>
     </span>
   );
-}
-
-function Skeleton() {
-  return (
-    <div class="skeleton" role="status">
-      <span class="hidden">Reading streams…</span>
-      {[70, 45, 60, 52, 66, 40, 58, 48].map((width) => (
-        <span key={width} class="stream-row">
-          <span class="ghost" style={{ width: `${width}%` }} />
-        </span>
-      ))}
-    </div>
-  );
-}
-
-function useNarrow(): boolean {
-  const [isNarrow, setNarrow] = useState(() => matchMedia('(max-width: 720px)').matches);
-  useEffect(() => {
-    const media = matchMedia('(max-width: 720px)');
-    const listen = (): void => setNarrow(media.matches);
-    media.addEventListener('change', listen);
-    return () => media.removeEventListener('change', listen);
-  }, []);
-  return isNarrow;
 }

@@ -202,7 +202,7 @@ function accountView({ name, maxConnections, inUse, inUseElsewhere, waiting }: A
   return { name, maxConnections, inUse, inUseElsewhere, waiting };
 }
 
-function playerView({ id, address, userAgent, username, createdAt, bytes, source, failovers }: RelayClient) {
+function playerView({ id, address, userAgent, username, createdAt, bytes, source, card, failovers }: RelayClient) {
   return {
     id,
     address,
@@ -211,6 +211,7 @@ function playerView({ id, address, userAgent, username, createdAt, bytes, source
     since: createdAt,
     bytes,
     source: source < 0 ? null : source,
+    card: card ?? null,
     failovers,
   };
 }

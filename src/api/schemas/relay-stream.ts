@@ -87,6 +87,7 @@ export const RelayClient = record(
     since: time,
     bytes: count,
     source: indexOrNull,
+    card: described(z.nullable(z.enum(['down', 'full'])), 'Why it is shown a card; null while it is not.'),
     failovers: count,
   },
   'Who plays a stream.',

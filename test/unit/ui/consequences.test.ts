@@ -1,5 +1,7 @@
 import type { Server, Stream } from '../../../ui/api';
-import { intentConsequences, moveConsequences } from '../../../ui/consequences';
+import { failoverConsequences, intentConsequences, moveConsequences } from '../../../ui/consequences';
+import { whyOf } from '../relays/answers';
+import { relayStream } from '../relays/fake-relays';
 
 const readersByProtocol = { rtsp: 0, rtmp: 0, srt: 0, webrtc: 0, other: 0 };
 
@@ -115,5 +117,30 @@ describe('moves', () => {
 
   it('to a server without the stream', () => {
     expect(moveConsequences(stream, 'b').warning).toMatch('b does not have this stream');
+  });
+});
+
+it('a failover by hand: who goes over, and when there may be nowhere to go', () => {
+  const [playing, failed] = whyOf().sources;
+  const withOther = (state: 'ok' | 'failed') => ({
+    ...relayStream,
+    relays: [
+      {
+        name: 'relay1',
+        problem: null,
+        why: whyOf({ sources: [playing, failed].flatMap((one) => (one === undefined ? [] : { ...one, state })) }),
+      },
+    ],
+  });
+  expect(failoverConsequences({ ...withOther('ok'), clients: 2 })).toEqual({
+    sentences: expect.arrayContaining([
+      '2 clients go over to the next source, once; players see one stream.',
+    ]) as string[],
+    warning: undefined,
+  });
+  expect(failoverConsequences(withOther('failed')).warning).toMatch('the old one may play on');
+  expect(failoverConsequences({ ...withOther('failed'), clients: 0 })).toMatchObject({
+    sentences: expect.arrayContaining(['Nobody is playing it now: nothing changes.']) as string[],
+    warning: undefined,
   });
 });
