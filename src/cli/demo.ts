@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createEnding, DemoError, type Ending, type OnceSummary, runDemo, runOnce } from '../demo';
-import { createSimFleet } from '../sim';
+import { createLiveSegments, createSimFleet } from '../sim';
 import { printableLines } from './printable';
 import { exitCodes, type RegisterCommand, type Terminal } from './terminal';
 
@@ -22,7 +22,7 @@ interface DemoOptions {
 export const demo: RegisterCommand = (program, terminal, exit) => {
   const command = program
     .command('demo')
-    .description('servers, publishers, HAProxy, agent and a page with players, in one go');
+    .description('servers, publishers, a relay, HAProxy, agent and a page with players, in one go');
   addDemoOptions(command);
   command.action(async (options: DemoOptions) => {
     if (options.json && !options.once) command.error("error: option '--json' needs '--once'");
@@ -35,6 +35,7 @@ export const demo: RegisterCommand = (program, terminal, exit) => {
       mediamtxBin: terminal.env['MEDIAMTX_BIN'] === '' ? undefined : terminal.env['MEDIAMTX_BIN'],
       profile: options.profile,
       createStandIns: createSimFleet,
+      liveSegments: createLiveSegments(),
       ending,
     };
     try {

@@ -9,6 +9,9 @@ export interface DemoAddresses {
   readonly agentPeer: string;
   /** HAProxy's peers. */
   readonly peer: string;
+  readonly relay: string;
+  /** Where the relay's provider listens. */
+  readonly provider: string;
   readonly servers: readonly DemoServerAddress[];
 }
 
@@ -41,6 +44,8 @@ export function demoAddresses({ block, bind, page }: AddressChoice): DemoAddress
     http: `${home}:9101`,
     agentPeer: `${home}:9102`,
     peer: `${home}:10000`,
+    relay: `${home}:8085`,
+    provider: `${home}:8090`,
     servers: [11, 12, 13].map((last, index) => {
       const address = `${block}.${last}`;
       return {
@@ -70,6 +75,10 @@ export const pageUrl = ({ page }: DemoAddresses): string => urlOf(page);
 
 /** Where a player on this machine finds HAProxy. */
 export const viewersUrl = ({ viewers }: DemoAddresses): string => urlOf(viewers);
+
+/** Where a player on this machine finds a stream of the relay, through HAProxy. */
+export const relayedUrl = (addresses: DemoAddresses, streamId: string): string =>
+  `${viewersUrl(addresses)}stream/${streamId}`;
 
 function urlOf(address: string): string {
   const { host, port } = splitAddress(address);

@@ -19,6 +19,8 @@ export async function checkAddresses(
     [addresses.http, "the agent's HTTP API", '--block 127.X.Y'],
     [addresses.agentPeer, "the agent's peers", '--block 127.X.Y'],
     [addresses.peer, "HAProxy's peers", '--block 127.X.Y'],
+    [addresses.relay, 'the relay', '--block 127.X.Y'],
+    [addresses.provider, "the relay's provider", '--block 127.X.Y'],
     ...addresses.servers.flatMap(({ name, hls, api, rtsp }) => [
       [hls, `${name}, HLS`, '--block 127.X.Y'] as const,
       [api, `${name}, Control API`, '--block 127.X.Y'] as const,

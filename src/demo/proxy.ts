@@ -14,7 +14,7 @@ export interface Proxy {
   readonly version: string;
   /** The path of its Runtime API's socket. */
   readonly socket: string;
-  /** Resolves when the checks of every server and of the agent have passed. */
+  /** Resolves when the checks of every server, of the relay and of the agent have passed. */
   ready(): Promise<void>;
   /** The entries of its table of sessions; none while it does not answer. */
   sessions(): Promise<readonly TableSession[]>;
@@ -45,6 +45,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       MTX_BIND: addresses.viewers,
       ...Object.fromEntries(addresses.servers.map(({ name, hls }) => [name.toUpperCase(), hls])),
       MTX_ADMIN_SOCKET: socket,
+      MTX_RELAY1: addresses.relay,
       MTX_PEER: addresses.peer,
       MTX_AGENT_PEER: addresses.agentPeer,
       MTX_AGENT: addresses.spoe,
@@ -80,11 +81,13 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     socket,
     ready: () =>
       waitFor(
-        'HAProxy to see all servers and the agent',
+        'HAProxy to see all servers, the relay and the agent',
         async () => {
           const stat = await client.execute(['show', 'stat']);
-          const isUp = /^(?:mtx,mtx\d|mtx_agent,agent1),.*,UP(?:,|\s)/;
-          return stat.ok && stat.value.split('\n').filter((line) => isUp.test(line)).length > addresses.servers.length;
+          const isUp = /^(?:mtx,mtx\d|mtx_relays,relay1|mtx_agent,agent1),.*,UP(?:,|\s)/;
+          return (
+            stat.ok && stat.value.split('\n').filter((line) => isUp.test(line)).length > addresses.servers.length + 1
+          );
         },
         ending.reason,
       ),

@@ -34,10 +34,11 @@ export function createRunningLine(output: LineOutput): RunningLine {
   };
 }
 
-function lineOf({ figures, events }: DemoStatus): string {
+function lineOf({ figures, relay, events }: DemoStatus): string {
   const { viewers, decisions, apiCalls, moves } = figures;
   const sum = decisions.located + decisions.placed + decisions.unknown;
-  const counts = `viewers ${viewers} · decisions ${sum} · API calls ${apiCalls} · moves ${moves}`;
+  const relayed = `relay: ${relay.failovers} failovers, ${relay.errors + relay.failed} errors`;
+  const counts = `viewers ${viewers} · decisions ${sum} · API calls ${apiCalls} · moves ${moves} · ${relayed}`;
   const [last] = events;
   return last === undefined ? counts : `${counts} · ${last.stream} ${last.text}`;
 }

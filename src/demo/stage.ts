@@ -2,17 +2,21 @@ import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AddressChoice, type DemoAddresses, demoAddresses } from './addresses';
+import { type AddressChoice, type DemoAddresses, demoAddresses, relayedUrl } from './addresses';
 import { type AgentChild, startAgentChild } from './agent-child';
 import { checkAddresses } from './check-addresses';
 import { DemoError } from './demo-error';
 import type { Ending } from './ending';
 import type { DemoFleet } from './fleet';
 import { createHolderLog, type HolderLog } from './holder-log';
+import { type DemoProvider, type LiveSegments, startDemoProvider } from './provider';
 import { type Proxy, startProxy } from './proxy';
 import { createRealDemoFleet } from './real-fleet';
+import { type RelayChild, startRelayChild } from './relay-child';
+import { type RelayWatcher, watchRelay } from './relay-watcher';
 import { demoStreams, publishAll } from './schedule';
 import { type CreateStandIns, createSimDemoFleet, type StandInProfile } from './sim-fleet';
+import { waitFor } from './wait-for';
 
 export interface StageOptions extends AddressChoice {
   /** The HAProxy executable; undefined for the one on the path. */
@@ -24,10 +28,19 @@ export interface StageOptions extends AddressChoice {
   /** What the stand-ins are like. */
   readonly profile: StandInProfile;
   readonly createStandIns: CreateStandIns;
+  /** What the relay's provider sends. */
+  readonly liveSegments: LiveSegments;
   readonly ending: Ending;
 }
 
-/** A whole installation on loopback addresses: servers with publishers, HAProxy, agent. */
+/** A provider, the relay in front of it, and a player of its stream. */
+export interface RelayStage {
+  readonly provider: DemoProvider;
+  readonly relay: RelayChild;
+  readonly watcher: RelayWatcher;
+}
+
+/** A whole installation on loopback addresses: servers with publishers, a relay, HAProxy, agent. */
 export interface Stage {
   readonly addresses: DemoAddresses;
   readonly fleet: DemoFleet;
@@ -35,6 +48,7 @@ export interface Stage {
   readonly holders: HolderLog;
   readonly proxy: Proxy;
   readonly agent: AgentChild;
+  readonly relayed: RelayStage;
   /** Ends everything, the last started first, and removes every file. */
   stop(): Promise<void>;
 }
@@ -75,13 +89,20 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       : createRealDemoFleet({ addresses, mediamtxBin, folder, log: holders, ending }));
     ends.push(fleet);
     await publishAll(fleet);
+    const provider = await startDemoProvider(addresses.provider, options.liveSegments);
+    ends.push({ stop: () => provider.stop(), kill: () => undefined });
+    const relay = await startRelayChild({ address: addresses.relay, sources: provider.urls, folder, ending });
+    ends.push({ stop: () => relay.stop(), kill: () => relay.child.kill() });
     const proxy = await startProxy({ addresses, haproxyBin, hasPage, folder, ending });
     ends.push(proxy.child);
     const agent = await startAgentChild({ addresses, haproxySocket: proxy.socket, folder, ending });
     ends.push({ stop: () => agent.stop(), kill: () => agent.child.kill() });
     await proxy.ready();
     await agent.knows(demoStreams.map(({ name }) => name));
-    return { addresses, fleet, holders, proxy, agent, stop };
+    const watcher = watchRelay(relayedUrl(addresses, relay.streamId));
+    ends.push({ stop: () => watcher.stop(), kill: () => undefined });
+    await waitFor('the relayed stream to play', () => watcher.figures().bytes > 0, ending.reason);
+    return { addresses, fleet, holders, proxy, agent, relayed: { provider, relay, watcher }, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -2,6 +2,8 @@ import type { DemoAddresses } from './addresses';
 import type { AgentFigures } from './agent-child';
 import type { DemoEvent } from './event-list';
 import type { HolderLog, Holding } from './holder-log';
+import type { RelayFigures } from './relay-child';
+import type { WatcherFigures } from './relay-watcher';
 import type { DemoStream } from './schedule';
 import type { TableSession } from './sessions-table';
 
@@ -28,8 +30,16 @@ export interface DemoStatus {
     readonly holdings: readonly Holding[];
     readonly viewers: number;
   }[];
+  /** The relayed stream, as its player sees it and as the relay tells. */
+  readonly relay: RelayStatus;
   /** Newest first. */
   readonly events: readonly DemoEvent[];
+}
+
+/** The relayed stream. */
+export interface RelayStatus extends RelayFigures, WatcherFigures {
+  /** How often its provider was cut. */
+  readonly cuts: number;
 }
 
 /** The running figures. */
@@ -48,6 +58,7 @@ export interface StatusFacts {
   readonly holders: HolderLog;
   readonly sessions: readonly TableSession[];
   readonly figures: AgentFigures;
+  readonly relay: RelayStatus;
   readonly events: readonly DemoEvent[];
 }
 
@@ -78,6 +89,7 @@ export function statusOf(facts: StatusFacts, atMs: number): DemoStatus {
       holdings: holders.holdings(name, atMs - historyMs),
       viewers: watching.filter(({ stream }) => stream === name).length,
     })),
+    relay: facts.relay,
     events: facts.events,
   };
 }

@@ -1,5 +1,6 @@
 export { createAccessPoints } from './access-points';
 export { type Clip, readClip } from './clip';
+export { createContinuityCheck } from './continuity';
 export { createEntry, type Entry, type JoinPoint } from './entry';
 export { createLoop } from './loop';
 export { nullPackets, packetLength, syncByte, writeClock, writeCounter } from './packet';

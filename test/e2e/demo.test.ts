@@ -72,7 +72,7 @@ function isFree(host: string, port: number): Promise<boolean> {
 async function expectNothingLeft(pids: readonly number[] = []): Promise<void> {
   expect(pids.filter(isAlive)).toEqual([]);
   expect(readdirSync(folder)).toEqual([]);
-  const places = [8080, 8088, 9100, 9101, 10000].map((port) => [home, port] as const);
+  const places = [8080, 8085, 8088, 8090, 9100, 9101, 10000].map((port) => [home, port] as const);
   for (const number of [11, 12, 13]) places.push([block.address(number), 8888], [block.address(number), 9997]);
   for (const [host, port] of places) expect([host, port, await isFree(host, port)]).toEqual([host, port, true]);
 }
@@ -93,7 +93,9 @@ describe('mtxpilot demo --once --json', () => {
     expect(stdout.trimEnd().split('\n')).toHaveLength(1);
     const summary = JSON.parse(stdout) as Record<string, number>;
     expect(summary).toMatchObject({ sessions: 24, failed: 0, wrongServer: 0, waits: 0, moves: 3 });
-    const { decisions = 0, restarts = 0, requests = 0, apiCalls = 0 } = summary;
+    expect(summary).toMatchObject({ relayCuts: 2, relayFailovers: 2, relayErrors: 0 });
+    const { decisions = 0, restarts = 0, requests = 0, apiCalls = 0, relayBytes = 0 } = summary;
+    expect(relayBytes).toBeGreaterThan(0);
     // One question for each master playlist (with sessions, a redirect makes two of it), none for anything else.
     expect(decisions).toBe(questionsALoad * (24 + restarts));
     // A master, two playlists with an init segment each, and segments.
@@ -283,6 +285,10 @@ describe('mtxpilot demo', () => {
       expect(await badge('live/news').textContent()).toMatch('mtx1');
       const status = (await (await fetch(`http://${home}:8088/status`)).json()) as Status;
       expect(status.figures.viewers).toBeGreaterThanOrEqual(5);
+      const relayed = async (part: string) => Number(await page.locator(`#relay-${part}`).textContent());
+      await until('the relayed stream to go on from its other source', async () => (await relayed('failovers')) >= 1);
+      expect(await relayed('cuts')).toBeGreaterThanOrEqual(1);
+      expect(await relayed('errors')).toBe(0);
       expect(troubles).toEqual([]);
       expect([...hosts].sort()).toEqual([`${home}:8080`, `${home}:8088`]);
     } finally {

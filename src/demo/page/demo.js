@@ -38,8 +38,9 @@ function showStatus() {
   byId('decisions').textContent = number(decisions.located + decisions.placed + decisions.unknown);
   byId('api-calls').textContent = number(apiCalls);
   byId('moves').textContent = number(figures.moves);
-  byId('api-rate').textContent = rateOf(apiCalls, servers.length);
+  byId('api-rate').textContent = rateOf(apiCalls, servers.length + 1);
   showServers(servers);
+  showRelay(status.relay);
   showEvents(status.events);
   const names = servers.map(({ name }) => name);
   for (const stream of streams) {
@@ -58,7 +59,7 @@ function viewersUrl() {
   return `http://${['0.0.0.0', '[::]', '*', ''].includes(host) ? location.hostname : host}:${port}`;
 }
 
-/** Calls a second and server over the last ten seconds. */
+/** Calls a second and server over the last ten seconds; the relay is asked like a server. */
 function rateOf(apiCalls, serverCount) {
   calls.push({ atMs: status.atMs, apiCalls });
   calls = calls.filter(({ atMs }) => status.atMs - atMs <= 10_000);
@@ -82,6 +83,16 @@ function showServers(servers) {
       );
     }),
   );
+}
+
+function showRelay({ source, bytes, cuts, failovers, gapsMs, errors, failed, lastError }) {
+  byId('relay-source').textContent = source === null ? 'no source' : source === 0 ? 'primary' : `backup ${source}`;
+  byId('relay-bytes').textContent = `${(bytes / 1e6).toFixed(1)} MB`;
+  byId('relay-cuts').textContent = number(cuts);
+  byId('relay-failovers').textContent = number(failovers);
+  byId('relay-gap').textContent = gapsMs.length === 0 ? '–' : `${number(Math.max(...gapsMs))} ms`;
+  byId('relay-errors').textContent = number(errors + failed);
+  byId('relay-errors').title = lastError ?? '';
 }
 
 function showEvents(list) {
