@@ -132,10 +132,10 @@ const mostAccounts = 3;
 
 function accountsText(accounts: RelayStreamList['relays'][number]['accounts']): string {
   if (accounts.length > mostAccounts) {
-    const full = accounts.filter(({ inUse, maxConnections }) => inUse >= maxConnections).length;
+    const full = accounts.filter((one) => one.inUse + one.inUseElsewhere >= one.maxConnections).length;
     return ` · ${formatCount(accounts.length)} accounts, ${formatCount(full)} full`;
   }
-  return accounts.map(({ name, inUse, maxConnections }) => ` · ${name} ${inUse}/${maxConnections}`).join('');
+  return accounts.map((one) => ` · ${one.name} ${one.inUse + one.inUseElsewhere}/${one.maxConnections}`).join('');
 }
 
 function Row({ row, isOpened }: { readonly row: RelayRow | undefined; readonly isOpened: boolean }) {
