@@ -611,7 +611,7 @@ describe('a card', () => {
 
   test('tells of no slot by another clip', async () => {
     const accounts = oneEach(['two']);
-    accounts.take({ url: two, client: 'x', onTakenOver: () => undefined });
+    void accounts.take({ url: two, client: 'x', onTakenOver: () => undefined });
     const { of, reasons } = cards();
     const it = await playing({ cards: of, accounts, sources: () => [one, two] });
     await it.provider.last.reset();

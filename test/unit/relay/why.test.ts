@@ -167,7 +167,7 @@ describe('a stream', () => {
   it('says when no connection of the next account is free', () => {
     const { why, play, accounts } = setUp();
     play({ source: 0 });
-    accounts.take({ url: backup, client: 'another', onTakenOver: () => undefined });
+    void accounts.take({ url: backup, client: 'another', onTakenOver: () => undefined });
     const said = why();
     expect(said.accounts).toEqual([{ name: 'backup', maxConnections: 1, inUse: 1, inUseElsewhere: 0, waiting: 0 }]);
     expect(said.next).toMatchObject({
