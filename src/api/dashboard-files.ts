@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
 import { gzip } from 'node:zlib';
-import { ownValue } from '../wire';
+import { ownValue, parsedUrl } from '../wire';
 
 /** One file of the page, ready to be sent. */
 interface PageFile {
@@ -125,5 +125,5 @@ function escapeAttribute(text: string): string {
 export function viewersUrlFor(host: string | undefined, configured: string | undefined): string {
   if (configured !== undefined) return configured;
   const url = `http://${host}:8080`;
-  return host !== undefined && host !== '' && URL.canParse(url) ? url : 'http://127.0.0.1:8080';
+  return host !== undefined && host !== '' && parsedUrl(url) !== undefined ? url : 'http://127.0.0.1:8080';
 }

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { adminSocketPaths } from '../wire';
+import { adminSocketPaths, parsedUrl } from '../wire';
 import { printable } from './printable';
 
 /** One place where the agent may answer. */
@@ -148,5 +148,5 @@ function parseUrlOption(text: string): string {
 
 /** A base URL without a slash at its end; undefined for anything but http and https. */
 function parseUrl(text: string): string | undefined {
-  return /^https?:\/\/[^\s?#]+$/.test(text) && URL.canParse(text) ? text.replace(/\/+$/, '') : undefined;
+  return /^https?:\/\/[^\s?#]+$/.test(text) && parsedUrl(text) !== undefined ? text.replace(/\/+$/, '') : undefined;
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { countFindings, type Finding, runCheck } from '../check';
+import { parsedUrl } from '../wire';
 import { printable, printableJson } from './printable';
 import { addSettingOptions, loadFromOptions } from './setting-options';
 import { stopSignal } from './stop-signal';
@@ -51,7 +52,7 @@ const expected = 'Expected an http:// or https:// URL, such as http://127.0.0.1:
 
 /** A base URL without a slash at its end. */
 function parseUrl(text: string): string {
-  if (!/^https?:\/\/[^\s?#]+$/.test(text) || !URL.canParse(text)) throw new InvalidArgumentError(expected);
+  if (!/^https?:\/\/[^\s?#]+$/.test(text) || parsedUrl(text) === undefined) throw new InvalidArgumentError(expected);
   return text.replace(/\/+$/, '');
 }
 

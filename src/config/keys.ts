@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { formatDuration, ownValue, parseDuration } from '../wire';
+import { formatDuration, ownValue, parseDuration, parsedUrl } from '../wire';
 import {
   formatAddress,
   isHostName,
@@ -248,7 +248,7 @@ export function sourceMatchKey(description: string) {
     'a host such as provider.example, with a port or not, or the beginning of a URL such as http://provider.example/live/user/';
   const schema = z.string().refine((text) => {
     if (isHostName(text) || parseHostPort(text) !== undefined) return true;
-    return /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) && URL.canParse(text);
+    return /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text) && parsedUrl(text) !== undefined;
   });
   const limits = '`HOST`, `HOST:PORT`, or the beginning of a URL';
   // The beginning of a URL may hold a login.
@@ -352,8 +352,9 @@ export function redisUrlKey(description: string) {
   const allowed =
     'a redis:// or rediss:// (TLS) URL without user and password, such as redis://10.0.0.5:6379 or rediss://redis.example:6380/2';
   const schema = z.string().refine((text) => {
-    if (!/^rediss?:\/\/[\x21-\x7e]{1,1000}$/.test(text) || !URL.canParse(text)) return false;
-    const { username, password, hostname, pathname, search, hash } = new URL(text);
+    const url = /^rediss?:\/\/[\x21-\x7e]{1,1000}$/.test(text) ? parsedUrl(text) : undefined;
+    if (url === undefined) return false;
+    const { username, password, hostname, pathname, search, hash } = url;
     return `${username}${password}${search}${hash}` === '' && hostname !== '' && /^(\/\d{0,5})?$/.test(pathname);
   });
   const limits = '`redis://` or `rediss://`, without user and password';
@@ -393,9 +394,8 @@ export function apiUrlKey(description: string, kind: 'template' | 'plain') {
 export function webhookUrlKey(description: string) {
   const allowed = 'an http:// or https:// URL without user, password and fragment, at most 2048 characters';
   const schema = z.string().refine((text) => {
-    if (!/^https?:\/\/[\x21-\x7e]{1,2040}$/.test(text) || text.includes('#') || !URL.canParse(text)) return false;
-    const { username, password } = new URL(text);
-    return username === '' && password === '';
+    const isPlain = /^https?:\/\/[\x21-\x7e]{1,2040}$/.test(text) && !text.includes('#');
+    return isPlain && isWithoutLogin(parsedUrl(text));
   });
   const limits = '`http://` or `https://`, without user, password and fragment, at most 2048 characters';
   return describe(schema, { type: 'URL', description, allowed, limits, write: unchanged });
@@ -414,9 +414,11 @@ export function webhookSecretKey(description: string) {
 }
 
 function isBaseUrl(text: string): boolean {
-  if (!/^https?:\/\/[\x21-\x7e]+$/.test(text) || /[{}?#\\]/.test(text) || !URL.canParse(text)) return false;
-  const { username, password } = new URL(text);
-  return username === '' && password === '';
+  return /^https?:\/\/[\x21-\x7e]+$/.test(text) && !/[{}?#\\]/.test(text) && isWithoutLogin(parsedUrl(text));
+}
+
+function isWithoutLogin(url: URL | undefined): boolean {
+  return url?.username === '' && url.password === '';
 }
 
 /**

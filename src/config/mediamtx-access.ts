@@ -1,3 +1,4 @@
+import { parsedUrl } from '../wire';
 import { bracketed } from './address';
 import type { Settings } from './schema';
 
@@ -33,7 +34,8 @@ export function mediamtxAccess(settings: Pick<Settings, 'mediamtx' | 'servers'>,
     : undefined;
   return {
     // HAProxy's names and addresses may hold what no URL can.
-    apiUrl: override?.api ?? listed?.api ?? (common !== undefined && URL.canParse(common) ? common : undefined),
+    apiUrl:
+      override?.api ?? listed?.api ?? (common !== undefined && parsedUrl(common) !== undefined ? common : undefined),
     ...(isRelay
       ? relayCredentials(override)
       : { username: override?.username ?? mediamtx.username, password: override?.password ?? mediamtx.password }),

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { parsedUrl } from '../wire';
 import type { ProblemDetails, ProblemName } from './problem';
 
 /** Who asks for a change, as far as the connection tells. */
@@ -71,5 +72,5 @@ function digest(text: string): Buffer {
 }
 
 function isOwnOrigin(origin: string, host: string | undefined): boolean {
-  return URL.canParse(origin) && new URL(origin).host === host;
+  return host !== undefined && parsedUrl(origin)?.host === host;
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '../log';
 import type { Quota } from '../store';
+import { parsedUrl } from '../wire';
 import { type AccountShare, createAccountShare } from './account-share';
 import type { Accounts, Slot, SlotRequest } from './accounts';
 import { portOf } from './provider-connection';
@@ -71,9 +72,8 @@ export function createAccounts(
   let waitingCount = 0;
 
   function accountOf(url: string): Account | undefined {
-    if (accounts.length === 0 || !URL.canParse(url)) return undefined;
-    const parsed = new URL(url);
-    return longestFirst.find(({ matches }) => matches(parsed))?.account;
+    const parsed = accounts.length === 0 ? undefined : parsedUrl(url);
+    return parsed === undefined ? undefined : longestFirst.find(({ matches }) => matches(parsed))?.account;
   }
 
   function takeOf(account: Account, request: SlotRequest): Slot | undefined | Promise<Slot | undefined> {
@@ -223,14 +223,15 @@ const unlimitedSlot: Slot = { account: undefined, release: () => undefined };
 /** Undefined for what is neither a host nor the beginning of a URL of http(s). */
 function matcherOf(match: string): ((url: URL) => boolean) | undefined {
   if (/^https?:\/\//i.test(match)) {
-    if (!URL.canParse(match)) return undefined;
-    const prefix = new URL(match);
+    const prefix = parsedUrl(match);
+    if (prefix === undefined) return undefined;
     const text = comparable(prefix);
     const isLogin = (url: URL): boolean => prefix.username === url.username && prefix.password === url.password;
     return (url) => (prefix.username === '' || isLogin(url)) && comparable(url).startsWith(text);
   }
-  if (/[/?#@\\\s]/.test(match) || !URL.canParse(`http://${match}`)) return undefined;
-  const host = hostKey(new URL(`http://${match}`).hostname);
+  const only = /[/?#@\\\s]/.test(match) ? undefined : parsedUrl(`http://${match}`);
+  if (only === undefined) return undefined;
+  const host = hostKey(only.hostname);
   // Not the URL's, which is empty for 80.
   const port = /:(\d+)$/.exec(match)?.[1];
   return (url) => hostKey(url.hostname) === host && (port === undefined || portOf(url) === Number(port));

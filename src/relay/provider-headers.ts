@@ -1,4 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { parsedUrl } from '../wire';
 import type { SourceRequest } from './provider';
 import { portOf } from './provider-connection';
 import { decoded } from './source-url';
@@ -34,8 +35,8 @@ export interface Hop {
 export function nextHop({ url, isOwn }: Hop, location: string | undefined): Hop | undefined {
   // Node gives bytes as characters; the URL parser would take them for these.
   const escaped = location?.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
-  if (escaped === undefined || !URL.canParse(escaped, url.href)) return undefined;
-  const next = new URL(escaped, url);
+  const next = escaped === undefined ? undefined : parsedUrl(escaped, url);
+  if (next === undefined) return undefined;
   if (next.protocol !== 'http:' && next.protocol !== 'https:') return undefined;
   next.hash = '';
   const isSame = isSameHost(url, next);

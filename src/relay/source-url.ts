@@ -1,3 +1,4 @@
+import { parsedUrl } from '../wire';
 import type { StreamType } from './stream';
 
 /** Longer ones are refused. */
@@ -16,8 +17,8 @@ export function parseSourceUrl(text: string): ParsedUrl {
     return { problem: 'The URL has control characters, or spaces around it.' };
   }
   if (!/^https?:\/\//i.test(text)) return { problem: 'The URL does not begin with http:// or https://.' };
-  if (!URL.canParse(text)) return { problem: 'The URL is not valid.' };
-  const url = new URL(text);
+  const url = parsedUrl(text);
+  if (url === undefined) return { problem: 'The URL is not valid.' };
   if (url.port === '0') return { problem: 'The URL has port 0.' };
   // Never sent.
   url.hash = '';
@@ -25,9 +26,10 @@ export function parseSourceUrl(text: string): ParsedUrl {
 }
 
 /** How a URL is shown to people and in logs: scheme, host and port. All behind them may hold credentials. */
-export function shownUrl(url: string): string {
-  if (!URL.canParse(url)) return 'an invalid URL';
-  const { protocol, host, pathname, search } = new URL(url);
+export function shownUrl(text: string): string {
+  const url = parsedUrl(text);
+  if (url === undefined) return 'an invalid URL';
+  const { protocol, host, pathname, search } = url;
   return `${protocol}//${host}/${pathname.length > 1 || search !== '' ? '…' : ''}`;
 }
 
@@ -60,8 +62,8 @@ export function redact(text: string, ...urls: readonly string[]): string {
 }
 
 function secretsOf(text: string): readonly string[] {
-  if (!URL.canParse(text)) return [];
-  const url = new URL(text);
+  const url = parsedUrl(text);
+  if (url === undefined) return [];
   const segments = url.pathname.split('/').flatMap((segment) => [segment, segment.replace(/\.[a-z0-9]{1,5}$/i, '')]);
   const raw = [url.username, url.password, ...segments];
   return [...raw, ...raw.map(decoded), ...url.searchParams.values()].filter(
@@ -83,10 +85,11 @@ export function decoded(part: string): string {
  * What kind of stream a URL most likely is; by its path alone: what stands in the query (`x.m3u8?token=…`, `?file=a.mp4`) does not count.
  * `live` where nothing says otherwise.
  */
-export function streamTypeOf(url: string): StreamType {
-  if (!URL.canParse(url)) return 'live';
+export function streamTypeOf(text: string): StreamType {
+  const url = parsedUrl(text);
+  if (url === undefined) return 'live';
   // Some servers put parameters behind a semicolon, such as session ids.
-  const path = new URL(url).pathname.replace(/;[^/]*$/, '').toLowerCase();
+  const path = url.pathname.replace(/;[^/]*$/, '').toLowerCase();
   if (path.endsWith('.m3u8')) return 'hls';
   if (/\.(?:mp4|mkv|webm|avi)$/.test(path)) return 'vod';
   return /\/(?:movie|series|timeshift)\/|\/timeshift\.php$/.test(path) ? 'vod' : 'live';

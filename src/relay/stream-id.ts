@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { parsedUrl } from '../wire';
 import { portOf } from './provider-connection';
 import { decoded, plainWords } from './source-url';
 
@@ -27,8 +28,8 @@ function hash(key: string | Buffer, text: string): string {
  * | in the query | `get.php?username=USER&password=PASS` |
  */
 export function accountPartOf(text: string): string {
-  if (!URL.canParse(text)) return text;
-  const url = new URL(text);
+  const url = parsedUrl(text);
+  if (url === undefined) return text;
   return JSON.stringify([url.hostname.replace(/\.$/, ''), portOf(url), ...loginOf(url)]);
 }
 

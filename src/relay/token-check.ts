@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { parsedUrl } from '../wire';
 import type { RelayProblem } from './problems';
 import { queryOf } from './query';
 
@@ -47,7 +48,7 @@ function tokensOf({ headers, url = '' }: Request): string[] {
 
 function fromOtherSite({ method, headers: { origin, host } }: Request): boolean {
   if (origin === undefined || method === 'GET' || method === 'HEAD') return false;
-  return !URL.canParse(origin) || new URL(origin).host !== host;
+  return host === undefined || parsedUrl(origin)?.host !== host;
 }
 
 function digest(text: string): Buffer {

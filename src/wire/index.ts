@@ -6,6 +6,7 @@ export { errorCode, errorText } from './error-text';
 export { isRecord } from './is-record';
 export { type ListenAddress, listenOn } from './listen';
 export { ownValue } from './own-value';
+export { parsedUrl } from './parsed-url';
 export { addressKey, type PlaceHolder, whoGoes } from './places';
 export { hasAtMost } from './text-limit';
 export { encodeVarint, maxVarintBytes, readVarint } from './varint';
