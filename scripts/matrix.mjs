@@ -135,10 +135,13 @@ const anyHaproxy = [
   'openapi-schemathesis',
   'performance',
   'relay-api',
+  'relay-cards',
   'relay-live',
+  'relay-resolver',
   'relay-restart',
   'relay-secrets',
   'relay-view',
+  'relay-vlc',
   'shared-store',
 ];
 const others = [`/test/e2e/(${anyHaproxy.join('|')})\\.test\\.ts$`];
