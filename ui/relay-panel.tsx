@@ -1,7 +1,7 @@
-import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Now, RelayStream, RelayWhy } from './api';
 import { counted, formatAge, formatBytes, formatClock, formatCount, formatTook } from './format';
 import { Icon } from './icon';
+import { Panel } from './panel';
 import type { RelayViewProps } from './relay-view';
 import { type State, StateBadge } from './server-state';
 import { sourceName } from './source-name';
@@ -28,81 +28,55 @@ const mostPlayers = 10;
 /** One stream of relays: its sources in order, who plays it, what happened, and what comes next. */
 export function RelayPanel({ id, now, isLive, onClose, onChange }: RelayPanelProps) {
   const { answer: stream, lastError } = useAsked<RelayStream>(`/v1/relay/streams/${encodeURIComponent(id)}`, isLive);
-  const title = useRef<HTMLHeadingElement>(null);
-  // At once, not after the next picture: between the two a key would find nobody.
-  useLayoutEffect(() => {
-    // Where the keyboard was, it returns to.
-    const before = document.activeElement;
-    title.current?.focus();
-    return () => {
-      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
-    };
-  }, []);
   const hasBackup = stream?.relays.some(({ why }) => (why?.sources.length ?? 0) > 1) ?? false;
 
   return (
-    <aside
-      class="card panel"
-      aria-labelledby="panel-title"
-      onKeyDown={(event) => {
-        if (event.key === 'Escape') onClose();
-      }}
-    >
-      <div class="panel-head">
-        <h3 id="panel-title" ref={title} tabIndex={-1}>
-          {stream?.title ?? <span class="mono">{id}</span>}
-        </h3>
-        <button type="button" class="quiet" onClick={onClose} aria-label="Close the stream">
-          <Icon name="close" />
+    <Panel title={stream?.title ?? <span class="mono">{id}</span>} onClose={onClose}>
+      <div class="buttons">
+        <button
+          type="button"
+          disabled={stream === undefined || !hasBackup}
+          onClick={() => {
+            if (stream !== undefined) onChange({ kind: 'failover', stream });
+          }}
+        >
+          <Icon name="move" /> Fail over…
         </button>
+        <a class="button-like" href={`#/streams/${id}`}>
+          Where viewers go
+        </a>
       </div>
-      <div class="panel-body">
-        <div class="buttons">
-          <button
-            type="button"
-            disabled={stream === undefined || !hasBackup}
-            onClick={() => {
-              if (stream !== undefined) onChange({ kind: 'failover', stream });
-            }}
-          >
-            <Icon name="move" /> Fail over…
-          </button>
-          <a class="button-like" href={`#/streams/${id}`}>
-            Where viewers go
-          </a>
-        </div>
-        {lastError !== undefined && (
-          <p class="notice warn" role="alert">
-            <Icon name="warn" /> {lastError}
-          </p>
+      {lastError !== undefined && (
+        <p class="notice warn" role="alert">
+          <Icon name="warn" /> {lastError}
+        </p>
+      )}
+      {/* In a box of its own: what takes another's place makes Preact move the elements after it, and a moved button loses the keyboard. */}
+      <div>
+        {stream === undefined ? (
+          <p class="muted">Asking…</p>
+        ) : (
+          <>
+            {stream.relays.map(({ name, problem, why }) => (
+              <section key={name} aria-label={name}>
+                <h4>
+                  On <span class="mono">{name}</span>
+                </h4>
+                {why === null ? (
+                  <p class="muted">{problem ?? 'It has no such stream.'}</p>
+                ) : (
+                  <OnRelay why={why} nowMs={Date.parse(now.time)} />
+                )}
+              </section>
+            ))}
+            <p class="muted footnote">
+              {counted(stream.clients, 'client')}, {formatBytes(stream.bytes)} sent,{' '}
+              {counted(stream.failovers, 'failover')} since the relays started. Id <span class="mono">{id}</span>
+            </p>
+          </>
         )}
-        {/* In a box of its own: what takes another's place makes Preact move the elements after it, and a moved button loses the keyboard. */}
-        <div>
-          {stream === undefined ? (
-            <p class="muted">Asking…</p>
-          ) : (
-            <>
-              {stream.relays.map(({ name, problem, why }) => (
-                <section key={name} aria-label={name}>
-                  <h4>
-                    On <span class="mono">{name}</span>
-                  </h4>
-                  {why === null ? (
-                    <p class="muted">{problem ?? 'It has no such stream.'}</p>
-                  ) : (
-                    <OnRelay why={why} nowMs={Date.parse(now.time)} />
-                  )}
-                </section>
-              ))}
-              <p class="muted footnote">
-                {counted(stream.clients, 'client')}, {formatBytes(stream.bytes)} sent,{' '}
-                {counted(stream.failovers, 'failover')} since the relays started. Id <span class="mono">{id}</span>
-              </p>
-            </>
-          )}
-        </div>
       </div>
-    </aside>
+    </Panel>
   );
 }
 

@@ -1,8 +1,9 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { ownValue } from '../src/wire/own-value';
 import { ask, type Explanation, inPath, type Now, type Stream, type StreamRows } from './api';
 import { counted, formatAge, formatCount } from './format';
 import { Icon } from './icon';
+import { Panel } from './panel';
 import { Preview } from './preview';
 import { StateBadge, type Tone } from './server-state';
 import type { StreamsViewProps } from './streams-view';
@@ -32,17 +33,6 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
   const [why, setWhy] = useState<Explanation | undefined>();
   const [stream, setStream] = useState<Stream | undefined>();
   const [lastError, setLastError] = useState('');
-  const title = useRef<HTMLHeadingElement>(null);
-
-  // At once, not after the next picture: between the two a key would find nobody.
-  useLayoutEffect(() => {
-    // Where the keyboard was, it returns to.
-    const before = document.activeElement;
-    title.current?.focus();
-    return () => {
-      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
-    };
-  }, []);
   useEffect(() => {
     const asking = new AbortController();
     const { signal } = asking;
@@ -84,115 +74,99 @@ export function StreamPanel({ name, now, onClose, onChange }: StreamPanelProps) 
   const copies = stream?.holders.filter((holder) => holder.pulled && holder !== publisher) ?? [];
   const fillers = stream?.fillers ?? [];
   return (
-    <aside
-      class="card panel"
-      aria-labelledby="panel-title"
-      onKeyDown={(event) => {
-        if (event.key === 'Escape') onClose();
-      }}
-    >
-      <div class="panel-head">
-        <h3 id="panel-title" class="mono" ref={title} tabIndex={-1}>
-          {name}
-        </h3>
-        <button type="button" class="quiet" onClick={onClose} aria-label="Close the stream">
-          <Icon name="close" />
-        </button>
-      </div>
-      <div class="panel-body">
-        {isRelayed ? <a href={`#/relay/${name}`}>What its relays do</a> : <Preview stream={name} />}
+    <Panel title={name} isMono onClose={onClose}>
+      {isRelayed ? <a href={`#/relay/${name}`}>What its relays do</a> : <Preview stream={name} />}
 
-        <h4>Why</h4>
-        {lastError !== '' && (
-          <p class="notice" role="alert">
-            <Icon name="warn" /> {lastError}
-          </p>
+      <h4>Why</h4>
+      {lastError !== '' && (
+        <p class="notice" role="alert">
+          <Icon name="warn" /> {lastError}
+        </p>
+      )}
+      {/* In a box of its own: what takes another's place makes Preact move the elements after it, and a moved button loses the keyboard. */}
+      <div>
+        {why === undefined ? (
+          <p class="muted">Asking…</p>
+        ) : (
+          <div class="why">
+            <p class="why-rule">
+              <StateBadge tone={tone} word={word} />
+              {why.server !== null && <b class="mono">{why.server}</b>}
+            </p>
+            <p>{why.because}</p>
+            <ul class="evidence">
+              {why.evidence.map((one) => (
+                <li key={one.server}>
+                  <b class="mono">{one.server}</b>
+                  <StateBadge tone={ownValue(says, one.says) ?? 'unknown'} word={one.says} />
+                  <span class="muted">
+                    {one.source ?? ''}
+                    {one.ageMs !== null && ` ${formatAge(one.ageMs)} ago`}
+                    {one.stale && ', stale'}
+                    {one.path !== null && `, ${one.path}`}
+                  </span>
+                </li>
+              ))}
+            </ul>
+            <h4>What happens next</h4>
+            <ul class="next">
+              {why.next.map((sentence) => (
+                <li key={sentence}>{sentence}</li>
+              ))}
+            </ul>
+          </div>
         )}
-        {/* In a box of its own: what takes another's place makes Preact move the elements after it, and a moved button loses the keyboard. */}
-        <div>
-          {why === undefined ? (
-            <p class="muted">Asking…</p>
-          ) : (
-            <div class="why">
-              <p class="why-rule">
-                <StateBadge tone={tone} word={word} />
-                {why.server !== null && <b class="mono">{why.server}</b>}
-              </p>
-              <p>{why.because}</p>
-              <ul class="evidence">
-                {why.evidence.map((one) => (
-                  <li key={one.server}>
-                    <b class="mono">{one.server}</b>
-                    <StateBadge tone={ownValue(says, one.says) ?? 'unknown'} word={one.says} />
-                    <span class="muted">
-                      {one.source ?? ''}
-                      {one.ageMs !== null && ` ${formatAge(one.ageMs)} ago`}
-                      {one.stale && ', stale'}
-                      {one.path !== null && `, ${one.path}`}
-                    </span>
-                  </li>
-                ))}
-              </ul>
-              <h4>What happens next</h4>
-              <ul class="next">
-                {why.next.map((sentence) => (
-                  <li key={sentence}>{sentence}</li>
-                ))}
-              </ul>
-            </div>
-          )}
-        </div>
-
-        <h4>Facts</h4>
-        <dl class="facts">
-          <dt>Viewers</dt>
-          <dd>
-            {formatCount(stream?.viewers)}
-            {(stream?.viewersPeak ?? 0) > 0 && <span class="muted"> peak {formatCount(stream?.viewersPeak)}</span>}{' '}
-            <a href={`#/viewers/stream/${name}`}>who they are</a>
-          </dd>
-          <dt>Publisher</dt>
-          <dd>
-            {publisher === undefined
-              ? fillers.length === 0
-                ? 'nobody'
-                : `away; ${fillers.join(', ')} ${fillers.length === 1 ? 'plays its' : 'play their'} filler`
-              : `${publisher.sourceType ?? 'unknown'} on ${publisher.server}, ${publisher.tracks.join(' + ')}`}
-          </dd>
-          {copies.length > 0 && (
-            <>
-              <dt>Copies</dt>
-              <dd>pulled by {copies.map(({ server }) => server).join(', ')}</dd>
-            </>
-          )}
-          <dt>Other readers</dt>
-          <dd>
-            {publisher === undefined ? '–' : `${counted(publisher.readers, 'reader')} over RTSP, WebRTC and the like`}
-          </dd>
-          {stream !== undefined && stream.move !== null && (
-            <>
-              <dt>Moved</dt>
-              <dd>
-                to {stream.move.server} by {stream.move.operator}: {stream.move.reason}
-              </dd>
-            </>
-          )}
-        </dl>
-        <div class="buttons">
-          <button
-            type="button"
-            onClick={() => onChange({ kind: 'move', stream: subject })}
-            disabled={now.servers.length === 0 || isRelayed}
-          >
-            <Icon name="move" /> Move…
-          </button>
-          {subject.move !== null && (
-            <button type="button" onClick={() => onChange({ kind: 'clear-move', stream: subject })}>
-              <Icon name="close" /> Clear the move
-            </button>
-          )}
-        </div>
       </div>
-    </aside>
+
+      <h4>Facts</h4>
+      <dl class="facts">
+        <dt>Viewers</dt>
+        <dd>
+          {formatCount(stream?.viewers)}
+          {(stream?.viewersPeak ?? 0) > 0 && <span class="muted"> peak {formatCount(stream?.viewersPeak)}</span>}{' '}
+          <a href={`#/viewers/stream/${name}`}>who they are</a>
+        </dd>
+        <dt>Publisher</dt>
+        <dd>
+          {publisher === undefined
+            ? fillers.length === 0
+              ? 'nobody'
+              : `away; ${fillers.join(', ')} ${fillers.length === 1 ? 'plays its' : 'play their'} filler`
+            : `${publisher.sourceType ?? 'unknown'} on ${publisher.server}, ${publisher.tracks.join(' + ')}`}
+        </dd>
+        {copies.length > 0 && (
+          <>
+            <dt>Copies</dt>
+            <dd>pulled by {copies.map(({ server }) => server).join(', ')}</dd>
+          </>
+        )}
+        <dt>Other readers</dt>
+        <dd>
+          {publisher === undefined ? '–' : `${counted(publisher.readers, 'reader')} over RTSP, WebRTC and the like`}
+        </dd>
+        {stream !== undefined && stream.move !== null && (
+          <>
+            <dt>Moved</dt>
+            <dd>
+              to {stream.move.server} by {stream.move.operator}: {stream.move.reason}
+            </dd>
+          </>
+        )}
+      </dl>
+      <div class="buttons">
+        <button
+          type="button"
+          onClick={() => onChange({ kind: 'move', stream: subject })}
+          disabled={now.servers.length === 0 || isRelayed}
+        >
+          <Icon name="move" /> Move…
+        </button>
+        {subject.move !== null && (
+          <button type="button" onClick={() => onChange({ kind: 'clear-move', stream: subject })}>
+            <Icon name="close" /> Clear the move
+          </button>
+        )}
+      </div>
+    </Panel>
   );
 }
