@@ -1,6 +1,7 @@
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request as requestOverHttp } from 'node:http';
 import type * as z from 'zod/mini';
 import { Problem } from '../api/schemas';
+import { textAtMost } from '../wire';
 import type { AgentAccess, AgentPlace } from './agent-options';
 import { type ExitCode, exitCodes } from './terminal';
 import { isUnderstood, type Tolerant, whatIsMissing } from './tolerant';
@@ -39,7 +40,7 @@ export async function askAgent<T extends z.core.$ZodType>(
       const body = order && JSON.stringify(order.body);
       const headers = { accept: 'application/json', ...(body === undefined ? {} : bodyHeaders(place, token, body)) };
       const response = await send(place, path, { method: order?.method ?? 'GET', headers, signal }, body);
-      const answer = await readBody(response);
+      const answer = await textAtMost(response, largestAnswerBytes);
       if (answer === undefined) return noAgent(place, `its answer has more than ${largestAnswerBytes} bytes`);
       return readAnswer(place, response.statusCode ?? 0, answer, contract);
     } catch (error) {
@@ -94,20 +95,6 @@ function bodyHeaders({ socketPath }: AgentPlace, token: string | undefined, body
     'content-length': String(Buffer.byteLength(body)),
     ...(isOverTcp && token !== undefined ? { authorization: `Bearer ${token}` } : {}),
   };
-}
-
-async function readBody(body: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > largestAnswerBytes) {
-      body.destroy();
-      return undefined;
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function readAnswer<T extends z.core.$ZodType>(

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { formatDuration, isRecord } from '../wire';
+import { formatDuration, isRecord, textAtMost } from '../wire';
 import { createDeadline } from './deadline';
 import type { SourceFailure } from './provider';
 import { type ConnectorOptions, createConnector } from './provider-connection';
@@ -97,15 +97,8 @@ async function readText(response: IncomingMessage, signal: AbortSignal): Promise
   const onAbort = (): void => void response.destroy(new Error('The attempt was ended.'));
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
-  const chunks: Buffer[] = [];
-  let length = 0;
   try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > mostBytes) return undefined;
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString('utf8');
+    return await textAtMost(response, mostBytes);
   } catch {
     // However it broke, there is no whole answer.
     return undefined;

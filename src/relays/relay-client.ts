@@ -1,7 +1,7 @@
 import { type Dispatcher, Pool } from 'undici';
 import * as z from 'zod/mini';
 import { RelayOverview, RelayWhy } from '../api/schemas';
-import { errorCode, errorText, isRecord } from '../wire';
+import { errorCode, errorText, isRecord, textAtMost } from '../wire';
 
 /** A relay, and what it takes to ask it. */
 export interface RelayPlace {
@@ -150,15 +150,10 @@ function problemOf(status: number, body: unknown): string {
 
 /** Undefined for what is no JSON, or no object. @throws Error when it is too long or breaks. */
 async function readJson({ body }: Dispatcher.ResponseData): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > mostBytes) throw new Error(`the answer has more than ${mostBytes} bytes`);
-    chunks.push(chunk);
-  }
+  const text = await textAtMost(body, mostBytes);
+  if (text === undefined) throw new Error(`the answer has more than ${mostBytes} bytes`);
   try {
-    const json: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const json: unknown = JSON.parse(text);
     return isRecord(json) ? json : undefined;
   } catch {
     return undefined;

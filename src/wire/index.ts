@@ -8,5 +8,6 @@ export { type ListenAddress, listenOn } from './listen';
 export { ownValue } from './own-value';
 export { parsedUrl } from './parsed-url';
 export { addressKey, type PlaceHolder, whoGoes } from './places';
+export { textAtMost } from './text-at-most';
 export { hasAtMost } from './text-limit';
 export { encodeVarint, maxVarintBytes, readVarint } from './varint';
