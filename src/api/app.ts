@@ -7,7 +7,7 @@ import express, {
   type Response,
 } from 'express';
 import { intentKinds, type Operations } from '../control';
-import type { Directory } from '../directory';
+import { type Directory, isRelayStreamId } from '../directory';
 import { type DeliveryOperations, isEventId } from '../events';
 import {
   type Access,
@@ -42,7 +42,7 @@ import { createOpenApi } from './openapi';
 import { createOperatorRoutes, nameOf } from './operator-routes';
 import { eventPage, queryOf, readQuery, streamPage, viewerPage } from './parameters';
 import { createPerformanceAnswer } from './performance';
-import { createRelayRoutes, isRelayStreamId } from './relay-routes';
+import { createRelayRoutes } from './relay-routes';
 import { type createRouteAnswer, routePath } from './route-answer';
 import type { Answer, Making, Said } from './schemas';
 import { type StoreState, storeView } from './store-view';

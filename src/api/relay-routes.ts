@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { isRelayStreamId } from '../directory';
 import { readBody, respondJson, respondProblem } from '../http';
 import type { RelayViews } from '../relays';
 import { plainBody } from './bodies';
@@ -21,11 +22,6 @@ export interface RelayRoutes {
 }
 
 const noStream = 'No relay has a stream of this id; /v1/relay/streams lists those that there are.';
-
-/** Whether it can be the id of a relay's stream: 32 hexadecimal digits. */
-export function isRelayStreamId(text: string): boolean {
-  return /^[0-9a-f]{32}$/.test(text);
-}
 
 /** Makes the handlers of one HTTP server. */
 export function createRelayRoutes({ relays, gate }: RelayRoutesOptions): RelayRoutes {

@@ -5,6 +5,6 @@ export type { LookupResult } from './lookup';
 export { createLookupBudget } from './lookup-budget';
 export { directoryMetrics, lookupMetrics } from './metrics';
 export { hashText, pickByRendezvous } from './rendezvous';
-export { accountOf, type ServerKind, serverKinds } from './server-kind';
+export { accountOf, isRelayStreamId, type ServerKind, serverKinds } from './server-kind';
 export { placeable, type ServerSlot, type StreamEntry } from './server-slot';
 export type * from './views';

@@ -12,7 +12,6 @@ import {
   currentSource,
   endpointOf,
   failoverIndex,
-  lastAccessOf,
   mostCommon,
   shownTypes,
   streamView,
@@ -134,15 +133,11 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
           body: {
             filter: { field, value },
             active_only,
-            matching_streams: found.map(({ stream, playing }) => ({
-              stream_id: stream.id,
-              client_count: playing.length,
-              metadata: stream.metadata,
-              last_access: lastAccessOf(stream, playing, reports.of(stream.id).lastAccessMs),
-              is_active: streamView(stream, views).is_active,
-              url: streamView(stream, views).current_url,
-              stream_type: shownTypes[stream.type],
-            })),
+            matching_streams: found.map(({ stream }) => {
+              const view = streamView(stream, views);
+              const { stream_id, client_count, metadata, last_access, is_active, current_url: url, stream_type } = view;
+              return { stream_id, client_count, metadata, last_access, is_active, url, stream_type };
+            }),
             total_matching: found.length,
             total_clients: found.reduce((sum, { playing }) => sum + playing.length, 0),
           },
