@@ -27,7 +27,7 @@ const argumentNames = [Buffer.from('stream'), Buffer.from('session')];
 const streamArgument = 0;
 const sessionArgument = 1;
 
-/** What a NOTIFY asks; an argument that is missing or no string is undefined. */
+/** What a NOTIFY asks; an argument that is missing or of a type that it cannot have is undefined. */
 export interface Question {
   stream: string | undefined;
   session: string | undefined;
@@ -64,11 +64,21 @@ function readArguments(cursor: Cursor, count: number, question: Question | undef
     }
     const value = readTypedData(cursor);
     if (value === undefined) return false;
-    const text = typeof value === 'string' ? value : undefined;
-    if (name === streamArgument) question.stream = text;
-    else if (name === sessionArgument) question.session = text;
+    if (name === streamArgument) question.stream = typeof value === 'string' ? value : undefined;
+    else if (name === sessionArgument) question.session = typeof value === 'string' ? value : addressText(value);
   }
   return true;
+}
+
+/** `set-var(txn.session) src` gives the address as such: it is a session as well as its text is. Undefined for what is no address. */
+function addressText(value: TypedValue): string | undefined {
+  if (!(value instanceof Uint8Array)) return undefined;
+  if (value.length === 4) return value.join('.');
+  return value.length === 16
+    ? Buffer.from(value)
+        .toString('hex')
+        .replace(/(?=(?:.{4})+$)\B/g, ':')
+    : undefined;
 }
 
 /** Reads a key-value list to the end of the payload; a repeated key keeps its last value. Undefined when it is broken. */

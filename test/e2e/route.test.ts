@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { haproxyVersion } from '../support/haproxy';
+import { haproxyVersion, logLines } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
 import { combinations } from '../support/matrix';
 import type { Answer, Player } from '../support/player';
@@ -109,6 +109,16 @@ describe.each(combinations)(`HAProxy ${haproxyVersion}, $profile servers, bridge
     });
     await response.body.dump();
     expect(server?.requests().map(({ xForwardedFor }) => xForwardedFor)).toEqual([lab.block.address(77)]);
+  });
+
+  it('decides for a viewer without a session by his address', async () => {
+    const [stream = ''] = streams;
+    const path = `/${stream}/nobodys_stream.m3u8`;
+    await (await fetch(lab.haproxy.url + path)).text();
+    const asked = () => lab.haproxy.requests().filter((request) => request.path === path);
+    expect(await logLines(asked, 1)).toMatchObject([
+      { state: 'located', server: holderOf(stream), session: '127.0.0.1' },
+    ]);
   });
 
   it.each(['HEAD', 'POST', 'DELETE'] as const)(

@@ -37,6 +37,21 @@ describe('the question in a NOTIFY', () => {
       { stream: 'b', session: undefined },
     ],
     [
+      'session an IPv4 address, as older haproxy.cfg have it',
+      '05 7768657265 02 06 73747265616d 08 01 62 07 73657373696f6e 06 7f0000ff',
+      { stream: 'b', session: '127.0.0.255' },
+    ],
+    [
+      'session an IPv6 address',
+      '05 7768657265 02 06 73747265616d 08 01 62 07 73657373696f6e 07 20010db8000000000000000000000001',
+      { stream: 'b', session: '2001:0db8:0000:0000:0000:0000:0000:0001' },
+    ],
+    [
+      'session of another type',
+      '05 7768657265 02 06 73747265616d 08 01 62 07 73657373696f6e 09 02 0000',
+      { stream: 'b', session: undefined },
+    ],
+    [
       'stream of another type',
       '05 7768657265 02 06 73747265616d 09 01 62 07 73657373696f6e 08 01 73',
       { stream: undefined, session: 's' },
