@@ -14,7 +14,7 @@ import { describeEvidence, describeFound, describeServer, describeStream } from 
 import { createHolderPolicy, type HolderPolicy, type HolderRule } from './holder-policy';
 import { createIdlePaths } from './idle-paths';
 import { createInventory } from './inventory';
-import { createLookups, type LookupResult, type LookupStats } from './lookup';
+import { createLookups, isOfFleet, type LookupResult, type LookupStats } from './lookup';
 import { createLookupBudget } from './lookup-budget';
 import { canHold } from './server-kind';
 import {
@@ -301,14 +301,23 @@ export function createDirectory(options: DirectoryOptions): Directory {
 
   function absence(stream: string): LookupResult {
     const complete = slots.every((slot) => isListed(slot) || !canHold(slot.fleet.kind, stream));
-    return { holders: [], fillers: [], complete, askedAt: now() };
+    return { holders: [], fillers: [], complete, among: slots, askedAt: now() };
+  }
+
+  /** The fleet may have changed while the servers were asked, or have been unknown when they were. */
+  async function ofFleet(asked: Promise<LookupResult>, stream: string): Promise<LookupResult> {
+    const result = await asked;
+    return !result.complete || isOfFleet(result, stream, slots) ? result : { ...result, complete: false };
   }
 
   return {
     quick: (stream) => index.quick(stream),
     entry: (stream) => index.get(stream),
     known: (stream) => lookups.known(stream, slots),
-    ask: (stream) => lookups.ask(stream, slots),
+    ask(stream) {
+      const asked = lookups.ask(stream, slots);
+      return asked === undefined ? undefined : ofFleet(asked, stream);
+    },
     absence,
     hasEveryList: () => slots.filter(isMediamtx).every(isListed),
     slots: () => slots,

@@ -20,8 +20,15 @@ export interface LookupResult {
   readonly fillers: readonly FoundHolder[];
   /** Every server that could have it has said something; only then is an empty list proof of absence. */
   readonly complete: boolean;
+  /** The servers that could have it then, also those that were not asked because they are suspect. */
+  readonly among: readonly ServerSlot[];
   /** Monotonic ms at which the servers were asked. */
   readonly askedAt: number;
+}
+
+/** Whether the servers of a lookup are all that can have the stream now: one that came into service since was not asked. */
+export function isOfFleet({ among }: LookupResult, stream: string, slots: readonly ServerSlot[]): boolean {
+  return slots.every((slot) => !slot.usable || !canHold(slot.fleet.kind, stream) || among.includes(slot));
 }
 
 /** Plain counters, read by the metrics. */
@@ -125,6 +132,7 @@ export function createLookups(options: LookupOptions): Lookups {
     known(stream, slots) {
       const result = kept.get<LookupResult>(keyOf(stream));
       if (result === undefined) return undefined;
+      if (result.holders.length === 0 && !isOfFleet(result, stream, slots)) return undefined;
       const isGood = ({ slot }: FoundHolder): boolean => !isContradicted(slot, result.askedAt);
       const usable = result.holders.filter(isGood);
       const fillers = result.fillers.filter(isGood);
@@ -184,7 +192,7 @@ function askAll(
     const deadlineTimer = setTimeout(() => finish(true), deadlineMs);
 
     function current(): LookupResult {
-      return { holders: [...holders], fillers: [...fillers], complete: silent === 0, askedAt };
+      return { holders: [...holders], fillers: [...fillers], complete: silent === 0, among: usable, askedAt };
     }
     function finish(atDeadline: boolean): void {
       if (settled) return;

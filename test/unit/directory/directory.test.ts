@@ -1,7 +1,7 @@
 import { createDirectory, type Directory, maxOverrides, type StreamChange } from '../../../src/directory';
 import type { DirectoryOptions } from '../../../src/directory/directory';
 import { createLogger } from '../../../src/log';
-import { createRouter, type Router } from '../../../src/router';
+import { createRouter, type Decision, type Router } from '../../../src/router';
 import { createFakeServer, type FakeServer } from '../../support/fake-mediamtx';
 
 jest.useFakeTimers();
@@ -55,7 +55,59 @@ async function ready(streams: Record<string, number>[] = [], change: Partial<Dir
 /** Lists are so rare that all that happens comes by another way. */
 const rarely = { intervalMs: 600_000 };
 
+/** The decision, when all timers that it waits for have passed. */
+async function decided(stream: string): Promise<Decision> {
+  const decision = router.decide(stream, '');
+  await passMs(80);
+  return decision;
+}
+
 afterEach(() => directory.stop());
+
+describe('a stream that was looked for before a server was in service', () => {
+  /** The fleet is known, and no server has been listed. */
+  async function unlisted(): Promise<void> {
+    await ready([], rarely);
+    for (const fake of fakes) fake.fault = 'stall';
+  }
+
+  it('is not placed elsewhere: an agent that has just started knows no server at first', async () => {
+    await unlisted();
+    const known = fakes;
+    fakes = [];
+    tellFleet();
+    expect(await router.decide('a', '')).toEqual({ state: 'unknown', server: undefined });
+    fakes = known;
+    for (const fake of fakes) fake.fault = undefined;
+    mtx(2).streams = { a: 1 };
+    tellFleet();
+    expect(await decided('a')).toEqual({ state: 'located', server: 'mtx2' });
+  });
+
+  it('is asked of a server that has come up', async () => {
+    await ready([], rarely);
+    mtx(2).fleet = { ...mtx(2).fleet, operational: 'DOWN' };
+    tellFleet();
+    expect(await decided('a')).toMatchObject({ state: 'placed' });
+    mtx(2).fleet = { ...mtx(2).fleet, operational: 'UP' };
+    mtx(2).streams = { a: 1 };
+    tellFleet();
+    expect(await decided('a')).toEqual({ state: 'located', server: 'mtx2' });
+  });
+
+  it('is undecided when the server comes while the others are asked', async () => {
+    await ready([], rarely);
+    mtx(2).fleet = { ...mtx(2).fleet, operational: 'DOWN' };
+    tellFleet();
+    mtx(1).fault = 'stall';
+    const decision = router.decide('a', '');
+    mtx(2).fleet = { ...mtx(2).fleet, operational: 'UP' };
+    mtx(2).fault = 'stall';
+    tellFleet();
+    await passMs(80);
+    expect(await decision).toEqual({ state: 'unknown', server: undefined });
+  });
+});
 
 describe('routes', () => {
   it('are those of every stream with one server to name, and are told once', async () => {
