@@ -1,12 +1,13 @@
 /**
- * npm run bench relay: what live streams through the relay cost, against a program that only pipes. `-- --part=cost` (or memory, first, gaps) runs one part.
+ * npm run bench relay: what live streams through the relay cost, against a program that only pipes. `-- --part=cost` (or memory, first, shared, gaps, splice) runs one part.
  * The relay has one core to itself; provider and clients share the others.
  */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { stringify } from 'yaml';
+import { createEntry, createPacketReader, createSplicer, packetLength } from '../src/mpegts';
 import { createClipFolder } from '../test/support/ts-clips';
 import { until } from '../test/support/until';
 import { createBench } from './bench';
@@ -18,6 +19,10 @@ const host = '127.81.0.1';
 const [relayPort, pipePort, providerPort] = [8085, 8086, 8087];
 const providerUrl = `http://${host}:${providerPort}`;
 const clipSeconds = 6;
+/** Of the clip, and of how the provider sends it. */
+const [frameMs, gopMs, tickMs] = [40, 2000, 20];
+/** A figure that is hardly another on another machine. */
+const anyMachine = 'none: the same on all machines';
 
 /** 4 Mbit/s, with a keyframe every two seconds. */
 function makeClip(): { readonly file: string; readonly bytesPerSecond: number } {
@@ -161,8 +166,8 @@ async function benchCost(): Promise<void> {
   add('100 clients', 'ratio of cpu', of(measured.relay, 'msPerMb') / pipeMs, { goal: '<=1.2', yardstick: 'a pipe' });
   add('100 clients, shared', 'cpu-ms/MB', of(measured.shared, 'msPerMb'));
   add('100 clients, a pipe', 'KB/client', of(measured.pipe, 'kbPerClient'));
-  add('100 clients', 'KB/client', of(measured.relay, 'kbPerClient'));
-  add('100 clients, shared', 'KB/client', of(measured.shared, 'kbPerClient'));
+  add('100 clients', 'KB/client', of(measured.relay, 'kbPerClient'), { goal: '<=40', yardstick: anyMachine });
+  add('100 clients, shared', 'KB/client', of(measured.shared, 'kbPerClient'), { goal: '<=24', yardstick: anyMachine });
   add('500 clients of 4 Mbit/s, a pipe', 'delivered of sent', of(measured.manyPipe, 'share'));
   add('500 clients of 4 Mbit/s', 'delivered of sent', of(measured.many, 'share'));
   const manyRatio = of(measured.many, 'share') / of(measured.manyPipe, 'share');
@@ -175,16 +180,16 @@ async function benchMemory(): Promise<void> {
   const slow = Math.round(bytesPerSecond / 8);
   const provider = startTold('relay-provider.mjs', host, String(providerPort), file, String(slow));
   await listening(host, providerPort);
-  for (const [name, count, mode, settings] of [
-    ['1,000 clients', 1000, '', {}],
-    ['1,000 clients, shared', 1000, '', { share: 'stream' }],
-    ['200 clients that stopped', 200, 'stopped', { clientTimeout: '1h' }],
+  for (const [name, count, mode, settings, goal] of [
+    ['1,000 clients', 1000, '', {}, '<=40'],
+    ['1,000 clients, shared', 1000, '', { share: 'stream' }, '<=24'],
+    ['200 clients that stopped', 200, 'stopped', { clientTimeout: '1h' }, '<=64'],
   ] as const) {
     const [relay, url] = await startRelay(settings);
     const idleMb = relay.rssMb();
     const clients = await startClients(url, count, mode);
     await wait(mode === 'stopped' ? 15 : 5);
-    add(name, 'KB/client', ((relay.rssMb() - idleMb) * 1024) / count);
+    add(name, 'KB/client', ((relay.rssMb() - idleMb) * 1024) / count, { goal, yardstick: anyMachine });
     await clients.stop();
     await relay.stop();
   }
@@ -216,35 +221,158 @@ async function benchFirstByte(): Promise<void> {
   add('first byte', 'ratio', median(times.relay) / median(times.pipe), { goal: '<=1.3', yardstick: 'a pipe' });
 }
 
-/** How long no byte comes at a failover, as 100 clients see it. */
+/** Until a client has a whole picture: its first key picture, when the next one begins. */
+async function firstPictureMs(url: string): Promise<number> {
+  const began = performance.now();
+  const leave = new AbortController();
+  const { body } = await fetch(url, { signal: leave.signal });
+  const reader = createPacketReader();
+  let video: number | undefined;
+  try {
+    for await (const chunk of body ?? []) {
+      for (const run of reader.read(Buffer.from(chunk))) {
+        for (let at = 0; at < run.length; at += packetLength) {
+          const pid = run.readUInt16BE(at + 1) & 0x1fff;
+          const isStart = (run.readUInt8(at + 1) & 0x40) !== 0;
+          if (isStart && pid === video) return performance.now() - began;
+          if (isStart && pid === firstVideoPid && isKeyPacket(run, at)) video = pid;
+        }
+      }
+    }
+  } finally {
+    leave.abort();
+  }
+  throw new Error(`${url} ended before a picture came`);
+}
+
+/** ffmpeg's. */
+const firstVideoPid = 0x100;
+
+/** Its adaptation field says that a decoder can begin here. */
+function isKeyPacket(run: Buffer, at: number): boolean {
+  const hasField = (run.readUInt8(at + 3) & 0x20) !== 0 && run.readUInt8(at + 4) > 0;
+  return hasField && (run.readUInt8(at + 5) & 0x40) !== 0;
+}
+
+/** How long somebody waits for a picture who comes to a stream that is played already, with and without a connection of his own. */
+async function benchSecondViewer(): Promise<void> {
+  const provider = await startProvider();
+  const waits = { own: [] as number[], shared: [] as number[] };
+  for (const [name, share] of [
+    ['own', 'client'],
+    ['shared', 'stream'],
+  ] as const) {
+    const [relay, url] = await startRelay({ share });
+    const first = await startClients(url, 1);
+    await wait(3);
+    for (let viewer = 0; viewer < 8 * rounds; viewer++) {
+      waits[name].push(await firstPictureMs(url));
+      // At whatever place of a GOP.
+      await wait(0.37);
+    }
+    await first.stop();
+    await relay.stop();
+  }
+  await provider.stop();
+  add('second viewer, a connection of his own', 'first-picture-ms', median(waits.own));
+  add('second viewer, shared', 'first-picture-ms', median(waits.shared));
+  const ofGop = median(waits.shared) / gopMs;
+  add('second viewer, shared', 'first picture, of a GOP', ofGop, { goal: '<=0.15', yardstick: 'a GOP of 2 s' });
+}
+
+interface OperationFigures {
+  readonly operations: Readonly<Record<string, { readonly p50_ms: number; readonly p99_ms: number }>>;
+}
+
+/** How long 100 clients wait at a failover: for the next source's first byte, for its picture, and for anything at all. */
 async function benchGaps(): Promise<void> {
   const provider = await startProvider();
-  for (const [name, isCut] of [
-    ['by hand', false],
-    ['a cut', true],
+  const api = `http://${host}:${relayPort}`;
+  for (const [name, isCut, settings, goal, yardstick] of [
+    ['by hand', false, {}, '<=1', 'a frame'],
+    ['a cut', true, {}, `<=${(gopMs + 100) / frameMs}`, 'a frame; a GOP has 50'],
+    ['a cut with a hot standby', true, { standby: 'hot' }, '<=1', 'a frame'],
   ] as const) {
-    const pauses: number[] = [];
+    const [bytes, bytesP99, pictures, pauses]: number[][] = [[], [], [], []];
     for (let round = 0; round < rounds; round++) {
-      const [relay, url, id] = await startRelay();
+      const [relay, url, id] = await startRelay(settings);
       const clients = await startClients(url, 100);
       await wait(3);
       await clients.ask('?');
       if (isCut) provider.tell('cut /one.ts');
-      else await fetch(`http://${host}:${relayPort}/streams/${id}/failover`, { method: 'POST' });
+      else await fetch(`${api}/streams/${id}/failover`, { method: 'POST' });
       await wait(5);
-      pauses.push(...(await clients.ask('?')).longestMs);
+      pauses?.push(...(await clients.ask('?')).longestMs);
       await clients.stop();
-      const metrics = await (await fetch(`http://${host}:${relayPort}/metrics`)).text();
-      const sum = /^mtxpilot_relay_failover_byte_gap_seconds_sum (\S+)/m.exec(metrics)?.[1];
-      const count = /^mtxpilot_relay_failover_byte_gap_seconds_count (\S+)/m.exec(metrics)?.[1];
-      add(`failover, ${name}, 100 clients`, 'mean-byte-gap-ms', (Number(sum) / Number(count)) * 1000);
+      const { operations } = (await (await fetch(`${api}/metrics/performance`)).json()) as OperationFigures;
+      bytes?.push(operations['failover']?.p50_ms ?? NaN);
+      bytesP99?.push(operations['failover']?.p99_ms ?? NaN);
+      const why = (await (await fetch(`${api}/streams/${id}/why`)).json()) as {
+        recentFailovers: readonly { readonly pictureGapMs: number }[];
+      };
+      pictures?.push(...why.recentFailovers.map(({ pictureGapMs }) => pictureGapMs));
       await relay.stop();
     }
-    pauses.sort((a, b) => a - b);
-    add(`failover, ${name}, 100 clients`, 'pause-median-ms', median(pauses));
-    add(`failover, ${name}, 100 clients`, 'pause-p99-ms', pauses[Math.ceil(pauses.length * 0.99) - 1] ?? 0);
+    const title = `failover, ${name}, 100 clients`;
+    const tick = `the provider's ${tickMs} ms`;
+    add(title, 'byte-gap-median-ms', median(bytes ?? []));
+    add(title, 'byte gap, median', median(bytes ?? []) / tickMs, { goal: '<=1.25', yardstick: tick });
+    add(title, 'byte gap, p99', Math.max(...(bytesP99 ?? [])) / tickMs, { goal: '<=5', yardstick: tick });
+    add(title, 'picture-gap-longest-ms', Math.max(...(pictures ?? [])));
+    add(title, 'picture gap, longest', Math.max(...(pictures ?? [])) / frameMs, { goal, yardstick });
+    add(title, 'pause-median-ms', median(pauses ?? []));
   }
   await provider.stop();
 }
 
-run({ cost: benchCost, memory: benchMemory, first: benchFirstByte, gaps: benchGaps });
+/** Processor time that the packets of a stream cost in this process: as they are, and behind a joint. */
+function benchSplice(): Promise<void> {
+  const { file } = makeClip();
+  const clip = readFileSync(file);
+  const chunks = Array.from({ length: Math.ceil(clip.length / 65_536) }, (_, n) =>
+    clip.subarray(n * 65_536, (n + 1) * 65_536),
+  );
+  const passes = 40;
+  const megabytes = (passes * clip.length) / 1e6;
+
+  /** What is joined is changed in place, so each pass gets bytes of its own. */
+  const msPerMb = (take: (bytes: Buffer) => unknown): number => {
+    const { user, system } = process.cpuUsage();
+    for (let pass = 0; pass < passes; pass++) for (const chunk of chunks) take(Buffer.from(chunk));
+    const used = process.cpuUsage({ user, system });
+    return (used.user + used.system) / 1000 / megabytes;
+  };
+
+  const costs: { copy: number[]; parsed: number[]; joined: number[] } = { copy: [], parsed: [], joined: [] };
+  for (let round = 0; round <= rounds; round++) {
+    const [plain, joined] = [createSplicer(), createSplicer()];
+    const entry = createEntry();
+    joined.write(clip.subarray(0, Math.floor(clip.length / packetLength / 2) * packetLength));
+    entry.write(Buffer.from(clip));
+    if (entry.point === undefined) throw new Error('the clip has no keyframe');
+    joined.join(entry.point);
+    const [plainReader, joinedReader] = [createPacketReader(), createPacketReader()];
+    const copy = msPerMb((bytes) => bytes);
+    const parsed = msPerMb((bytes) => plainReader.read(bytes).map((packets) => plain.write(packets)));
+    const spliced = msPerMb((bytes) => joinedReader.read(bytes).map((packets) => joined.write(packets)));
+    // The first round warms up.
+    if (round === 0) continue;
+    costs.copy.push(copy);
+    costs.parsed.push(parsed - copy);
+    costs.joined.push(spliced - copy);
+  }
+  add('a stream as it is', 'parser, cpu-ms/MB', median(costs.parsed));
+  add('a stream behind a joint', 'parser and splice, cpu-ms/MB', median(costs.joined));
+  const splice = median(costs.joined.map((cost, n) => cost - (costs.parsed[n] ?? 0)));
+  add('a stream behind a joint', 'splice, cpu-ms/MB', splice, { goal: '<=0.1', yardstick: anyMachine });
+  return Promise.resolve();
+}
+
+run({
+  cost: benchCost,
+  memory: benchMemory,
+  first: benchFirstByte,
+  shared: benchSecondViewer,
+  gaps: benchGaps,
+  splice: benchSplice,
+});
