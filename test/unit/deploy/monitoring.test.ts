@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { createRelayMetrics } from '../../../src/relay/metrics';
 import { populatedMetrics } from './populated-metrics';
 import { referencesOf } from './promql';
 
@@ -53,11 +54,12 @@ const queries = [
 /** Labels that Prometheus itself gives, and the one of histograms. */
 const everyLabel = ['job', 'instance', 'le'];
 /** Labels whose values an operator chose. */
-const names = new Set(['server', 'node', 'webhook']);
+const names = new Set(['server', 'node', 'webhook', 'account']);
 const metrics = populatedMetrics();
+const relayMetrics = createRelayMetrics();
 const known = new Map<string, readonly string[]>([
   ['up', []],
-  ...metrics.list().map(({ name, labels }) => [name, labels] as const),
+  ...[metrics, relayMetrics].flatMap((page) => page.list()).map(({ name, labels }) => [name, labels] as const),
   ...metrics
     .list()
     .filter(({ type }) => type === 'histogram')
