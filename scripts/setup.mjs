@@ -31,13 +31,14 @@ const packages = {
   wrk: 'wrk',
   debootstrap: 'debootstrap',
   patchelf: 'patchelf',
+  curl: 'curl',
 };
 
 /** What is unpacked or installed once, outside the checkout. */
 export const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mtxpilot');
 
 /** What the tests run as real parts. */
-export const testPrograms = ['haproxy', 'ffmpeg', 'chromium', 'redis-server', 'openssl', 'promtool', 'cvlc'];
+export const testPrograms = ['haproxy', 'ffmpeg', 'chromium', 'redis-server', 'openssl', 'promtool', 'cvlc', 'curl'];
 
 /** Installs npm's packages when they are missing or older than the lock file. */
 export function ensurePackages() {
