@@ -150,7 +150,8 @@ describe('a store that keeps nothing', () => {
       await banner.getByText('The store keeps nothing.').waitFor();
       expect(await banner.textContent()).toContain(`${failure.slice(1)}. Orders are refused`);
       expect(await axe()).toEqual([]);
-      expect(troubles).toEqual([]);
+      // What cannot be read from such a store is answered 503, and the browser notes that by itself.
+      expect(troubles.filter((line) => !line.includes('status of 503'))).toEqual([]);
       mkdirSync('test-results/dashboard', { recursive: true });
       await page.screenshot({ path: 'test-results/dashboard/store.png' });
       lab.fleet.server('mtx1').publish('live/meanwhile');
