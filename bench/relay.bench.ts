@@ -229,7 +229,7 @@ async function firstPictureMs(url: string): Promise<number> {
   const reader = createPacketReader();
   let video: number | undefined;
   try {
-    for await (const chunk of body ?? []) {
+    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
       for (const run of reader.read(Buffer.from(chunk))) {
         for (let at = 0; at < run.length; at += packetLength) {
           const pid = run.readUInt16BE(at + 1) & 0x1fff;
@@ -281,7 +281,7 @@ async function benchSecondViewer(): Promise<void> {
 }
 
 interface OperationFigures {
-  readonly operations: Readonly<Record<string, { readonly p50_ms: number; readonly p99_ms: number }>>;
+  readonly operations: Readonly<Record<string, { readonly p50: number; readonly p99: number }>>;
 }
 
 /** How long 100 clients wait at a failover: for the next source's first byte, for its picture, and for anything at all. */
@@ -305,8 +305,8 @@ async function benchGaps(): Promise<void> {
       pauses?.push(...(await clients.ask('?')).longestMs);
       await clients.stop();
       const { operations } = (await (await fetch(`${api}/metrics/performance`)).json()) as OperationFigures;
-      bytes?.push(operations['failover']?.p50_ms ?? NaN);
-      bytesP99?.push(operations['failover']?.p99_ms ?? NaN);
+      bytes?.push(operations['failover']?.p50 ?? NaN);
+      bytesP99?.push(operations['failover']?.p99 ?? NaN);
       const why = (await (await fetch(`${api}/streams/${id}/why`)).json()) as {
         recentFailovers: readonly { readonly pictureGapMs: number }[];
       };
