@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { stringify } from 'yaml';
 import { createEntry, createPacketReader, createSplicer, packetLength } from '../src/mpegts';
+import { isRandomAccess, pidOf, startsUnit } from '../src/mpegts/packet';
 import { createClipFolder } from '../test/support/ts-clips';
 import { until } from '../test/support/until';
 import { createBench } from './bench';
@@ -227,15 +228,14 @@ async function firstPictureMs(url: string): Promise<number> {
   const leave = new AbortController();
   const { body } = await fetch(url, { signal: leave.signal });
   const reader = createPacketReader();
-  let video: number | undefined;
+  let hasKeyPicture = false;
   try {
     for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
       for (const run of reader.read(Buffer.from(chunk))) {
         for (let at = 0; at < run.length; at += packetLength) {
-          const pid = run.readUInt16BE(at + 1) & 0x1fff;
-          const isStart = (run.readUInt8(at + 1) & 0x40) !== 0;
-          if (isStart && pid === video) return performance.now() - began;
-          if (isStart && pid === firstVideoPid && isKeyPacket(run, at)) video = pid;
+          if (pidOf(run, at) !== firstVideoPid || !startsUnit(run, at)) continue;
+          if (hasKeyPicture) return performance.now() - began;
+          hasKeyPicture = isRandomAccess(run, at);
         }
       }
     }
@@ -247,12 +247,6 @@ async function firstPictureMs(url: string): Promise<number> {
 
 /** ffmpeg's. */
 const firstVideoPid = 0x100;
-
-/** Its adaptation field says that a decoder can begin here. */
-function isKeyPacket(run: Buffer, at: number): boolean {
-  const hasField = (run.readUInt8(at + 3) & 0x20) !== 0 && run.readUInt8(at + 4) > 0;
-  return hasField && (run.readUInt8(at + 5) & 0x40) !== 0;
-}
 
 /** How long somebody waits for a picture who comes to a stream that is played already, with and without a connection of his own. */
 async function benchSecondViewer(): Promise<void> {
@@ -293,7 +287,10 @@ async function benchGaps(): Promise<void> {
     ['a cut', true, {}, `<=${(gopMs + 100) / frameMs}`, 'a frame; a GOP has 50'],
     ['a cut with a hot standby', true, { standby: 'hot' }, '<=1', 'a frame'],
   ] as const) {
-    const [bytes, bytesP99, pictures, pauses]: number[][] = [[], [], [], []];
+    const bytes: number[] = [];
+    const bytesP99: number[] = [];
+    const pictures: number[] = [];
+    const pauses: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const [relay, url, id] = await startRelay(settings);
       const clients = await startClients(url, 100);
@@ -302,25 +299,25 @@ async function benchGaps(): Promise<void> {
       if (isCut) provider.tell('cut /one.ts');
       else await fetch(`${api}/streams/${id}/failover`, { method: 'POST' });
       await wait(5);
-      pauses?.push(...(await clients.ask('?')).longestMs);
+      pauses.push(...(await clients.ask('?')).longestMs);
       await clients.stop();
       const { operations } = (await (await fetch(`${api}/metrics/performance`)).json()) as OperationFigures;
-      bytes?.push(operations['failover']?.p50 ?? NaN);
-      bytesP99?.push(operations['failover']?.p99 ?? NaN);
+      bytes.push(operations['failover']?.p50 ?? NaN);
+      bytesP99.push(operations['failover']?.p99 ?? NaN);
       const why = (await (await fetch(`${api}/streams/${id}/why`)).json()) as {
         recentFailovers: readonly { readonly pictureGapMs: number }[];
       };
-      pictures?.push(...why.recentFailovers.map(({ pictureGapMs }) => pictureGapMs));
+      pictures.push(...why.recentFailovers.map(({ pictureGapMs }) => pictureGapMs));
       await relay.stop();
     }
     const title = `failover, ${name}, 100 clients`;
     const tick = `the provider's ${tickMs} ms`;
-    add(title, 'byte-gap-median-ms', median(bytes ?? []));
-    add(title, 'byte gap, median', median(bytes ?? []) / tickMs, { goal: '<=1.25', yardstick: tick });
-    add(title, 'byte gap, p99', Math.max(...(bytesP99 ?? [])) / tickMs, { goal: '<=5', yardstick: tick });
-    add(title, 'picture-gap-longest-ms', Math.max(...(pictures ?? [])));
-    add(title, 'picture gap, longest', Math.max(...(pictures ?? [])) / frameMs, { goal, yardstick });
-    add(title, 'pause-median-ms', median(pauses ?? []));
+    add(title, 'byte-gap-median-ms', median(bytes));
+    add(title, 'byte gap, median', median(bytes) / tickMs, { goal: '<=1.25', yardstick: tick });
+    add(title, 'byte gap, p99', Math.max(...bytesP99) / tickMs, { goal: '<=5', yardstick: tick });
+    add(title, 'picture-gap-longest-ms', Math.max(...pictures));
+    add(title, 'picture gap, longest', Math.max(...pictures) / frameMs, { goal, yardstick });
+    add(title, 'pause-median-ms', median(pauses));
   }
   await provider.stop();
 }

@@ -28,7 +28,11 @@ export interface LookupResult {
 
 /** Whether the servers of a lookup are all that can have the stream now: one that came into service since was not asked. */
 export function isOfFleet({ among }: LookupResult, stream: string, slots: readonly ServerSlot[]): boolean {
-  return slots.every((slot) => !slot.usable || !canHold(slot.fleet.kind, stream) || among.includes(slot));
+  return thatCouldHave(stream, slots).every((slot) => among.includes(slot));
+}
+
+function thatCouldHave(stream: string, slots: readonly ServerSlot[]): readonly ServerSlot[] {
+  return slots.filter((slot) => slot.usable && canHold(slot.fleet.kind, stream));
 }
 
 /** Plain counters, read by the metrics. */
@@ -175,7 +179,7 @@ function askAll(
   onLate: (result: LookupResult) => void,
 ): Promise<LookupResult> {
   const askedAt = now();
-  const usable = slots.filter((slot) => slot.usable && canHold(slot.fleet.kind, stream));
+  const usable = thatCouldHave(stream, slots);
   const asked = usable.filter((slot) => slot.health !== 'suspect');
   const onAnswer = onAsk(askedAt);
   const beside = alongside(asked);

@@ -74,11 +74,8 @@ function readArguments(cursor: Cursor, count: number, question: Question | undef
 function addressText(value: TypedValue): string | undefined {
   if (!(value instanceof Uint8Array)) return undefined;
   if (value.length === 4) return value.join('.');
-  return value.length === 16
-    ? Buffer.from(value)
-        .toString('hex')
-        .replace(/(?=(?:.{4})+$)\B/g, ':')
-    : undefined;
+  if (value.length !== 16) return undefined;
+  return Buffer.from(value).toString('hex').match(/.{4}/g)?.join(':');
 }
 
 /** Reads a key-value list to the end of the payload; a repeated key keeps its last value. Undefined when it is broken. */

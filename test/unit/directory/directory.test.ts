@@ -65,20 +65,18 @@ async function decided(stream: string): Promise<Decision> {
 afterEach(() => directory.stop());
 
 describe('a stream that was looked for before a server was in service', () => {
-  /** The fleet is known, and no server has been listed. */
-  async function unlisted(): Promise<void> {
-    await ready([], rarely);
-    for (const fake of fakes) fake.fault = 'stall';
+  function checked(n: number, operational: 'UP' | 'DOWN'): void {
+    mtx(n).fleet = { ...mtx(n).fleet, operational };
+    tellFleet();
   }
 
   it('is not placed elsewhere: an agent that has just started knows no server at first', async () => {
-    await unlisted();
+    await ready([], rarely);
     const known = fakes;
     fakes = [];
     tellFleet();
     expect(await router.decide('a', '')).toEqual({ state: 'unknown', server: undefined });
     fakes = known;
-    for (const fake of fakes) fake.fault = undefined;
     mtx(2).streams = { a: 1 };
     tellFleet();
     expect(await decided('a')).toEqual({ state: 'located', server: 'mtx2' });
@@ -86,24 +84,20 @@ describe('a stream that was looked for before a server was in service', () => {
 
   it('is asked of a server that has come up', async () => {
     await ready([], rarely);
-    mtx(2).fleet = { ...mtx(2).fleet, operational: 'DOWN' };
-    tellFleet();
+    checked(2, 'DOWN');
     expect(await decided('a')).toMatchObject({ state: 'placed' });
-    mtx(2).fleet = { ...mtx(2).fleet, operational: 'UP' };
     mtx(2).streams = { a: 1 };
-    tellFleet();
+    checked(2, 'UP');
     expect(await decided('a')).toEqual({ state: 'located', server: 'mtx2' });
   });
 
   it('is undecided when the server comes while the others are asked', async () => {
     await ready([], rarely);
-    mtx(2).fleet = { ...mtx(2).fleet, operational: 'DOWN' };
-    tellFleet();
+    checked(2, 'DOWN');
     mtx(1).fault = 'stall';
     const decision = router.decide('a', '');
-    mtx(2).fleet = { ...mtx(2).fleet, operational: 'UP' };
     mtx(2).fault = 'stall';
-    tellFleet();
+    checked(2, 'UP');
     await passMs(80);
     expect(await decision).toEqual({ state: 'unknown', server: undefined });
   });
