@@ -274,10 +274,6 @@ async function benchSecondViewer(): Promise<void> {
   add('second viewer, shared', 'first picture, of a GOP', ofGop, { goal: '<=0.15', yardstick: 'a GOP of 2 s' });
 }
 
-interface OperationFigures {
-  readonly operations: Readonly<Record<string, { readonly p50: number; readonly p99: number }>>;
-}
-
 /** How long 100 clients wait at a failover: for the next source's first byte, for its picture, and for anything at all. */
 async function benchGaps(): Promise<void> {
   const provider = await startProvider();
@@ -301,9 +297,10 @@ async function benchGaps(): Promise<void> {
       await wait(5);
       pauses.push(...(await clients.ask('?')).longestMs);
       await clients.stop();
-      const { operations } = (await (await fetch(`${api}/metrics/performance`)).json()) as OperationFigures;
-      bytes.push(operations['failover']?.p50 ?? NaN);
-      bytesP99.push(operations['failover']?.p99 ?? NaN);
+      const times = await fetch(`${api}/metrics/performance?operation=failover`);
+      const { p50, p99 } = (await times.json()) as { readonly p50: number; readonly p99: number };
+      bytes.push(p50);
+      bytesP99.push(p99);
       const why = (await (await fetch(`${api}/streams/${id}/why`)).json()) as {
         recentFailovers: readonly { readonly pictureGapMs: number }[];
       };
