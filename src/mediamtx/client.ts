@@ -3,6 +3,7 @@ import { createTurns, processorMs } from '../measure';
 import { errorCode, errorText, isRecord } from '../wire';
 
 import type { ApiFailure, ApiOutcome, ApiResult } from './api-result';
+import { type CallDeadline, createCallDeadline } from './call-deadline';
 import { createListReader } from './list-reader';
 import { type PathConfig, readPathConfig } from './path-config';
 import { type PathReport, readPathReport } from './path-report';
@@ -14,7 +15,7 @@ export interface MediamtxClientOptions {
   readonly apiUrl: string;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** Deadline of one call, from sending to the last byte of the answer. */
+  /** Deadline of one call, from sending to the last byte of the answer; time in which this process was busy with other things does not count. */
   readonly timeoutMs: number;
   /** Called once for each finished call, with what it was and how long it took. */
   readonly onCall?: (call: ApiCall, outcome: ApiOutcome, tookMs: number) => void;
@@ -126,15 +127,14 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
   /** Runs one call under its deadline and turns whatever happens into a value. */
   async function call<T>(
     name: ApiCall,
-    run: (signal: AbortSignal) => Promise<T>,
+    run: (deadline: CallDeadline) => Promise<T>,
     notFound: (value: T) => boolean,
     limitMs = timeoutMs,
   ): Promise<ApiResult<T>> {
     const started = performance.now();
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), limitMs);
+    const deadline = createCallDeadline(limitMs);
     try {
-      const value = await run(deadline.signal);
+      const value = await run(deadline);
       const tookMs = performance.now() - started;
       options.onCall?.(name, notFound(value) ? 'not_found' : 'ok', tookMs);
       return { ok: true, value, tookMs };
@@ -146,7 +146,7 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
       options.onCall?.(name, failure, tookMs);
       return { ok: false, failure, detail: `server ${server}: ${name}: ${reason}`, tookMs };
     } finally {
-      clearTimeout(timer);
+      deadline.clear();
     }
   }
 
@@ -154,11 +154,16 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
   async function readItems(
     body: AsyncIterable<Buffer>,
     onItem: (item: unknown) => void,
+    deadline: CallDeadline,
     { before, after, maxBytes = Number.POSITIVE_INFINITY }: ReadOptions = {},
   ): Promise<ListPage> {
     const reader = createListReader(onItem);
     let ownMs = 0;
     let bytes = 0;
+    const spend = (ms: number): void => {
+      ownMs += ms;
+      deadline.spent(ms);
+    };
     try {
       if (before !== undefined) reader.push(before);
       for await (const chunk of body) {
@@ -168,13 +173,13 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
         for (let from = 0; from < chunk.length; from += sliceBytes) {
           const waiting = turns.wait();
           if (waiting !== undefined) {
-            ownMs += processorMs() - sinceMs;
+            spend(processorMs() - sinceMs);
             await waiting;
             sinceMs = processorMs();
           }
           reader.push(chunk.subarray(from, from + sliceBytes));
         }
-        ownMs += processorMs() - sinceMs;
+        spend(processorMs() - sinceMs);
       }
       if (after !== undefined) reader.push(after);
       return { pageCount: reader.end(), ownMs };
@@ -188,15 +193,15 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     list: 'paths/list' | 'config/paths/list',
     page: number,
     onItem: (item: unknown) => void,
-    signal: AbortSignal,
+    deadline: CallDeadline,
   ): Promise<ListPage> {
-    const response = await request(`/v3/${list}?itemsPerPage=${itemsPerPage}&page=${page}`, signal);
+    const response = await request(`/v3/${list}?itemsPerPage=${itemsPerPage}&page=${page}`, deadline.signal);
     if (response.statusCode !== 200) {
       await readText(response.body, maxTextBytes);
       throw new BadStatus(response.statusCode);
     }
     const limit = list === 'config/paths/list' ? { maxBytes: maxConfigBytes } : {};
-    const answer = await readItems(response.body, onItem, limit).catch((error: unknown) => {
+    const answer = await readItems(response.body, onItem, deadline, limit).catch((error: unknown) => {
       throw error instanceof BadBody ? new BadBody(`no list of paths: ${error.message}`) : error;
     });
     // Read in part it would look as if the rest had gone.
@@ -208,15 +213,17 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
   }
 
   /** One path, read as an item of a list is: one with 10,000 readers is a megabyte, of which little is kept. */
-  async function readPath(response: Dispatcher.ResponseData): Promise<unknown> {
+  async function readPath(response: Dispatcher.ResponseData, deadline: CallDeadline): Promise<unknown> {
     const items: unknown[] = [];
     const onItem = (item: unknown): void => {
       // Whatever comes after a path is not worth reading.
       if (items.push(item) > 1) throw new BadBody('more than one value');
     };
-    await readItems(response.body, onItem, { before: itemsOpen, after: itemsClose }).catch((error: unknown) => {
-      throw error instanceof BadBody ? new BadBody(`no JSON of a path: ${error.message}`) : error;
-    });
+    await readItems(response.body, onItem, deadline, { before: itemsOpen, after: itemsClose }).catch(
+      (error: unknown) => {
+        throw error instanceof BadBody ? new BadBody(`no JSON of a path: ${error.message}`) : error;
+      },
+    );
     return items[0];
   }
 
@@ -224,7 +231,7 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     listPaths: (onReport) =>
       call(
         'paths/list',
-        async (signal) => {
+        async (deadline) => {
           let ignored = 0;
           let ownMs = 0;
           const onItem = (item: unknown): void => {
@@ -233,7 +240,7 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
             else onReport(report);
           };
           for (let page = 0, pageCount = 1; page < pageCount; page++) {
-            const answer = await listPage('paths/list', page, onItem, signal);
+            const answer = await listPage('paths/list', page, onItem, deadline);
             ({ pageCount } = answer);
             ownMs += answer.ownMs;
           }
@@ -245,13 +252,13 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     listPathConfigs: (onConfig) =>
       call(
         'config/paths/list',
-        async (signal) => {
+        async (deadline) => {
           const onItem = (item: unknown): void => {
             const config = readPathConfig(item);
             if (config !== undefined) onConfig(config);
           };
           for (let page = 0, pageCount = 1; page < pageCount; page++) {
-            ({ pageCount } = await listPage('config/paths/list', page, onItem, signal));
+            ({ pageCount } = await listPage('config/paths/list', page, onItem, deadline));
           }
           return undefined;
         },
@@ -262,15 +269,15 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     getPath: (name) =>
       call(
         'paths/get',
-        async (signal) => {
+        async (deadline) => {
           const path = `/v3/paths/get/${name.split('/').map(encodeURIComponent).join('/')}`;
-          const response = await request(path, signal);
+          const response = await request(path, deadline.signal);
           if (response.statusCode !== 200) {
             const { status, body } = await readJson(response);
             if (status === 404 && isRecord(body) && 'error' in body) return undefined;
             throw new BadStatus(status);
           }
-          const report = readPathReport(await readPath(response));
+          const report = readPathReport(await readPath(response, deadline));
           if (report?.name !== name) throw new BadBody('the answer is not about the path that was asked for');
           return report;
         },
@@ -280,7 +287,7 @@ export function createMediamtxClient(options: MediamtxClientOptions): MediamtxCl
     info: () =>
       call<ServerInfo>(
         'info',
-        async (signal) => {
+        async ({ signal }) => {
           const reply = await readJson(await request('/v3/info', signal));
           if (reply.status === 404) return { version: undefined, era: 'pre-session' };
           const { body } = expectOk(reply);
