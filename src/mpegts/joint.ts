@@ -4,6 +4,7 @@ import type { Output } from './output';
 import {
   counterOf,
   discontinuityPacket,
+  hasAdaptation,
   hasPayload,
   isScrambled,
   nullPid,
@@ -183,8 +184,7 @@ export function createJoint(output: Output, point: JoinPoint): Joint {
   }
 
   /** The packet as it goes out; false: it does not. */
-  function mapPacket(bytes: Buffer, at: number, pid: number): boolean {
-    const route = routeOf(pid);
+  function mapPacket(bytes: Buffer, at: number, pid: number, route: Route): boolean {
     if (route.pid === nullPid) return pid === nullPid;
     const begins = startsUnit(bytes, at) && hasPayload(bytes, at);
     if (begins) beginUnit(route, bytes, at);
@@ -200,7 +200,7 @@ export function createJoint(output: Output, point: JoinPoint): Joint {
       const next = hasPayload(bytes, at) ? (last ?? -1) + 1 : (last ?? 0);
       route.counterShift = last === undefined ? 0 : next - counterOf(bytes, at);
     }
-    writeCounter(bytes, at, counterOf(bytes, at) + (route.counterShift & 15));
+    writeCounter(bytes, at, counterOf(bytes, at) + route.counterShift);
     if (route.pid !== pid) writePid(bytes, at, route.pid);
     return true;
   }
@@ -220,13 +220,26 @@ export function createJoint(output: Output, point: JoinPoint): Joint {
     map(packets) {
       const runs: Buffer[] = [];
       let begun = 0;
+      let latestPid = -1;
+      let latest: Route | undefined;
       const flush = (end: number): void => {
         if (end > begun) runs.push(packets.subarray(begun, end));
       };
       for (let at = 0; at + packetLength <= packets.length; at += packetLength) {
         const pid = pidOf(packets, at);
         const isTable = pid === 0 || pid === point.mapPid;
-        if (!isTable && mapPacket(packets, at, pid)) continue;
+        if (!isTable) {
+          const route: Route = latest === undefined || pid !== latestPid ? routeOf(pid) : latest;
+          latestPid = pid;
+          latest = route;
+          if (isPlain(packets, at, route)) {
+            // Almost every packet is one of these.
+            writeCounter(packets, at, counterOf(packets, at) + (route.counterShift ?? 0));
+            writePid(packets, at, route.pid);
+            continue;
+          }
+          if (mapPacket(packets, at, pid, route)) continue;
+        }
         flush(at);
         begun = at + packetLength;
         // In the place of the source's own.
@@ -275,6 +288,12 @@ export function createJoint(output: Output, point: JoinPoint): Joint {
       },
     };
   }
+}
+
+/** Only counter and PID change: it goes on with a unit that goes out, and holds no clock. */
+function isPlain(bytes: Buffer, at: number, { pid, counterShift, isWaiting, isDropping }: Route): boolean {
+  if (startsUnit(bytes, at) || hasAdaptation(bytes, at) || counterShift === undefined) return false;
+  return !isWaiting && !isDropping && pid !== nullPid;
 }
 
 function isClockApart(old: ProgramTables | undefined): boolean {

@@ -1,5 +1,6 @@
 import {
   counterOf,
+  hasAdaptation,
   hasPayload,
   isScrambled,
   nullPid,
@@ -120,19 +121,22 @@ export function createOutput({ maxHeldBytes = 48 * 1024 }: OutputOptions = {}): 
     if (pid === nullPid) return;
     const state = latest?.pid === pid ? latest : pidState(pid);
     latest = state;
-    const begins = startsUnit(bytes, at);
-    clock = readClock(bytes, at) ?? clock;
     state.counter = counterOf(bytes, at);
+    if (hasAdaptation(bytes, at)) clock = readClock(bytes, at) ?? clock;
     if (!hasPayload(bytes, at)) return;
+    const begins = startsUnit(bytes, at);
+    if (state.kind !== 'other' && !begins) {
+      // Almost every packet is one of these.
+      if (state.lacks !== undefined) state.lacks -= at + packetLength - payloadStart(bytes, at);
+      return;
+    }
     const from = payloadStart(bytes, at);
     if (tables.isTable(pid)) {
       if (!tables.read(pid, bytes.subarray(from, at + packetLength), begins)) return;
       for (const stream of tables.program?.map.streams ?? []) pidState(stream.pid).kind = stream.kind;
     } else if (state.kind !== 'other') {
-      const inPacket = at + packetLength - from;
-      if (begins)
-        beginUnit(state, isScrambled(bytes, at) ? undefined : readPesHead(bytes, from, at + packetLength), inPacket);
-      else if (state.lacks !== undefined) state.lacks -= inPacket;
+      const head = isScrambled(bytes, at) ? undefined : readPesHead(bytes, from, at + packetLength);
+      beginUnit(state, head, at + packetLength - from);
     }
   }
 

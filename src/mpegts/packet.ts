@@ -17,47 +17,57 @@ export const syncByte = 0x47;
 export const nullPid = 0x1fff;
 const clockModulus = 2 ** 33 * 300;
 
-/** Every function takes the bytes and where in them the packet begins. */
+/*
+ * Every function takes the bytes and where in them the packet begins. Bytes are read by their index: each packet of each client comes by here, and Buffer's own
+ * functions check more than is needed.
+ */
+
 export function pidOf(bytes: Buffer, at: number): number {
-  return bytes.readUInt16BE(at + 1) & 0x1fff;
+  return (((bytes[at + 1] ?? 0) & 0x1f) << 8) | (bytes[at + 2] ?? 0);
 }
 
 export function writePid(bytes: Buffer, at: number, pid: number): void {
-  bytes.writeUInt16BE((bytes.readUInt16BE(at + 1) & 0xe000) | pid, at + 1);
+  bytes[at + 1] = ((bytes[at + 1] ?? 0) & 0xe0) | (pid >> 8);
+  bytes[at + 2] = pid & 0xff;
 }
 
 /** Whether a PES packet or a section begins in this packet. */
 export function startsUnit(bytes: Buffer, at: number): boolean {
-  return (bytes.readUInt8(at + 1) & 0x40) !== 0;
+  return ((bytes[at + 1] ?? 0) & 0x40) !== 0;
 }
 
 export function isScrambled(bytes: Buffer, at: number): boolean {
-  return (bytes.readUInt8(at + 3) & 0xc0) !== 0;
+  return ((bytes[at + 3] ?? 0) & 0xc0) !== 0;
 }
 
 export function hasPayload(bytes: Buffer, at: number): boolean {
-  return (bytes.readUInt8(at + 3) & 0x10) !== 0;
+  return ((bytes[at + 3] ?? 0) & 0x10) !== 0;
 }
 
 export function counterOf(bytes: Buffer, at: number): number {
-  return bytes.readUInt8(at + 3) & 0x0f;
+  return (bytes[at + 3] ?? 0) & 0x0f;
 }
 
 export function writeCounter(bytes: Buffer, at: number, counter: number): void {
-  bytes.writeUInt8((bytes.readUInt8(at + 3) & 0xf0) | (counter & 0x0f), at + 3);
+  bytes[at + 3] = ((bytes[at + 3] ?? 0) & 0xf0) | (counter & 0x0f);
 }
 
 /** Where the payload begins; the packet's end where it has none, or where its adaptation field is longer than it may be. */
 export function payloadStart(bytes: Buffer, at: number): number {
-  const control = bytes.readUInt8(at + 3) & 0x30;
+  const control = (bytes[at + 3] ?? 0) & 0x30;
   if (control === 0x10) return at + 4;
   if (control !== 0x30) return at + packetLength;
-  return Math.min(at + packetLength, at + 5 + bytes.readUInt8(at + 4));
+  return Math.min(at + packetLength, at + 5 + (bytes[at + 4] ?? 0));
+}
+
+/** Only a packet with an adaptation field can hold a clock. */
+export function hasAdaptation(bytes: Buffer, at: number): boolean {
+  return ((bytes[at + 3] ?? 0) & 0x20) !== 0;
 }
 
 /** The flags of the adaptation field; 0 where there is none. */
 function adaptationFlags(bytes: Buffer, at: number): number {
-  return (bytes.readUInt8(at + 3) & 0x20) !== 0 && bytes.readUInt8(at + 4) > 0 ? bytes.readUInt8(at + 5) : 0;
+  return hasAdaptation(bytes, at) && (bytes[at + 4] ?? 0) > 0 ? (bytes[at + 5] ?? 0) : 0;
 }
 
 /** A decoder can begin with the unit that starts here, says who made the stream. */
@@ -67,7 +77,7 @@ export function isRandomAccess(bytes: Buffer, at: number): boolean {
 
 /** The program clock reference in 27 MHz; undefined where the packet has none. */
 export function readClock(bytes: Buffer, at: number): number | undefined {
-  if ((adaptationFlags(bytes, at) & 0x10) === 0 || bytes.readUInt8(at + 4) < 7) return undefined;
+  if ((adaptationFlags(bytes, at) & 0x10) === 0 || (bytes[at + 4] ?? 0) < 7) return undefined;
   const low = bytes.readUInt16BE(at + 10);
   return (bytes.readUInt32BE(at + 6) * 2 + (low >> 15)) * 300 + (low & 0x1ff);
 }
