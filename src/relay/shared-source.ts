@@ -54,7 +54,13 @@ interface Place {
   /** In the ring. */
   at: number;
   isFull: boolean;
+  /** The turn in which it got bytes last, and how many. */
+  turn: number;
+  turnBytes: number;
 }
+
+/** With a hundred readers who come at once, each gets so much and then the next one, or the last would wait until the others have all the past. */
+const bytesInTurn = 64 * 1024;
 
 /** Makes the meeting place of one stream. Pure but for what its readers do. */
 export function createSharedSource({ maxBytes = 4 * 1024 * 1024, onResume }: SharedSourceOptions): SharedSource {
@@ -70,12 +76,42 @@ export function createSharedSource({ maxBytes = 4 * 1024 * 1024, onResume }: Sha
   /** Why it never began. */
   let failed: readonly SourceFailure[] | undefined;
 
+  /** Of the event loop; counted while bytes are given. */
+  let turn = 0;
+  let isTurnEnding = false;
+  /** Who has had his share of this turn. */
+  const waiting = new Set<Place>();
+
+  function endTurn(): void {
+    isTurnEnding = false;
+    turn++;
+    const next = [...waiting];
+    waiting.clear();
+    for (const place of next) give(place);
+  }
+
+  /** Whether a reader may have more in this turn of the event loop; where not, it goes on in the next one. */
+  function hasShare(place: Place): boolean {
+    if (!isTurnEnding) {
+      isTurnEnding = true;
+      setImmediate(endTurn);
+    }
+    if (place.turn !== turn) {
+      place.turn = turn;
+      place.turnBytes = 0;
+    }
+    if (place.turnBytes < bytesInTurn) return true;
+    waiting.add(place);
+    return false;
+  }
+
   function give(place: Place): void {
     while (!place.isFull && places.has(place) && place.at < ring.end) {
       const bytes = ring.read(place.at);
-      if (bytes === undefined) return;
+      if (bytes === undefined || !hasShare(place)) return;
       // Before the call: it may come back here.
       place.at += bytes.length;
+      place.turnBytes += bytes.length;
       if (!place.reader.write([bytes])) place.isFull = true;
     }
     if (hasEnded && place.at === ring.end && places.delete(place)) place.reader.end();
@@ -147,7 +183,13 @@ export function createSharedSource({ maxBytes = 4 * 1024 * 1024, onResume }: Sha
     },
     join(reader) {
       const isThere = accessPoint !== undefined && accessPoint >= ring.start;
-      const place: Place = { reader, at: isThere ? (accessPoint ?? 0) : ring.end, isFull: false };
+      const place: Place = {
+        reader,
+        at: isThere ? (accessPoint ?? 0) : ring.end,
+        isFull: false,
+        turn: -1,
+        turnBytes: 0,
+      };
       places.add(place);
       welcome(place);
       return {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { createSharedSource, type SharedPlace, type SharedReader } from '../../../src/relay/shared-source';
 import { type ClipFolder, createClipFolder } from '../../support/ts-clips';
+import { until } from '../../support/until';
 
 /** A reader that is told by a test when it takes something. */
 interface TestReader {
@@ -14,6 +15,11 @@ interface TestReader {
 }
 
 const packetLength = 188;
+let folder: ClipFolder;
+beforeAll(() => {
+  folder = createClipFolder();
+});
+afterAll(() => folder.remove());
 
 /** Packets of a stream that has no tables: whoever joins begins with the next one. */
 function packetsOf(count: number, first: number): Buffer {
@@ -240,18 +246,36 @@ describe('what a reader is told', () => {
   });
 });
 
-describe('a stream with pictures', () => {
-  let folder: ClipFolder;
-  beforeAll(() => {
-    folder = createClipFolder();
+describe('readers who come at once', () => {
+  test('get their pieces in turn: the last one does not wait until the others have all that was', async () => {
+    const { shared } = createTest(16_000_000);
+    const clip = folder.clip({ seconds: 4 });
+    const runLength = 7 * packetLength;
+    for (let at = 0; at + runLength <= clip.length; at += runLength) shared.write([clip.subarray(at, at + runLength)]);
+    const order: number[] = [];
+    const places = [0, 1, 2].map((number) =>
+      shared.join({
+        ...deaf,
+        write() {
+          order.push(number);
+          return true;
+        },
+      }),
+    );
+    expect(places.every(({ lagBytes }) => lagBytes > 0)).toBe(true);
+    // Each has begun, and none is through.
+    expect(new Set(order)).toEqual(new Set([0, 1, 2]));
+    await until('all have all', () => places.every(({ lagBytes }) => lagBytes === 0));
+    expect(order.lastIndexOf(0)).toBeGreaterThan(order.indexOf(2));
   });
-  afterAll(() => folder.remove());
+});
 
+describe('a stream with pictures', () => {
   test.each([
     ['H.264', {}],
     ['MPEG-2', { video: ['-c:v', 'mpeg2video', '-g', '25', '-bf', '0'] }],
     ['sound alone', { video: null }],
-  ])('a reader that comes later begins with the tables and the last keyframe: %s', (_, options) => {
+  ])('a reader that comes later begins with the tables and the last keyframe: %s', async (_, options) => {
     const clip = folder.clip({ seconds: 4, ...options });
     for (const share of [0.3, 0.55, 0.8]) {
       const { write, join } = createTest(16_000_000);
@@ -260,7 +284,9 @@ describe('a stream with pictures', () => {
       for (let at = 0; at < cut; at += runLength) write(clip.subarray(at, at + runLength));
       const reader = join();
       const atOnce = reader.received();
+      await until('it has the past', () => reader.place.lagBytes === 0);
       for (let at = cut; at < clip.length; at += runLength) write(clip.subarray(at, at + runLength));
+      await until('it has all', () => reader.place.lagBytes === 0);
       const all = reader.received();
       expect(atOnce.length).toBeGreaterThan(2 * packetLength);
       // PAT, then PMT, then the stream from a packet on, byte for byte.
