@@ -25,7 +25,7 @@ function configurationPage(table) {
 
 The agent reads \`mtxpilot.yaml\` in its working directory or in \`/etc/mtxpilot/\`, then environment variables, then its flags; later ones win. Nothing is
 required. \`mtxpilot agent --help\` lists the flags; \`--set key=value\` takes any key. \`mtxpilot config\` prints the effective values and where they come
-from. haproxy.cfg is set by the environment variables that its head lists.
+from. A list may be given to a variable as \`10.0.0.0/8, 192.168.1.20\`. haproxy.cfg is set by the environment variables that its head lists.
 
 \`mtxpilot relay\` reads the same file, the sections \`relay\` and \`log\` of it, and \`viewers\`, \`keep\` and \`webhooks\` of \`events\`. Below \`MTXPILOT_*\` it takes the environment of m3u-proxy:
 \`HOST\`, \`PORT\`, \`LOG_LEVEL\`, \`API_TOKEN\`, \`ROOT_PATH\`, \`DEFAULT_USER_AGENT\`, and in seconds \`CLIENT_TIMEOUT\` and \`STREAM_TIMEOUT\`.

@@ -121,12 +121,15 @@ export function readGiven({ schema }: Registry, given: readonly Given[]): Pick<R
   return { source: { tree: withoutEmptySections(tree, schema) as Tree, origin }, errors };
 }
 
-/** A text as the file would have it: digits are a number where a number belongs, lists and maps are YAML (and so JSON). */
+/** A text as the file would have it: digits are a number where a number belongs, lists and maps are YAML (and so JSON), a list is `a, b` as well. */
 function valueOf(meta: KeyMeta, text: string): { readonly value: unknown } | { readonly error: string } {
   if (meta.type === 'number') return { value: /^-?\d{1,15}$/.test(text) ? Number(text) : text };
   if (meta.type !== 'list' && meta.type !== 'map') return { value: text };
   try {
-    return { value: parseYaml(text, { prettyErrors: false, stringKeys: true, logLevel: 'error' }) as unknown };
+    const value = parseYaml(text, { prettyErrors: false, stringKeys: true, logLevel: 'error' }) as unknown;
+    // One element alone needs no brackets, and several need commas.
+    if (meta.type === 'list' && typeof value === 'string') return { value: value.split(',').map((one) => one.trim()) };
+    return { value };
   } catch {
     return { error: `${quoteText(text)} is not valid YAML, expected ${meta.allowed}` };
   }

@@ -175,6 +175,14 @@ describe('precedence', () => {
     ]);
   });
 
+  it.each([
+    ['10.0.0.0/8', ['10.0.0.0/8']],
+    ['10.0.0.0/8, fd00::/8,provider.example', ['10.0.0.0/8', 'fd00::/8', 'provider.example']],
+    ['[10.0.0.0/8, fd00::/8]', ['10.0.0.0/8', 'fd00::/8']],
+  ])('takes a list without brackets too: %s', (text, expected) => {
+    expect(settingsOf('', { MTXPILOT_RELAY_ALLOW: text }).settings.relay.allow).toEqual(expected);
+  });
+
   it('finds the file that MTXPILOT_CONFIG names, else the first standard file that exists', () => {
     const [named, standard] = [join(folder, 'named.yaml'), join(folder, 'standard.yaml')];
     writeFileSync(named, 'log: {level: warn}');
