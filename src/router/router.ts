@@ -173,11 +173,12 @@ function allReaders(readers: ServerSlot['readers']): number {
   return Object.values(readers).reduce((sum, count) => sum + count, 0);
 }
 
-/** 1 for a server with an average share of the readers, towards 2 for an idle one, never below 1/4. */
+/** So many more readers are reckoned with on each server: the two by which replicas pull a stream say nothing about the load of the one that they pull it from. */
+const fewReaders = 10;
+
+/** 1 for a server with an average share of the readers, towards 2 for an idle one where there are many, never below 1/4. */
 function spreadWeight(readers: number, total: number, servers: number): number {
-  const average = total / servers;
-  if (average === 0) return 1;
-  return Math.max(0.25, 2 - readers / average);
+  return Math.max(0.25, 2 - (readers + fewReaders) / (total / servers + fewReaders));
 }
 
 /** One Decision object a server name, so that bridges can keep prepared answers by identity. Bounded by the fleet's size. */

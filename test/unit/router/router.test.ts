@@ -151,6 +151,14 @@ describe('replicas (holders: spread)', () => {
     expect(directory.stats.conflicts).toBe(0);
   });
 
+  it('share the sessions evenly where only the copies themselves read', async () => {
+    mtx(1).readers = 2;
+    await passMs(1000);
+    const { mtx1 = 0, mtx2 = 0, mtx3 = 0 } = await shares();
+    expect(mtx1).toBeGreaterThan(mtx2 / 2);
+    expect(mtx1).toBeGreaterThan(mtx3 / 2);
+  });
+
   it('send fewer new sessions to the busier one, none to one that drains', async () => {
     mtx(1).readers = 100;
     await passMs(1000);
