@@ -1,6 +1,6 @@
 /**
  * The arrows of the architecture, one way: cli -> programs -> api, check -> http, spoe, peers -> router, control, viewers -> directory, events ->
- * mediamtx, runtime, store -> wire, measure. A room is entered by its index only. Codecs and parsers import nothing of the project but wire.
+ * mediamtx, runtime, store -> hls, wire, measure. A room is entered by its index only. Codecs and parsers import nothing of the project but wire.
  */
 const programs = ['agent', 'relay', 'sim', 'demo'];
 /** What every folder may use. */
@@ -55,6 +55,7 @@ module.exports = {
     only('wire', []),
     only('measure', []),
     only('mpegts', []),
+    only('hls', []),
     only('mediamtx', []),
     only('runtime', []),
     only('store', []),
@@ -70,8 +71,9 @@ module.exports = {
     only('relays', ['api/schemas']),
     only('api', ['relays', 'http', 'router', 'directory', 'viewers', 'control', 'events', 'mediamtx']),
     only('check', ['config', 'runtime', 'mediamtx']),
-    only('relay', ['api/schemas', 'config', 'http', 'events', 'store', 'mpegts', 'version']),
+    only('relay', ['api/schemas', 'config', 'http', 'events', 'store', 'hls', 'mpegts', 'version']),
     only('sim', ['mpegts']),
+    pure('hls/'),
     pure('spoe/(typed-data|payload|frame|frame-reader)'),
     pure('peers/(data-type|definition|dictionary|update|received-tables|message|message-reader|hello)'),
     pure('viewers/(timing-wheel|tally|viewer-columns|node-list)'),
