@@ -119,7 +119,7 @@ export function createRelayOpenApi(endpoints: readonly Endpoint[], version: stri
       version,
       description:
         'Streams of provider URLs. Every path is served below `relay.rootPath` as well. HEAD is answered wherever GET is. Errors are RFC 9457 problems. ' +
-        'With `relay.token`, callers need it; players, at `/stream/{stream_id}`, do not.',
+        'With `relay.token`, callers need it; players, at `/stream/{stream_id}` and `/hls/{stream_id}/index.m3u8`, do not.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],

@@ -4,6 +4,7 @@ import { windowLimits } from '../measure';
 import { durationPattern, parseDuration } from '../wire';
 import { ownHeaders } from './provider-headers';
 import { maxUrlLength, parseSourceUrl } from './source-url';
+import { hlsModes } from './stream';
 
 /*
  * What the relay's API takes and answers, written once: types, checks and the OpenAPI document are made of it. Names are those that scripts for
@@ -64,6 +65,13 @@ export const streamBody = z.object({
       header.check(atMost(mostEntries)),
       `an object of at most ${mostEntries} header names and their values`,
       `Sent to the provider; without ${ownHeaders.join(', ')}, which the relay says itself.`,
+    ),
+  ),
+  hls: mayMiss(
+    field(
+      z.enum(hlsModes),
+      'channel or passthrough',
+      '`channel`, the default: one fetch loop for all players, which get a playlist of the relay. `passthrough`: the playlists of the provider, each session with its own requests.',
     ),
   ),
   metadata: mayMiss(
@@ -251,6 +259,7 @@ export const Stream = z.object({
   failover_attempts: described(count, 'Times that a client went over to another source.'),
   last_failover_time: timeOrNull,
   stream_type: z.enum(['Live Continuous', 'VOD', 'HLS']),
+  hls: described(z.enum(hlsModes), 'How HLS is given to players; without meaning for other streams.'),
   created_at: time,
   last_access: time,
   metadata: texts,

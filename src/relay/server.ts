@@ -25,6 +25,16 @@ import { createTokenCheck } from './token-check';
  */
 export type ServeStream = (req: IncomingMessage, res: ServerResponse, stream: RelayStream, query: string) => void;
 
+/** Answers a player that asks for something below `/hls/{id}/`, by GET or HEAD. */
+export type ServeHls = (req: IncomingMessage, res: ServerResponse, stream: RelayStream, asked: HlsQuestion) => void;
+
+export interface HlsQuestion {
+  /** What stands behind `/hls/{id}/`, as it came: `index.m3u8`. */
+  readonly path: string;
+  /** As it came, without its question mark. */
+  readonly query: string;
+}
+
 export interface RelayServerOptions {
   readonly settings: Pick<Settings['relay'], 'hosts' | 'listen' | 'maxClients' | 'rootPath' | 'token'>;
   readonly endpoints: readonly Endpoint[];
@@ -32,6 +42,7 @@ export interface RelayServerOptions {
   readonly clients: Pick<RelayClients, 'all'>;
   readonly metrics: MetricsPage;
   readonly serveStream: ServeStream;
+  readonly serveHls: ServeHls;
   readonly version: string;
   readonly log: Logger;
   /** At `stop`, before clients are disconnected. */
@@ -41,12 +52,12 @@ export interface RelayServerOptions {
 /** Beside those of clients: of callers of the API, health checks and players that are about to be refused. */
 const otherConnections = 1024;
 const streamPath = /^\/stream\/([^/?]+)\/?(?:\?|$)/;
-const hlsPath = /^\/hls\/([^/?]+)\/(?!clients\/)/;
+const hlsPath = /^\/hls\/([^/?]+)\/(?!clients\/)([^?]*)/;
 const streamMethods = 'GET, HEAD, OPTIONS';
 
 /** Makes the HTTP server of the relay: streams for players, under whatever name they know it, and the API for everybody else. */
 export function createRelayServer(options: RelayServerOptions): HttpShell {
-  const { settings, endpoints, streams, clients, metrics, serveStream, version, onStopping } = options;
+  const { settings, endpoints, streams, clients, metrics, serveStream, serveHls, version, onStopping } = options;
   const { rootPath, token } = settings;
   const log = boundedLog(options.log);
   const stats = createHttpStats();
@@ -60,9 +71,12 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
     return rest === '' || rest.startsWith('?') ? `/${rest}` : rest.startsWith('/') ? rest : url;
   }
 
-  function servePlayer(req: IncomingMessage, res: ServerResponse, streamId: string, url: string): void {
-    const { method } = req;
-    res.once('close', () => countAnswer(stats, '/stream/{stream_id}', res.statusCode));
+  function servePlayer(
+    { method }: IncomingMessage,
+    res: ServerResponse,
+    streamId: string,
+    serve: (stream: RelayStream) => void,
+  ): void {
     if (method === 'OPTIONS') {
       res.writeHead(204, ['allow', streamMethods, 'access-control-allow-origin', '*']).end();
     } else if (method !== 'GET' && method !== 'HEAD') {
@@ -72,22 +86,24 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
       const stream = streams.get(streamId);
       if (stream === undefined) {
         respondRelayProblem(res, 'NoSuchStream', { detail: 'Stream not found', given: streamId });
-        return;
-      }
-      // It may be silent for as long as its player or its provider is: who serves it decides how long that is.
-      req.socket.setTimeout(0);
-      const mark = url.indexOf('?');
-      serveStream(req, res, stream, mark === -1 ? '' : url.slice(mark + 1));
+      } else serve(stream);
     }
   }
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
     const url = inner(req.url ?? '');
     const [, streamId] = streamPath.exec(url) ?? [];
-    if (streamId !== undefined) servePlayer(req, res, streamId, url);
-    else if (hlsPath.test(url)) {
+    const [, hlsId, path = ''] = hlsPath.exec(url) ?? [];
+    if (streamId !== undefined) {
+      res.once('close', () => countAnswer(stats, '/stream/{stream_id}', res.statusCode));
+      servePlayer(req, res, streamId, (stream) => {
+        // It may be silent for as long as its player or its provider is: who serves it decides how long that is.
+        req.socket.setTimeout(0);
+        serveStream(req, res, stream, queryTextOf(url));
+      });
+    } else if (hlsId !== undefined) {
       res.once('close', () => countAnswer(stats, '/hls/{stream_id}/…', res.statusCode));
-      respondRelayProblem(res, 'NotAvailable', { detail: 'This relay does not serve HLS.' });
+      servePlayer(req, res, hlsId, (stream) => serveHls(req, res, stream, { path, query: queryTextOf(url) }));
     } else {
       req.url = url;
       app(req, res);
@@ -122,6 +138,11 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
     highWaterMark: 16 * 1024,
     program: { name: 'relay', hostsKey: 'relay.hosts', hostsVariable: 'MTXPILOT_RELAY_HOSTS' },
   });
+}
+
+function queryTextOf(url: string): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? '' : url.slice(mark + 1);
 }
 
 /**

@@ -19,6 +19,7 @@ import { programEndpoints } from './program-endpoints';
 import { createProvider } from './provider-client';
 import { createReports } from './reports';
 import { createResolver } from './resolver';
+import { createServeHls, notServed } from './serve-hls';
 import { createServeStream } from './serve-stream';
 import { createRelayServer } from './server';
 import { createSharedFeeds } from './shared-feeds';
@@ -173,6 +174,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       clients,
       metrics,
       serveStream,
+      serveHls: createServeHls({ channel: notServed, passthrough: notServed }),
       version,
       log,
       onStopping() {

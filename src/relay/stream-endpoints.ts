@@ -87,6 +87,7 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
           headers: others,
           metadata: body.metadata ?? {},
           type: streamTypeOf(body.url),
+          hls: body.hls ?? 'channel',
         });
         if (!result.ok) return refused(result.problem === 'full' ? 'TooManyStreams' : 'NotKept', result.detail);
         const { stream, isNew } = result;

@@ -1,5 +1,9 @@
 export type StreamType = 'live' | 'vod' | 'hls';
 
+/** How HLS is given to players: from one fetch loop for all of them, or each with what it asks for. */
+export const hlsModes = ['channel', 'passthrough'] as const;
+export type HlsMode = (typeof hlsModes)[number];
+
 /** A stream of the relay, as it is stored. */
 export interface RelayStream {
   /** Keyed hashes of the account's part of the URL and of all of it, 32 hexadecimal digits: see `streamIdOf`. */
@@ -13,6 +17,8 @@ export interface RelayStream {
   readonly headers: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, string>>;
   readonly type: StreamType;
+  /** Only for the type `hls`. */
+  readonly hls: HlsMode;
   /** RFC 3339. */
   readonly createdAt: string;
 }

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import type { Logger } from '../log';
 import { followCollection, readAs, type Store, storedTime } from '../store';
 import { errorText } from '../wire';
-import type { RelayStream } from './stream';
+import { hlsModes, type RelayStream } from './stream';
 
 /** A stream as somebody wants it; its id follows from the URL. */
 export type StreamDraft = Omit<RelayStream, 'id' | 'createdAt'>;
@@ -50,6 +50,8 @@ const storedStream = z.object({
   headers: texts,
   metadata: texts,
   type: z.enum(['live', 'vod', 'hls']),
+  // Streams of before it was there have none.
+  hls: z._default(z.enum(hlsModes), 'channel'),
   createdAt: storedTime,
 });
 const readStored = readAs(storedStream);

@@ -72,6 +72,7 @@ export function streamView(stream: RelayStream, from: ViewSource): Made<z.output
     failover_attempts: failovers,
     last_failover_time: lastFailover?.time ?? null,
     stream_type: shownTypes[stream.type],
+    hls: stream.hls,
     created_at: stream.createdAt,
     last_access: lastAccessOf(stream, playing, lastAccessMs),
     metadata: stream.metadata,

@@ -181,6 +181,7 @@ const emptyStream: RelayStream = {
   headers: { 'x-of-the-stream': 'yes' },
   metadata: {},
   type: 'vod',
+  hls: 'channel',
   createdAt: '2026-11-01T00:00:00Z',
 };
 

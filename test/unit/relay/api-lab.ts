@@ -13,7 +13,7 @@ import { relayOperationNames } from '../../../src/relay/operations';
 import { programEndpoints } from '../../../src/relay/program-endpoints';
 import type { Provider } from '../../../src/relay/provider';
 import { createReports, type Reports } from '../../../src/relay/reports';
-import { createRelayServer, type ServeStream } from '../../../src/relay/server';
+import { createRelayServer, type ServeHls, type ServeStream } from '../../../src/relay/server';
 import { streamEndpoints } from '../../../src/relay/stream-endpoints';
 import { streamIdOf } from '../../../src/relay/stream-id';
 import type { createStreamResolvers } from '../../../src/relay/stream-resolvers';
@@ -56,6 +56,7 @@ export interface LabOptions {
   readonly relay?: Partial<Settings['relay']>;
   readonly provider?: Provider;
   readonly serveStream?: ServeStream;
+  readonly serveHls?: ServeHls;
   /** Without it, no stream's resolver answers. */
   readonly resolve?: ReturnType<typeof createStreamResolvers>;
   /** Why nothing can be stored; it can be when left out. */
@@ -140,6 +141,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     streams,
     clients,
     metrics,
+    serveHls: options.serveHls ?? ((_req, res) => void res.writeHead(501).end()),
     serveStream: options.serveStream ?? ((_req, res) => void res.writeHead(200).end()),
     version: '1.2.3',
     log,

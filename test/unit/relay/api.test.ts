@@ -160,6 +160,17 @@ describe('streams', () => {
     expect(one).toMatchObject({ stream: { stream_type: shown, is_active: false }, clients: [], client_count: 0 });
   });
 
+  it.each([
+    [undefined, 'channel'],
+    [null, 'channel'],
+    ['channel', 'channel'],
+    ['passthrough', 'passthrough'],
+  ])('with hls %p is given as %s', async (hls, shown) => {
+    const { body } = await ask('/streams', { method: 'POST', body: { url: 'http://p.example/a.m3u8', hls } });
+    const { body: one } = await ask(`/streams/${String(body['stream_id'])}`);
+    expect(one).toMatchObject({ stream: { hls: shown } });
+  });
+
   it('of a URL that is known keep their id and take everything else from the request', async () => {
     const id = await makeStream({ failover_urls: ['http://old.example/'], user_agent: 'old', metadata: { a: 1 } });
     const { body } = await ask('/streams', { method: 'POST', body: { url, failover_urls: ['http://new.example/'] } });
@@ -683,7 +694,7 @@ describe('paths', () => {
     ['/nope', {}, 404],
     ['/streams/', {}, 404],
     ['/stream/nope', {}, 404],
-    ['/hls/nope/playlist.m3u8', {}, 501],
+    ['/hls/nope/playlist.m3u8', {}, 404],
     ['/streams', { method: 'PUT' }, 405],
     ['/streams', { method: 'POST', headers: { 'content-type': 'text/plain' } }, 415],
     ['/streams/%E0%A4%A', {}, 404],
@@ -764,6 +775,7 @@ describe('players', () => {
       headers: {},
       metadata: {},
       type: 'live',
+      hls: 'channel',
     });
     const id = result.ok ? result.stream.id : '';
     const headers = { host: 'tv.example' };
@@ -774,6 +786,31 @@ describe('players', () => {
     expect((await lab.ask('/stream/nope', { headers })).status).toBe(404);
     expect((await lab.ask(`/stream/nope?url=${encodeURIComponent(url)}`, { headers })).status).toBe(404);
     expect(served).toEqual([`GET ${id} utc=1&x=%2F 0`, `HEAD ${id}  0`]);
+  });
+
+  it('get what is behind /hls/ with its path and query as they came', async () => {
+    const served: string[] = [];
+    await lab.stop();
+    lab = await startApiLab({
+      relay: { token: 'geheim' },
+      serveHls(req, res, { id: streamId }, { path, query }) {
+        served.push(`${req.method ?? ''} ${streamId} ${path} ${query}`);
+        res.writeHead(200).end('x');
+      },
+    });
+    const made = await lab.ask('/streams', {
+      method: 'POST',
+      body: { url: 'http://p.example/a.m3u8' },
+      headers: { 'x-api-token': 'geheim' },
+    });
+    const id = String((made.json as Record<string, unknown>)['stream_id']);
+    const headers = { host: 'tv.example' };
+    expect((await lab.ask(`/hls/${id}/index.m3u8?mtxs=%2F`, { headers })).text).toBe('x');
+    expect((await lab.ask(`/m3u-proxy/hls/${id}/a/b%2Fc`, { method: 'HEAD', headers })).status).toBe(200);
+    expect((await lab.ask(`/hls/${id}/index.m3u8`, { method: 'POST', headers })).status).toBe(405);
+    expect((await lab.ask(`/hls/${id}/index.m3u8`, { method: 'OPTIONS', headers })).status).toBe(204);
+    expect((await lab.ask('/hls/nope/index.m3u8', { headers })).status).toBe(404);
+    expect(served).toEqual([`GET ${id} index.m3u8 mtxs=%2F`, `HEAD ${id} a/b%2Fc `]);
   });
 
   it('get 500 when serving fails', async () => {

@@ -20,6 +20,7 @@ export const aStream: RelayStream = {
   headers: { cookie: 'geheim' },
   metadata: { id: '5' },
   type: 'live',
+  hls: 'channel',
   createdAt: '2026-11-29T10:00:00.000Z',
 };
 

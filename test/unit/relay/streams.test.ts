@@ -15,6 +15,7 @@ const draft: StreamDraft = {
   headers: { cookie: 'a=b' },
   metadata: { id: '5' },
   type: 'live',
+  hls: 'channel',
 };
 
 async function open(store: Store, maxStreams = 10, log = keptLog()) {
@@ -70,6 +71,15 @@ describe('the registry of streams', () => {
     const id = kept.ok ? kept.stream.id : '';
     expect(await streams.remove([id])).toMatchObject({ ok: false });
     expect(streams.get(id)?.userAgent).toBe('VLC');
+  });
+
+  it('reads streams that were stored before HLS could be given in two ways', async () => {
+    const store = createMemoryStore(keptLog());
+    const { hls: _hls, resolverUrl: _none, ...before } = draft;
+    const id = 'a'.repeat(32);
+    const kept = store.collection('relay-streams', (stored) => stored as object);
+    await kept.set(id, { ...before, id, createdAt: '2026-11-29T10:00:00.000Z' });
+    expect((await open(store)).get(id)).toMatchObject({ url: draft.url, hls: 'channel' });
   });
 
   it('makes one stream of many requests at a time', async () => {

@@ -1,0 +1,16 @@
+import { respondRelayProblem } from './problems';
+import type { ServeHls } from './server';
+import type { HlsMode } from './stream';
+
+/** Makes what answers below `/hls/{id}/` (GET and HEAD), by how the stream is to be given to players. */
+export function createServeHls(servers: Readonly<Record<HlsMode, ServeHls>>): ServeHls {
+  return (req, res, stream, asked) => {
+    if (stream.type === 'hls') servers[stream.hls](req, res, stream, asked);
+    else respondRelayProblem(res, 'NotAvailable', { detail: 'This stream is no HLS: it is to be found at /stream/.' });
+  };
+}
+
+/** For what this relay does not serve. */
+export const notServed: ServeHls = (_req, res) => {
+  respondRelayProblem(res, 'NotAvailable', { detail: 'This relay does not serve HLS in this way.' });
+};
