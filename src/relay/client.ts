@@ -14,6 +14,8 @@ export interface RelayClient {
   readonly lastAccessMs: number;
   /** Bytes of the stream that went to its socket. */
   readonly bytes: number;
+  /** Segments of HLS that it got; 0 for what is no HLS. */
+  readonly segments: number;
   /** Index of the source that it plays; -1 while it has none. */
   readonly source: number;
   /** Why it is shown a card; undefined while it is not. */

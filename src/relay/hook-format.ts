@@ -63,7 +63,11 @@ const dataByName: Readonly<Record<HookEvent, (data: Data) => Data>> = {
     username,
     stream_client_count: viewers,
   }),
-  client_disconnected: ({ client, bytes }) => ({ client_id: client, bytes_served: bytes, segments_served: 0 }),
+  client_disconnected: ({ client, bytes, segments }) => ({
+    client_id: client,
+    bytes_served: bytes,
+    segments_served: segments ?? 0,
+  }),
   failover_triggered: ({
     client,
     from,

@@ -341,7 +341,8 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     if (sniffed === undefined) return;
     if (sniffed === 'text' || sniffed === 'hls') {
       const what = sniffed === 'text' ? 'a text' : 'an HLS playlist';
-      failed(attempt, failureOf('type', `The provider sent ${what} instead of a stream.`));
+      const failure = failureOf('type', `The provider sent ${what} instead of a stream.`);
+      failed(attempt, sniffed === 'hls' ? { ...failure, found: 'hls' } : failure);
     } else if (kind !== undefined && kind !== sniffed) {
       failed(attempt, failureOf('type', 'The source is of another kind than what the client plays.'));
     } else pass(attempt, bytes);
@@ -519,7 +520,9 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
 
   /** No source gives a byte. */
   function giveUpStart(attempt: Attempt, failure: SourceFailure): void {
-    if (cards?.when === 'always') beginWithCard(attempt, failure, cards);
+    // There is something to see, elsewhere.
+    if (failures[0]?.found === 'hls') refuse(failures);
+    else if (cards?.when === 'always') beginWithCard(attempt, failure, cards);
     else refuse(failures);
   }
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { RawHeaders } from '../http';
 import { type RelayProblem, respondRelayProblem } from './problems';
 import type { SourceFailure } from './provider';
 
@@ -30,10 +31,10 @@ export function refusalOf(failures: readonly SourceFailure[]): Refusal {
 }
 
 /** Answers a client that has got no byte yet. */
-export function respondNoSource(res: ServerResponse, failures: readonly SourceFailure[]): void {
+export function respondNoSource(res: ServerResponse, failures: readonly SourceFailure[], more: RawHeaders = []): void {
   const { problem, detail, retryAfterSeconds } = refusalOf(failures);
   const headers = retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)];
-  respondRelayProblem(res, problem, { detail }, headers);
+  respondRelayProblem(res, problem, { detail }, [...headers, ...more]);
 }
 
 /** Answers a client for whom there is no place. */

@@ -5,6 +5,7 @@ import type { Opened, OpenSource, Provider, SourceFailure, SourceRequest } from 
 import { type AnswerHead, failureOf, failureOfAnswer } from './provider-answer';
 import { type ConnectorOptions, createConnector } from './provider-connection';
 import { type CookieJar, createCookieJar, type Hop, headersOf, nextHop } from './provider-headers';
+import { createProviderPool } from './provider-pool';
 import { type Answer, ask, failureOfError, type ResponseTo } from './provider-request';
 import { parseSourceUrl } from './source-url';
 
@@ -13,8 +14,15 @@ export interface ProviderOptions extends Pick<ConnectorOptions, 'guard' | 'ca'> 
   readonly connectTimeoutMs?: number;
   /** From the first connection to the headers of the stream, over all redirects; default 5 s. */
   readonly headersTimeoutMs?: number;
+  /** Connections are used again once a body was read to its end; default: each question has one of its own. */
+  readonly keepAlive?: boolean;
   /** Unix time; default: the system's. */
   readonly nowMs?: () => number;
+}
+
+export interface ClosableProvider extends Provider {
+  /** Closes the connections that are kept. */
+  close(): void;
 }
 
 const mostRedirects = 10;
@@ -30,10 +38,11 @@ interface Attempt {
   deadline: Deadline | undefined;
 }
 
-/** Opens sources over HTTP, each by a connection of its own that nothing else uses. */
-export function createProvider(options: ProviderOptions): Provider {
+/** Asks providers over HTTP. */
+export function createProvider(options: ProviderOptions): ClosableProvider {
   const { guard, ca, connectTimeoutMs = 3_000, headersTimeoutMs = 5_000, nowMs = Date.now } = options;
   const connect = createConnector({ guard, ca, timeoutMs: connectTimeoutMs });
+  const pool = options.keepAlive === true ? createProviderPool(connect) : undefined;
 
   /** What is told when waiting was ended from outside. */
   function endOf({ deadline }: Attempt): SourceFailure {
@@ -45,6 +54,13 @@ export function createProvider(options: ProviderOptions): Provider {
   async function askAt(hop: Hop, attempt: Attempt): Promise<Answer> {
     const { request, cookies, asked } = attempt;
     asked.push(hop.url.href);
+    if (pool !== undefined) {
+      attempt.deadline ??= createDeadline(request.signal, connectTimeoutMs + headersTimeoutMs);
+      const { signal } = attempt.deadline;
+      const headers = headersOf(hop, request, cookies, 'keep-alive');
+      const answer = await pool.ask(hop.url, signal, { method: request.method, headers });
+      return answer.failure !== undefined && signal.aborted ? { failure: endOf(attempt) } : answer;
+    }
     const connectSignal = attempt.deadline?.signal ?? request.signal;
     const connected = await connect(hop.url, connectSignal);
     if (connected.failure !== undefined) return connectSignal.aborted ? { failure: endOf(attempt) } : connected;
@@ -56,8 +72,9 @@ export function createProvider(options: ProviderOptions): Provider {
   }
 
   /** An answer that is no redirect. */
-  function settle(answer: ResponseTo, { url }: Hop, { request, asked }: Attempt): Opened {
+  function settle(answer: ResponseTo, { url }: Hop, { request, asked, cookies }: Attempt): Opened {
     const { response } = answer;
+    cookies.add(url, response.headers['set-cookie'] ?? []);
     // What follows the headers in the same packet may be wrong already, and nobody would hear of it any more.
     if (response.destroyed) return { failure: failureOfError(response.errored) };
     const failure = failureOfAnswer(headOf(response), request, asked, nowMs());
@@ -89,13 +106,19 @@ export function createProvider(options: ProviderOptions): Provider {
     async open(request) {
       const { url, problem } = parseSourceUrl(request.url);
       if (url === undefined) return { failure: failureOf('connect', problem) };
-      const attempt: Attempt = { request, cookies: createCookieJar(), asked: [], deadline: undefined };
+      const attempt: Attempt = {
+        request,
+        cookies: request.cookies ?? createCookieJar(),
+        asked: [],
+        deadline: undefined,
+      };
       try {
         return await follow(url, attempt);
       } finally {
         attempt.deadline?.clear();
       }
     },
+    close: () => pool?.close(),
   };
 }
 

@@ -56,7 +56,12 @@ function isSameHost(from: URL, to: URL): boolean {
 }
 
 /** What a request says, names and values in turn. */
-export function headersOf({ url, isOwn }: Hop, request: SourceRequest, cookies: CookieJar): string[] {
+export function headersOf(
+  { url, isOwn }: Hop,
+  request: SourceRequest,
+  cookies: CookieJar,
+  connection: 'close' | 'keep-alive' = 'close',
+): string[] {
   const headers = new Map([
     ['host', url.host],
     ['accept', '*/*'],
@@ -75,7 +80,7 @@ export function headersOf({ url, isOwn }: Hop, request: SourceRequest, cookies: 
     headers.set('range', range);
     if (ifRange !== undefined && isHeader('if-range', ifRange)) headers.set('if-range', ifRange);
   }
-  headers.set('connection', 'close');
+  headers.set('connection', connection);
   return [...headers].flat();
 }
 

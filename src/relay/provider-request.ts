@@ -3,7 +3,7 @@ import { errorCode } from '../wire';
 import type { SourceFailure } from './provider';
 import { failureOf } from './provider-answer';
 
-const maxHeaderSize = 16 * 1024;
+export const maxHeaderSize = 16 * 1024;
 
 export interface Question {
   readonly method: 'GET' | 'HEAD' | 'POST';

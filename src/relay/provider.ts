@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { CookieJar } from './provider-headers';
 
 /** Why a source was given up; the words of logs, events and metrics. */
 export const triggers = [
@@ -38,6 +39,8 @@ export interface SourceFailure {
   readonly status: number | undefined;
   /** What the provider's `Retry-After` asks for. */
   readonly retryAfterMs: number | undefined;
+  /** What the source is instead of what it should be: a live transport stream, or HLS. */
+  readonly found?: 'live' | 'hls' | undefined;
   /** In words for whoever may see the API: no path, no query, no credentials of the URL. */
   readonly reason: string;
 }
@@ -53,6 +56,8 @@ export interface SourceRequest {
   readonly expects?: 'media' | 'any' | undefined;
   /** `Range` and `If-Range`, which follow every redirect. */
   readonly range?: { readonly range: string; readonly ifRange?: string | undefined } | undefined;
+  /** Cookies that earlier answers set, and those that this one sets; without it, they last as long as the redirects. */
+  readonly cookies?: CookieJar | undefined;
   /** Ends the attempt, and the connection after it, at once. */
   readonly signal: AbortSignal;
 }
@@ -73,7 +78,7 @@ export type Opened =
   | { readonly source: OpenSource; readonly failure?: undefined }
   | { readonly failure: SourceFailure; readonly source?: undefined };
 
-/** Opens connections to providers; one for each call, none is kept for another. */
+/** Asks providers; whether connections are kept for the next question is up to who makes it. */
 export interface Provider {
   /** Never rejects. When `signal` was aborted, the failure says `reset`. */
   open(request: SourceRequest): Promise<Opened>;

@@ -21,6 +21,8 @@ export interface StreamFigures {
   readonly isStarted: boolean;
   /** Bytes that clients got who have gone. */
   readonly bytesOfGone: number;
+  /** Segments of HLS that they got. */
+  readonly segmentsOfGone: number;
   /** Clients that no source could serve, and connections to providers that failed. */
   readonly errors: number;
   readonly failovers: number;
@@ -36,6 +38,7 @@ export interface ReportStats {
   clientsTotal: number;
   clientsFailed: number;
   bytesOfGone: number;
+  segmentsOfGone: number;
   readonly failovers: Record<Trigger, number>;
   /** Times that a client was shown one. */
   readonly cards: Record<CardReason, number>;
@@ -81,6 +84,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 const nothing: StreamFigures = {
   isStarted: false,
   bytesOfGone: 0,
+  segmentsOfGone: 0,
   errors: 0,
   failovers: 0,
   lastFailover: undefined,
@@ -105,6 +109,7 @@ export function createReports(options: ReportsOptions): Reports {
     clientsTotal: 0,
     clientsFailed: 0,
     bytesOfGone: 0,
+    segmentsOfGone: 0,
     failovers: byTrigger(),
     cards: { down: 0, full: 0 },
     connects: { ok: 0, ...byTrigger() },
@@ -193,13 +198,21 @@ export function createReports(options: ReportsOptions): Reports {
     },
     clientDisconnected(client) {
       if (!connected.delete(client)) return;
-      const { streamId, bytes } = client;
+      const { streamId, bytes, segments } = client;
       const of = counted(streamId);
       of.bytesOfGone += bytes;
+      of.segmentsOfGone += segments;
       of.lastAccessMs = now();
       stats.bytesOfGone += bytes;
+      stats.segmentsOfGone += segments;
       if (!wantsClients()) return;
-      const data = { ...clientFacts(client), viewers: clientsOf(streamId), bytes, failovers: client.failovers };
+      const data = {
+        ...clientFacts(client),
+        viewers: clientsOf(streamId),
+        bytes,
+        segments,
+        failovers: client.failovers,
+      };
       emit({ type: 'viewer.left', stream: streamId, evidence, data });
     },
     failedOver({ client, from, to, card, trigger, reason, byteGapMs, pictureGapMs }: Failover) {

@@ -6,6 +6,7 @@ import { type ActiveStream, type ActiveStreams, allSourcesOf, type BegunStandby 
 import type { Cards } from './cards';
 import { withClientQuery } from './catch-up';
 import type { RelayClients, RelayReports } from './client';
+import type { createFoundType } from './found-type';
 import { createLiveFeed, type FeedSink, type FeedTimes } from './live-feed';
 import { respondFull, respondNoSource } from './no-source';
 import type { Provider } from './provider';
@@ -38,6 +39,8 @@ export interface LiveOptions {
   readonly clients: RelayClients;
   readonly reports: RelayReports;
   readonly ticker: Ticker;
+  /** Answers whoever asked for a live stream that is HLS. */
+  readonly foundType: ReturnType<typeof createFoundType>;
   readonly log: Logger;
   readonly nowMs: () => number;
 }
@@ -147,6 +150,11 @@ export function serveLive(
     end: () => res.end(),
     fail(failures) {
       const [first] = failures;
+      if (first?.found === 'hls') {
+        endReason = first.reason;
+        void options.foundType(res, { stream: stream(), type: 'hls', query, failures });
+        return;
+      }
       if (first !== undefined) reports.clientFailed(client, first);
       endReason = first?.reason;
       respondNoSource(res, failures);

@@ -78,7 +78,8 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
     serve: (stream: RelayStream) => void,
   ): void {
     if (method === 'OPTIONS') {
-      res.writeHead(204, ['allow', streamMethods, 'access-control-allow-origin', '*']).end();
+      const forPages = ['access-control-allow-origin', '*', 'access-control-allow-headers', 'Range'];
+      res.writeHead(204, ['allow', streamMethods, ...forPages]).end();
     } else if (method !== 'GET' && method !== 'HEAD') {
       const detail = 'Streams can only be read.';
       respondRelayProblem(res, 'MethodNotAllowed', { detail, allowed: streamMethods }, ['allow', streamMethods]);

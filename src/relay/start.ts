@@ -12,9 +12,11 @@ import { createAddressGuard } from './address-guard';
 import { openCards } from './cards';
 import { createClients } from './clients';
 import { createAddressOf } from './forwarded';
+import { createFoundType } from './found-type';
 import { openHooks } from './hooks';
 import { createRelayMetrics, relayMetrics } from './metrics';
 import { relayOperationNames } from './operations';
+import { createPassthrough } from './passthrough';
 import { programEndpoints } from './program-endpoints';
 import { createProvider } from './provider-client';
 import { createReports } from './reports';
@@ -121,20 +123,23 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       log: boundedLog(log),
       nowMs: () => performance.now(),
     });
-    const provider = createProvider({
-      guard,
-      connectTimeoutMs: relay.timeouts.connect,
-      headersTimeoutMs: relay.timeouts.headers,
-    });
+    const asking = { guard, connectTimeoutMs: relay.timeouts.connect, headersTimeoutMs: relay.timeouts.headers };
+    const provider = createProvider(asking);
+    const hlsProvider = createProvider({ ...asking, keepAlive: true });
+    closers.push(() => hlsProvider.close());
+    const foundType = createFoundType({ streams, rootPath: relay.rootPath, log: boundedLog(log) });
+    const addressOf = createAddressOf(relay.trustedProxies);
+    const policy = { whenFull: relay.whenFull, waitForSlotMs: relay.waitForSlot };
+    const ticker = createTicker(100);
     const nowMs = () => performance.now();
     const serveStream = createServeStream({
       find: (id) => streams.get(id),
-      addressOf: createAddressOf(relay.trustedProxies),
+      addressOf,
       provider,
       share: relay.share,
       shared: createSharedFeeds(),
       accounts,
-      policy: { whenFull: relay.whenFull, waitForSlotMs: relay.waitForSlot },
+      policy,
       times: {
         stallMs: relay.timeouts.stall,
         nullPacketsAfterMs: relay.nullPacketsAfter,
@@ -149,9 +154,32 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       streams: active,
       clients,
       reports,
-      ticker: createTicker(100),
+      ticker,
+      foundType,
       nowMs,
       log,
+    });
+    const passthrough = createPassthrough({
+      key,
+      addressOf,
+      provider: hlsProvider,
+      accounts,
+      policy,
+      times: {
+        stallMs: relay.timeouts.stall,
+        retryAfterRunningMs: relay.retryAfterRunning,
+        clientTimeoutMs: relay.clientTimeout,
+      },
+      resolve,
+      failback: relay.failback,
+      streams: active,
+      find: (id) => streams.get(id),
+      foundType,
+      clients,
+      reports,
+      ticker,
+      log: boundedLog(log),
+      nowMs,
     });
     const server = createRelayServer({
       settings: relay,
@@ -174,7 +202,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       clients,
       metrics,
       serveStream,
-      serveHls: createServeHls({ channel: notServed, passthrough: notServed }),
+      serveHls: createServeHls({ channel: notServed, passthrough }),
       version,
       log,
       onStopping() {

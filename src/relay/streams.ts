@@ -33,8 +33,10 @@ export interface RelayStreams {
   get(id: string): RelayStream | undefined;
   /** In the order in which they were made; those of one millisecond in any order. */
   all(): Iterable<RelayStream>;
-  /** Stores a stream. One of the same URL keeps its id and age; all else becomes what is wanted now, for clients that come and for those that are there. Never rejects. */
+  /** Stores a stream. One of the same URL keeps its id and age; and the type that its source was found to be; all else becomes what is wanted now, for clients that come and for those that are there. Never rejects. */
   put(draft: StreamDraft): Promise<PutResult>;
+  /** A stream is of another type than its URL says, from now on. @returns whether that is stored. Never rejects. */
+  retype(id: string, type: RelayStream['type']): Promise<boolean>;
   /** Removes streams, all or none; ids that are unknown are left out. Never rejects. */
   remove(ids: readonly string[]): Promise<RemoveResult>;
   stop(): Promise<void>;
@@ -76,7 +78,13 @@ export async function openStreams(options: StreamsOptions): Promise<RelayStreams
       const detail = `${maxStreams} streams are stored, which is all that relay.maxStreams allows`;
       return { ok: false, problem: 'full', detail };
     }
-    const stream: RelayStream = { ...draft, id, createdAt: before?.createdAt ?? new Date(now()).toISOString() };
+    const stream: RelayStream = {
+      ...draft,
+      id,
+      // The URL is the same: where its type is another one, its source has told it.
+      type: before?.type ?? draft.type,
+      createdAt: before?.createdAt ?? new Date(now()).toISOString(),
+    };
     try {
       await kept.set(id, stream);
     } catch (error) {
@@ -84,6 +92,20 @@ export async function openStreams(options: StreamsOptions): Promise<RelayStreams
     }
     streams.set(id, stream);
     return { ok: true, stream, isNew: before === undefined };
+  }
+
+  async function retype(id: string, type: RelayStream['type']): Promise<boolean> {
+    const stream = streams.get(id);
+    if (stream === undefined || stream.type === type) return stream !== undefined;
+    const changed = { ...stream, type };
+    try {
+      await kept.set(id, changed);
+    } catch (error) {
+      log.warn({ stream: id, error: errorText(error) }, 'the type of a stream cannot be stored');
+      return false;
+    }
+    streams.set(id, changed);
+    return true;
   }
 
   async function remove(ids: readonly string[]): Promise<RemoveResult> {
@@ -116,6 +138,7 @@ export async function openStreams(options: StreamsOptions): Promise<RelayStreams
     get: (id) => streams.get(id),
     all: () => streams.values(),
     put: (draft) => followed.inTurn(() => put(draft)),
+    retype: (id, type) => followed.inTurn(() => retype(id, type)),
     remove: (ids) => followed.inTurn(() => remove(ids)),
     stop: () => followed.stop(),
   };

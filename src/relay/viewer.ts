@@ -17,6 +17,8 @@ export interface Standing {
   source: number;
   card?: CardReason | undefined;
   bytes: number;
+  /** Of HLS. */
+  segments?: number;
   failovers: number;
   /** `performance.now()` of the last byte that it took. */
   lastAccessMs: number;
@@ -42,6 +44,9 @@ export function clientOf(
     },
     get bytes() {
       return standing.bytes;
+    },
+    get segments() {
+      return standing.segments ?? 0;
     },
     get source() {
       return standing.source;

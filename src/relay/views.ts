@@ -52,7 +52,7 @@ export function failoverIndex(source: number): number {
 export function streamView(stream: RelayStream, from: ViewSource): Made<z.output<typeof Stream>> {
   const { reports, clients, active, streamTimeoutMs } = from;
   const playing = clients.ofStream(stream.id);
-  const { bytesOfGone, errors, failovers, lastFailover, lastAccessMs } = reports.of(stream.id);
+  const { bytesOfGone, segmentsOfGone, errors, failovers, lastFailover, lastAccessMs } = reports.of(stream.id);
   const source = currentSource(playing);
   const sources = allSourcesOf(stream, active.find(stream.id));
   return {
@@ -62,7 +62,7 @@ export function streamView(stream: RelayStream, from: ViewSource): Made<z.output
     user_agent: stream.userAgent,
     client_count: playing.length,
     total_bytes_served: playing.reduce((sum, { bytes }) => sum + bytes, bytesOfGone),
-    total_segments_served: 0,
+    total_segments_served: playing.reduce((sum, { segments }) => sum + segments, segmentsOfGone),
     error_count: errors,
     is_active: playing.length > 0 || (lastAccessMs !== undefined && Date.now() - lastAccessMs < streamTimeoutMs),
     has_failover: stream.failoverUrls.length > 0 || stream.resolverUrl !== undefined,
@@ -103,7 +103,7 @@ export function clientView(client: RelayClient): Made<z.output<typeof Client>> {
     ip_address: client.address,
     username: client.username ?? null,
     bytes_served: client.bytes,
-    segments_served: 0,
+    segments_served: client.segments,
     created_at: client.createdAt,
     last_access: new Date(unixMs(client)).toISOString(),
     is_connected: true,
@@ -119,7 +119,7 @@ export function proxyStats({ streams, clients, reports, startedMs }: ViewSource)
     total_clients: all.length,
     active_clients: all.length,
     total_bytes_served: all.reduce((sum, { bytes }) => sum + bytes, reports.stats.bytesOfGone),
-    total_segments_served: 0,
+    total_segments_served: all.reduce((sum, { segments }) => sum + segments, reports.stats.segmentsOfGone),
     uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
   };
 }

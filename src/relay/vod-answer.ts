@@ -82,13 +82,18 @@ const passedOn = ['content-type', 'content-range', 'accept-ranges', 'etag', 'las
 /** What the node:http parser lets through and its writer refuses. */
 const writable = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+/** What a provider says of a body that is for its reader. @param type takes the place of the provider's. */
+export function passedOnHeaders(headers: IncomingHttpHeaders, type?: string): RawHeaders {
+  return passedOn.flatMap((name) => {
+    const value = name === 'content-type' ? (type ?? headers[name]) : headers[name];
+    return value !== undefined && writable.test(value) ? [name, value] : [];
+  });
+}
+
 /** The head that the client is told. */
 export function headOf({ headers, part }: VodAnswer): RawHeaders {
   return [
-    ...passedOn.flatMap((name) => {
-      const value = headers[name];
-      return value !== undefined && writable.test(value) ? [name, value] : [];
-    }),
+    ...passedOnHeaders(headers),
     ...(part.end === undefined ? [] : ['content-length', String(part.end - part.start)]),
   ];
 }

@@ -1,4 +1,4 @@
-import { type MasterPlaylist, type MediaPlaylist, readPlaylist } from '../../../src/hls';
+import { type MasterPlaylist, type MediaPlaylist, readPlaylist, type Segment } from '../../../src/hls';
 
 async function media(...lines: readonly string[]): Promise<MediaPlaylist> {
   const { playlist } = await readPlaylist(['#EXTM3U', ...lines].join('\n'));
@@ -10,7 +10,7 @@ async function faults(...lines: readonly string[]) {
   return (await readPlaylist(['#EXTM3U', ...lines].join('\n'))).faults;
 }
 
-const plain = {
+const plain: Omit<Segment, 'uri' | 'durationSeconds'> = {
   title: '',
   byteRange: undefined,
   keys: [],

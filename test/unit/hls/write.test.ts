@@ -1,7 +1,7 @@
-import { readPlaylist, type SegmentToWrite, writeMediaPlaylist } from '../../../src/hls';
+import { readPlaylist, type SegmentKey, type SegmentToWrite, writeMediaPlaylist } from '../../../src/hls';
 
 const head = { version: 3, targetDuration: 6, mediaSequence: 7, discontinuitySequence: 0, ended: false };
-const key = { method: 'AES-128', uri: 'k', iv: '0x01', keyFormat: undefined, keyFormatVersions: undefined };
+const key: SegmentKey = { method: 'AES-128', uri: 'k', iv: '0x01', keyFormat: undefined, keyFormatVersions: undefined };
 const other = { ...key, uri: 'o', iv: undefined, keyFormat: 'com.example', keyFormatVersions: '1' };
 const map = { uri: 'i.mp4', byteRange: undefined, keys: [] };
 

@@ -37,6 +37,7 @@ export function fakeClient(
     createdAt: '2026-11-29T10:00:01.000Z',
     lastAccessMs: performance.now(),
     bytes: 0,
+    segments: 0,
     source: 0,
     card: undefined,
     failovers: 0,

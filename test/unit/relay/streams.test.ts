@@ -73,6 +73,20 @@ describe('the registry of streams', () => {
     expect(streams.get(id)?.userAgent).toBe('VLC');
   });
 
+  it('keeps the type that a source was found to be of, whoever makes the stream again', async () => {
+    const store = createMemoryStore(keptLog());
+    const streams = await open(store);
+    const first = await streams.put(draft);
+    const id = first.ok ? first.stream.id : '';
+    expect(await streams.retype(id, 'hls')).toBe(true);
+    expect(await streams.put(draft)).toMatchObject({ stream: { type: 'hls' } });
+    expect((await open(store)).get(id)).toMatchObject({ type: 'hls' });
+    expect(await streams.retype('unknown', 'hls')).toBe(false);
+    await store.close();
+    expect(await streams.retype(id, 'live')).toBe(false);
+    expect(streams.get(id)).toMatchObject({ type: 'hls' });
+  });
+
   it('reads streams that were stored before HLS could be given in two ways', async () => {
     const store = createMemoryStore(keptLog());
     const { hls: _hls, resolverUrl: _none, ...before } = draft;
