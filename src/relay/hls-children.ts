@@ -23,6 +23,7 @@ const kinds: Readonly<Record<UriRole, ChildKind>> = {
   'asset-list': 'data',
 };
 const playlistKinds: ReadonlySet<ChildKind> = new Set(['variant', 'rendition', 'iframes', 'images', 'playlist']);
+const otherScheme = /^(?!https?:)[a-z][a-z0-9+.-]*:/i;
 /** Of the playlists of a master; those beyond it are not found again after a failover. */
 const mostPlaylists = 500;
 
@@ -60,7 +61,8 @@ export function childRewriter(
   const counts = new Map<ChildKind, number>();
   return (uri, role) => {
     const url = childUrl(uri, base);
-    if (url === undefined) return undefined;
+    // A URL that cannot be asked for may still hold credentials.
+    if (url === undefined) return otherScheme.test(uri) ? undefined : `${prefix}unreadable`;
     const kind = kinds[role];
     const isPlaylist = isPlaylistKind(kind) || /\.m3u8?$/i.test(pathOf(url));
     let ordinal = 0;

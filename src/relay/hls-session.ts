@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Slot } from './accounts';
 import type { RelayClient } from './client';
-import type { SourceFailure } from './provider';
-import { type CookieJar, createCookieJar } from './provider-headers';
+import type { CookieJar, SourceFailure } from './provider';
+import { createCookieJar } from './provider-headers';
 import type { Standing, Viewer } from './viewer';
 
 /** One play of one passed-through stream by one player: one source, one slot of its account, one client. */

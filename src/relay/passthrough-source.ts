@@ -80,6 +80,19 @@ export interface PassthroughSource {
   isFree(ask: Ask, source: number): boolean;
 }
 
+/** In which order sources are asked, by one request. */
+interface SourceOrder {
+  isUntried(index: number): boolean;
+  /** The index, or the first source where the list has become shorter. */
+  within(index: number): number;
+  /** It is asked now, and not again. @returns its URL. */
+  take(index: number): string;
+  /** What to ask when this one has failed; undefined: all have been asked. */
+  after(index: number, failure: SourceFailure): Promise<number | undefined>;
+}
+
+/** A source that has just failed is left alone for so long; a player that waits does not wait for longer. */
+const mostPauseMs = 1000;
 const mostPlaylistBytes = 2 * 1024 * 1024;
 /** Of a master playlist of our own: nobody has told it. */
 const unknownBandwidth = 5_000_000;
@@ -117,59 +130,75 @@ export function createPassthroughSource(
     return { playlist: { bytes: read.bytes, url: source.url } };
   }
 
-  /** Opens the sources in their order until one gives its playlist; those that a request has tried already are left out. */
+  /** Opens the sources in their order until one gives its playlist. */
   async function move(ask: Ask, tried: Set<string>): Promise<Moved> {
     const { session, stream } = ask;
-    const { standing } = session;
-    const active = streams.of(stream.id);
-    const sources = [...allSourcesOf(stream, active)];
     const { leaving } = session;
     session.leaving = undefined;
-    const from = standing.source;
+    const from = session.standing.source;
+    const order = orderOf(stream, tried);
+    const first = from === -1 ? streams.of(stream.id).start : await firstAfter(session, leaving, order);
     const failures: SourceFailure[] = leaving === undefined ? [] : [leaving.failure];
+    for (let index: number | undefined = order.within(first); index !== undefined; ) {
+      const moved = await goTo(ask, index, order.take(index));
+      if (moved.playlist !== undefined) {
+        report(ask, from === -1 ? first : from, index, failures[0]);
+        return moved;
+      }
+      failures.push(...moved.failures);
+      const [failure] = moved.failures;
+      const isFinal = failure?.trigger === 'account' && policy.whenFull === 'refuse';
+      index = ask.signal.aborted || isFinal || failure === undefined ? undefined : await order.after(index, failure);
+    }
+    return { failures };
+  }
+
+  /** Which source a session goes over to that has one. */
+  async function firstAfter(session: HlsSession, leaving: HlsSession['leaving'], order: SourceOrder): Promise<number> {
+    const from = session.standing.source;
+    if (leaving === undefined) return from;
+    if (leaving.to !== undefined) return leaving.to;
+    // It ran well for long: what it gave may be old, a token in its URLs for instance.
+    const ranWell = nowMs() - session.sinceMs >= times.retryAfterRunningMs;
+    if (ranWell && order.isUntried(from)) return from;
+    order.take(from);
+    // Where there is no other source, what this one says now may help.
+    return (await order.after(from, leaving.failure)) ?? from;
+  }
+
+  /** The sources of a stream, and the one that its resolver names, each of them once. */
+  function orderOf(stream: RelayStream, tried: Set<string>): SourceOrder {
+    const active = streams.of(stream.id);
+    const sources = [...allSourcesOf(stream, active)];
     const named = createNamedSource(
       (left) => options.resolve(stream, left),
       (url) => url,
     );
-    const untried = (index: number | undefined): index is number =>
+    const isUntried = (index: number | undefined): index is number =>
       index !== undefined && !tried.has(sources[index] ?? '');
-    const nextOf = (index: number): number | undefined => {
-      const best = active.health.next(sources, index, nowMs(), 1000)?.index;
-      if (untried(best)) return best;
-      return Array.from(sources, (_, step) => (index + 1 + step) % sources.length).find(untried);
+    function nextOf(index: number): number | undefined {
+      const best = active.health.next(sources, index, nowMs(), mostPauseMs)?.index;
+      if (isUntried(best)) return best;
+      return Array.from(sources, (_, step) => (index + 1 + step) % sources.length).find(isUntried);
+    }
+    return {
+      isUntried,
+      within: (index) => (index < sources.length ? index : 0),
+      take(index) {
+        const url = sources[index] ?? '';
+        tried.add(url);
+        return url;
+      },
+      async after(index, failure) {
+        const next = (await named.soon(sources, index, failure)) ?? nextOf(index) ?? (await named.late(sources));
+        return isUntried(next) ? next : undefined;
+      },
     };
+  }
 
-    let index: number | undefined = from === -1 ? active.start : leaving === undefined ? from : leaving.to;
-    if (leaving !== undefined && leaving.to === undefined) {
-      // It ran well for long: what it gave may be old, a token in its URLs for instance.
-      if (nowMs() - session.sinceMs >= times.retryAfterRunningMs && untried(from)) index = from;
-      else {
-        tried.add(sources[from] ?? '');
-        // Where there is no other source, what this one says now may help.
-        index = (await named.soon(sources, from, leaving.failure)) ?? nextOf(from) ?? from;
-      }
-    }
-    index ??= 0;
-    if (index >= sources.length) index = 0;
-    for (let current: number | undefined = index; current !== undefined; ) {
-      const url: string = sources[current] ?? '';
-      tried.add(url);
-      const opened: Fetched = await openSource(ask, current, url);
-      if (ask.signal.aborted) return { failures: [failureOf('reset', 'The player has gone.')] };
-      if (opened.playlist !== undefined) {
-        const moved = await take(ask, current, url, opened.playlist);
-        if (moved.playlist !== undefined) {
-          report(ask, from === -1 ? index : from, current, failures[0]);
-          return moved;
-        }
-        failures.push(...moved.failures);
-      } else failures.push(opened.failure);
-      const last: SourceFailure = failures.at(-1) ?? failureOf('connect', 'The stream has no source.');
-      if (last.trigger === 'account' && policy.whenFull === 'refuse') break;
-      current = (await named.soon(sources, current, last)) ?? nextOf(current) ?? (await named.late(sources));
-      if (!untried(current)) current = undefined;
-    }
-    return { failures };
+  async function goTo(ask: Ask, index: number, url: string): Promise<Moved> {
+    const { playlist, failure } = await openSource(ask, index, url);
+    return playlist === undefined ? { failures: [failure] } : take(ask, index, url, playlist);
   }
 
   async function openSource({ session, stream, signal }: Ask, index: number, url: string): Promise<Fetched> {

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { formatDuration } from '../wire';
 import { createDeadline, type Deadline } from './deadline';
-import type { Opened, OpenSource, Provider, SourceFailure, SourceRequest } from './provider';
+import type { CookieJar, Opened, OpenSource, Provider, SourceFailure, SourceRequest } from './provider';
 import { type AnswerHead, failureOf, failureOfAnswer } from './provider-answer';
 import { type ConnectorOptions, createConnector } from './provider-connection';
-import { type CookieJar, createCookieJar, type Hop, headersOf, nextHop } from './provider-headers';
+import { createCookieJar, type Hop, headersOf, nextHop } from './provider-headers';
 import { createProviderPool } from './provider-pool';
 import { type Answer, ask, failureOfError, type ResponseTo } from './provider-request';
 import { parseSourceUrl } from './source-url';

@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { parsedUrl } from '../wire';
-import type { SourceRequest } from './provider';
+import type { CookieJar, SourceRequest } from './provider';
 import { portOf } from './provider-connection';
 import { decoded } from './source-url';
 
@@ -99,13 +99,6 @@ function isHeader(name: string, value: string): boolean {
     // What cannot be sent is left out: the rest may do.
     return false;
   }
-}
-
-/** Cookies that the redirects of one attempt set. */
-export interface CookieJar {
-  add(url: URL, setCookie: readonly string[]): void;
-  /** The `cookie` header for a host, with what the stream itself says. */
-  of(url: URL, own: string | undefined): string | undefined;
 }
 
 const mostCookies = 50;

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { CookieJar } from './provider-headers';
 
 /** Why a source was given up; the words of logs, events and metrics. */
 export const triggers = [
@@ -43,6 +42,13 @@ export interface SourceFailure {
   readonly found?: 'live' | 'hls' | undefined;
   /** In words for whoever may see the API: no path, no query, no credentials of the URL. */
   readonly reason: string;
+}
+
+/** Cookies that providers set: of one attempt with its redirects, or of all questions of a session. */
+export interface CookieJar {
+  add(url: URL, setCookie: readonly string[]): void;
+  /** The `cookie` header for a host, with what the stream itself says. */
+  of(url: URL, own: string | undefined): string | undefined;
 }
 
 /** What is asked of a provider. */

@@ -3,7 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { launchBrowser, servePlayerPage } from '../support/browser';
 import { createFaultProvider, type FaultProvider, file, live, redirect, status } from '../support/fault-provider';
+import { takeLoopbackBlock } from '../support/loopback-block';
 import { type RelayProcess, startRelay } from '../support/relay';
 import { callRelay } from '../support/relay-client';
 import { type ClipFolder, createClipFolder } from '../support/ts-clips';
@@ -102,6 +104,24 @@ test('ffmpeg reads the same of it as of the provider: keys, init segments, byte 
   expect(relay.log()).not.toContain('secret');
 });
 
+test('Chromium with hls.js plays it to its end, on a page of another site', async () => {
+  const id = await add(provider.url('/live.m3u8'));
+  const block = await takeLoopbackBlock();
+  const page = await servePlayerPage(block.address(1));
+  const browser = await launchBrowser();
+  try {
+    const tab = await browser.newPage();
+    await tab.goto(page.url);
+    const played = await tab.evaluate(playToTheEnd, `${relay.url}/hls/${id}/index.m3u8`);
+    expect(played.errors).toEqual([]);
+    expect(played.seconds).toBeGreaterThan(5.5);
+  } finally {
+    await browser.close();
+    await page.close();
+    await block.release();
+  }
+});
+
 test('a backup is played where the primary source is not there', async () => {
   const id = await add(provider.url('/nothing.m3u8'), { failover_urls: [provider.url('/hls/master.m3u8')] });
   expect(await packetsOf(`${relay.url}/hls/${id}/playlist.m3u8`)).toBe(
@@ -143,3 +163,33 @@ test('a provider that fails is told as what it is', async () => {
   expect(answer.headers.get('retry-after')).toBe('5');
   expect(await answer.text()).not.toContain('busy.m3u8');
 });
+
+/** Runs in the page: resolves when the video has ended, or at the first error. */
+async function playToTheEnd(url: string): Promise<{ readonly seconds: number; readonly errors: readonly string[] }> {
+  interface Hls {
+    on(event: string, listener: (event: string, data: { details: string }) => void): void;
+    loadSource(url: string): void;
+    attachMedia(video: unknown): void;
+  }
+  interface Video {
+    readonly currentTime: number;
+    readonly ended: boolean;
+    play(): Promise<void>;
+  }
+  const page = globalThis as unknown as {
+    Hls: new () => Hls;
+    document: { querySelector(selector: string): Video };
+  };
+  const video = page.document.querySelector('video');
+  const hls = new page.Hls();
+  const errors: string[] = [];
+  hls.on('hlsError', (_event, { details }) => {
+    // A busy machine's, and nobody's fault.
+    if (details !== 'bufferStalledError') errors.push(details);
+  });
+  hls.loadSource(url);
+  hls.attachMedia(video);
+  await video.play();
+  while (!video.ended && errors.length === 0) await new Promise((next) => setTimeout(next, 50));
+  return { seconds: video.currentTime, errors };
+}

@@ -187,6 +187,20 @@ describe('a passed-through stream', () => {
     expect(lab.clients.count).toBe(0);
   });
 
+  it('leaves what is for no web server, and tells nothing of what cannot be asked for', async () => {
+    await setUp();
+    const uris = [
+      'skd://key',
+      'data:text/plain,x',
+      `http://user:secret@h/${'x'.repeat(5000)}`,
+      'http://user:secret@:0/',
+    ];
+    faulty.at('/a/high.m3u8', playlist(`#EXTM3U\n${uris.map((uri) => `#EXT-X-KEY:METHOD=X,URI="${uri}"\n`).join('')}`));
+    const { answer } = await play();
+    const given = [...answer.text.matchAll(/URI="([^"]+)"/g)].map(([, uri]) => uri);
+    expect(given).toEqual(['skd://key', 'data:text/plain,x', 'unreadable', 'unreadable']);
+  });
+
   it('is not HLS where the provider sends a live stream, without end', async () => {
     await setUp();
     faulty.at('/a/master.m3u8', live(segment, { contentType: 'application/vnd.apple.mpegurl' }));
