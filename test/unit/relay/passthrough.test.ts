@@ -244,6 +244,32 @@ describe('a passed-through stream', () => {
   });
 });
 
+describe('a player', () => {
+  it('that does not read holds the provider up, and when it leaves, the connection ends', async () => {
+    await setUp();
+    faulty.at('/a/seg/7.ts', file(Buffer.alloc(64_000_000, 'G')));
+    const { segments } = await play();
+    const reading = await lab.begin(segments[0] ?? '');
+    // What the kernel takes on both sides is its matter: it is full when nothing more comes.
+    let before = 0;
+    await until(
+      'the provider to be held up',
+      () => {
+        const [{ bytes } = { bytes: 0 }] = lab.clients.all();
+        const isStill = bytes === before && bytes > 0;
+        before = bytes;
+        return isStill;
+      },
+      300,
+    );
+    expect(before).toBeLessThan(32_000_000);
+    expect(faulty.open('/a/seg/7.ts')).toBe(1);
+    reading.leave();
+    await faulty.waitForOpen(0);
+    expect(lab.clients.all()).toMatchObject([{ segments: 0 }]);
+  });
+});
+
 describe('a session', () => {
   it('is a client with true counts, which ends some time after its last request', async () => {
     await setUp();
