@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Slot } from './accounts';
 import type { RelayClient } from './client';
 import type { CookieJar, SourceFailure } from './provider';
@@ -55,11 +56,14 @@ export function createHlsSession(
   nowMs: number,
   id: string = randomBytes(12).toString('base64url'),
 ): HlsSession {
+  const ending = new AbortController();
+  // Each request in hand has some; how many there are is bounded.
+  setMaxListeners(0, ending.signal);
   return {
     ...given,
     id,
     cookies: createCookieJar(),
-    ending: new AbortController(),
+    ending,
     slot: undefined,
     sourceUrl: '',
     sinceMs: nowMs,

@@ -38,9 +38,9 @@ export function respondNoSource(res: ServerResponse, failures: readonly SourceFa
 }
 
 /** Answers a client for whom there is no place. */
-export function respondFull(res: ServerResponse): void {
+export function respondFull(res: ServerResponse, more: RawHeaders = []): void {
   const detail = 'The relay has as many clients as it may have.';
-  respondRelayProblem(res, 'Busy', { detail }, ['retry-after', '5']);
+  respondRelayProblem(res, 'Busy', { detail }, ['retry-after', '5', ...more]);
 }
 
 function problemOf(failures: readonly SourceFailure[], isAnyBusy: boolean): RelayProblem {

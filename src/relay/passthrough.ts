@@ -47,6 +47,8 @@ const childPath = /^([A-Za-z0-9_-]{16})\/([A-Za-z0-9_-]{24,8000})\.[a-z0-9]{1,6}
 const validName = /^[0-9A-Za-z-]{1,64}$/;
 /** So many segments in a row may be missing until the source is left: one alone may just have left the playlist. */
 const mostMissing = 2;
+/** In hand, of one session: each has a connection to the provider, which counts them all as one player's. */
+const mostRequests = 24;
 const everybody = ['access-control-allow-origin', '*', 'x-content-type-options', 'nosniff'];
 const playlistType = 'application/vnd.apple.mpegurl';
 
@@ -271,7 +273,7 @@ export function createPassthrough(options: PassthroughOptions): ServeHls {
   /** Nothing takes the place of a segment: the session goes over with its next playlist, which its player asks for all the time. */
   function noteMediaFailure(ask: Ask, { kind, source }: HlsChild, failure: SourceFailure): void {
     const { session } = ask;
-    if (source !== session.standing.source || kind === 'data') return;
+    if (source !== session.standing.source || kind === 'data' || kind === 'playlist') return;
     const isMissing = failure.status === 404 || failure.status === 410;
     session.missing = isMissing ? session.missing + 1 : 0;
     if (isMissing && session.missing < mostMissing) return;
@@ -282,7 +284,8 @@ export function createPassthrough(options: PassthroughOptions): ServeHls {
 
   async function answerChild(ask: Ask, child: HlsChild): Promise<void> {
     const { res } = ask;
-    if (isPlaylistKind(child.kind)) await answerPlaylist(ask, child);
+    // Playlists of advertisements and the like are nothing that another source has in the same place.
+    if (isPlaylistKind(child.kind) && child.kind !== 'playlist') await answerPlaylist(ask, child);
     else if (await isAllowed(ask, child)) await answerMedia(ask, child);
     else if (!res.destroyed) {
       const detail = 'It is of a source that this session plays no more.';
@@ -339,7 +342,7 @@ export function createPassthrough(options: PassthroughOptions): ServeHls {
         return;
       }
       const session = begin(req, stream, query);
-      if (session === undefined) respondFull(res);
+      if (session === undefined) respondFull(res, everybody);
       else during(req, res, stream, { session, query }, answerEntry).catch(failed);
       return;
     }
@@ -357,8 +360,11 @@ export function createPassthrough(options: PassthroughOptions): ServeHls {
       respondRelayProblem(res, 'Disconnected', { detail }, everybody);
     } else {
       const session = sessions.find(stream.id, id) ?? begin(req, stream, query, id);
-      if (session === undefined) respondFull(res);
-      else during(req, res, stream, { session, query }, (ask) => answerChild(ask, child)).catch(failed);
+      if (session === undefined) respondFull(res, everybody);
+      else if (session.requests >= mostRequests) {
+        const detail = 'This session has as many requests in hand as it may have.';
+        respondRelayProblem(res, 'Busy', { detail }, ['retry-after', '1', ...everybody]);
+      } else during(req, res, stream, { session, query }, (ask) => answerChild(ask, child)).catch(failed);
     }
   };
 }

@@ -13,8 +13,7 @@ export interface ProviderPool {
   close(): void;
 }
 
-/** At a time, to one host. */
-const mostPerHost = 128;
+/** How many are in use is bounded by the players that read them: a limit here would make players wait for slower ones. */
 const mostFreePerHost = 16;
 /** A connection that nobody uses is closed after this time; many servers do it after five seconds. */
 const freeForMs = 4_000;
@@ -25,7 +24,6 @@ type AgentRequest = ClientRequestArgs & { readonly wanted?: { readonly url: URL;
 export function createProviderPool(connect: Connector): ProviderPool {
   const agent = new Agent({
     keepAlive: true,
-    maxSockets: mostPerHost,
     maxFreeSockets: mostFreePerHost,
     timeout: freeForMs,
     scheduling: 'lifo',

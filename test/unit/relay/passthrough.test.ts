@@ -378,6 +378,19 @@ describe('a session', () => {
     expect((await lab.get(first.list)).status).toBe(410);
   });
 
+  it('has so many requests in hand, and no more', async () => {
+    await setUp();
+    faulty.at('/a/seg/7.ts', silent());
+    const { list, segments } = await play();
+    const readings = [];
+    for (let count = 0; count < 24; count++) readings.push(await lab.begin(segments[0] ?? ''));
+    await faulty.waitForRequests('/a/seg/7.ts', 24);
+    const refused = await lab.get(segments[1] ?? '');
+    expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+    for (const reading of readings) reading.leave();
+    await until('all to be over', async () => (await lab.get(list)).status === 200);
+  });
+
   it('is refused where there is no place for another client', async () => {
     await setUp({ maxClients: 1 });
     await play();
@@ -485,6 +498,20 @@ describe('a source that fails', () => {
     const broken = await lab.get(segments[0] ?? '');
     expect(broken).toMatchObject({ status: 200, isWhole: false });
     expect(lab.clients.all()).toMatchObject([{ segments: 0 }]);
+  });
+
+  it('is not left for the playlist of an advertisement', async () => {
+    const tag = '#EXT-X-DATERANGE:ID="1",CLASS="com.apple.hls.interstitial",X-ASSET-URI="ad.m3u8"';
+    faulty.at('/a/high.m3u8', playlist(`${media}${tag}\n`));
+    const { list, answer } = await play();
+    const [, uri = ''] = /X-ASSET-URI="([^"]+)"/.exec(answer.text) ?? [];
+    const ad = new URL(uri, list).href;
+    expect((await lab.get(ad)).status).toBe(404);
+    faulty.at('/a/ad.m3u8', playlist(media));
+    const there = await lab.get(ad);
+    expect((await lab.get(urisOf(there, ad)[0] ?? '')).body.equals(segment)).toBe(true);
+    await lab.get(list);
+    expect(lab.clients.all()).toMatchObject([{ source: 0, failovers: 0 }]);
   });
 
   it('does not give a page for a segment', async () => {

@@ -69,6 +69,7 @@ it('tells of a stream exactly once that it started and ended, with all bytes, an
         username: 'anna',
         viewers: 2,
         bytes: 1880,
+        segments: 0,
         failovers: 0,
       },
     },
