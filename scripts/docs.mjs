@@ -28,7 +28,10 @@ required. \`mtxpilot agent --help\` lists the flags; \`--set key=value\` takes a
 from. A list may be given to a variable as \`10.0.0.0/8, 192.168.1.20\`. haproxy.cfg is set by the environment variables that its head lists.
 
 \`mtxpilot relay\` reads the same file, the sections \`relay\` and \`log\` of it, and \`viewers\`, \`keep\` and \`webhooks\` of \`events\`. Below \`MTXPILOT_*\` it takes the environment of m3u-proxy:
-\`HOST\`, \`PORT\`, \`LOG_LEVEL\`, \`API_TOKEN\`, \`ROOT_PATH\`, \`DEFAULT_USER_AGENT\`, and in seconds \`CLIENT_TIMEOUT\` and \`STREAM_TIMEOUT\`.
+\`HOST\`, \`PORT\`, \`LOG_LEVEL\`, \`API_TOKEN\`, \`ROOT_PATH\`, \`DEFAULT_USER_AGENT\`, and in seconds \`CLIENT_TIMEOUT\` and \`STREAM_TIMEOUT\`; and that of acestream-orchestrator: \`STREAM_MODE\`,
+\`HLS_MAX_SEGMENTS\`, \`HLS_INITIAL_SEGMENTS\`, \`HLS_WINDOW_SIZE\`, \`HLS_INITIAL_BUFFER_SECONDS\`, \`HLS_MAX_INITIAL_SEGMENTS\`, \`HLS_SEGMENT_FETCH_INTERVAL\`, and in
+seconds \`HLS_BUFFER_READY_TIMEOUT\` and \`HLS_FIRST_SEGMENT_TIMEOUT\` (also with \`_S\` behind them). These nine can be changed while the relay runs; what was changed
+stands above all of this until it is reset ([relay.md](relay.md#settings-of-hls)).
 
 Durations are written \`80ms\`, \`2s\`, \`30m\`, \`1h\`; a bare number is milliseconds. \`HOST:PORT\` is \`127.0.0.1:9101\`, \`[::1]:9101\` or,
 to listen on every IPv4 address, \`*:9101\`. Bounds are inclusive. Generated from the code by \`npm run docs\`.

@@ -1,5 +1,6 @@
 import { formatDuration } from '../wire';
 import { formatAddress, isEveryAddress, type SocketAddress } from './address';
+import { hlsConflicts } from './hls-settings';
 import type { CrossChecks } from './load';
 import { nearest } from './nearest';
 import { quoteText } from './quote-given';
@@ -62,6 +63,17 @@ export const crossChecks: CrossChecks<Settings> = (settings, originOf) => {
   }
 
   errors.push(...storeErrors('store', settings.store), ...storeErrors('relay.store', settings.relay.store));
+
+  const { hls } = settings.relay;
+  for (const [name, limit] of hlsConflicts(hls)) {
+    // Blamed is the one that somebody wrote.
+    const isBelow = originOf(`relay.hls.${name}`) === undefined;
+    const [key, other] = isBelow ? [limit, name] : [name, limit];
+    const relation = isBelow ? 'less' : 'more';
+    errors.push(
+      `${at(`relay.hls.${key}`)}: ${hls[key]} is ${relation} than relay.hls.${other} (${hls[other]}, ${originText(originOf(`relay.hls.${other}`))})`,
+    );
+  }
 
   const accounts = Object.entries(settings.relay.accounts);
   for (const [index, [name, { match }]] of accounts.entries()) {

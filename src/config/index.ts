@@ -8,6 +8,14 @@ export {
 } from './address';
 export { eventReceivers } from './event-receivers';
 export { haproxyNodes } from './haproxy-nodes';
+export {
+  type HlsSettingName,
+  hlsConflicts,
+  hlsDurations,
+  hlsRanges,
+  hlsSettingNames,
+  hlsUsersName,
+} from './hls-settings';
 export { mediamtxAccess, type ServerToAsk } from './mediamtx-access';
 export type { Settings } from './schema';
 export {

@@ -90,6 +90,13 @@ export function numberKey(description: string, min: number, max: number) {
   return describe(z.int().min(min).max(max), { type: 'number', description, allowed, limits, write: unchanged });
 }
 
+/** Bounds, both allowed; with a fraction or without. */
+export function decimalKey(description: string, min: number, max: number) {
+  const allowed = `a number from ${min} to ${max}`;
+  const limits = `\`${min}\` to \`${max}\``;
+  return describe(z.number().min(min).max(max), { type: 'number', description, allowed, limits, write: unchanged });
+}
+
 /** An address to listen on. */
 export function listenKey(description: string) {
   const allowed = 'HOST:PORT, such as 127.0.0.1:9101, [::1]:9101, or *:9101 for every IPv4 address';

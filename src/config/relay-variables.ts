@@ -1,4 +1,5 @@
 import { formatAddress, parseHostPort, parseListen } from './address';
+import { hlsDurations, hlsSettingNames, hlsUsersName } from './hls-settings';
 import { quoteText } from './quote-given';
 import type { Registry } from './registry';
 import type { ReadSource } from './source';
@@ -49,13 +50,22 @@ const otherVariables: readonly OtherVariable[] = [
     read: (given) => ({ text: given === '' ? '/' : given }),
     mayBeEmpty: true,
   },
+  { name: 'STREAM_MODE', key: 'relay.streamMode', read: (given) => ({ text: given.toUpperCase() }) },
+  ...hlsSettingNames.flatMap((setting): readonly OtherVariable[] => {
+    const name = hlsUsersName(setting).toUpperCase();
+    const key = `relay.hls.${setting}`;
+    if (!hlsDurations.includes(setting)) return [{ name, key, read: asItIs }];
+    // Newer versions of acestream-orchestrator say the unit.
+    return [name, `${name}_S`].map((spelled) => ({ name: spelled, key, read: inSeconds }));
+  }),
 ];
 
 const standardListen = { host: '127.0.0.1', port: 8085 };
 
 /**
  * The settings of the relay as users of m3u-proxy have them in the environment: `HOST`, `PORT`, `LOG_LEVEL`, `CLIENT_TIMEOUT` and
- * `STREAM_TIMEOUT` (both in seconds), `DEFAULT_USER_AGENT`, `API_TOKEN`, `ROOT_PATH`. Empty variables count as not given, but for `ROOT_PATH`.
+ * `STREAM_TIMEOUT` (both in seconds), `DEFAULT_USER_AGENT`, `API_TOKEN`, `ROOT_PATH`; and as those of acestream-orchestrator have them: `STREAM_MODE` and
+ * `HLS_*`. Empty variables count as not given, but for `ROOT_PATH`.
  */
 export function relayVariables(registry: Registry, env: NodeJS.ProcessEnv): ReadSource {
   const given: Given[] = [];

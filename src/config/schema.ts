@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { eventTypes } from '../events';
+import { hlsKeys } from './hls-settings';
 import {
   apiUrlKey,
   choiceKey,
@@ -187,6 +188,11 @@ const relay = z.strictObject({
       ).optional(),
     })
     .prefault({}),
+  streamMode: choiceKey(
+    'What a template of `relay.templates` answers: `HLS`, the playlist of its stream; `TS`, its bytes. `POST /v1/config` changes it for requests that come from then on.',
+    ['TS', 'HLS'],
+  ).default('HLS'),
+  hls: z.strictObject(hlsKeys).prefault({}),
   maxStreams: numberKey('Most streams stored.', 1, 100_000).default(10_000),
   maxClients: numberKey('Most clients at a time. Others get 503.', 1, 100_000).default(2000),
   allow: networksKey(

@@ -123,7 +123,7 @@ export function readGiven({ schema }: Registry, given: readonly Given[]): Pick<R
 
 /** A text as the file would have it: digits are a number where a number belongs, lists and maps are YAML (and so JSON), a list is `a, b` as well. */
 function valueOf(meta: KeyMeta, text: string): { readonly value: unknown } | { readonly error: string } {
-  if (meta.type === 'number') return { value: /^-?\d{1,15}$/.test(text) ? Number(text) : text };
+  if (meta.type === 'number') return { value: /^-?\d{1,15}(?:\.\d{1,15})?$/.test(text) ? Number(text) : text };
   if (meta.type !== 'list' && meta.type !== 'map') return { value: text };
   try {
     const value = parseYaml(text, { prettyErrors: false, stringKeys: true, logLevel: 'error' }) as unknown;

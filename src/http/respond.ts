@@ -30,8 +30,8 @@ export function respond(
 }
 
 /** Answers with JSON in which what is not known is `null`: every field of the schema is always there. */
-export function respondJson(res: ServerResponse, status: number, value: unknown): void {
-  respond(res, status, 'application/json', toJson(value));
+export function respondJson(res: ServerResponse, status: number, value: unknown, headers: RawHeaders = []): void {
+  respond(res, status, 'application/json', toJson(value), headers);
 }
 
 /** JSON with `null` where a value is undefined. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import {
   countAnswer,
@@ -86,7 +87,7 @@ export function createApp({ endpoints, check, metrics, work, stats, version, log
         const steps = jsonSteps(reply.body as object);
         const made = await work.run(steps, addressKey(req.socket.remoteAddress), () => !res.destroyed);
         if (made !== undefined) respond(res, 200, 'application/json', made);
-      } else respondJson(res, 200, reply.body);
+      } else respondJson(res, 200, reply.body, reply.headers);
     };
 
   for (const [path, ofPath] of byPath(endpoints)) {
@@ -95,7 +96,7 @@ export function createApp({ endpoints, check, metrics, work, stats, version, log
     for (const one of ofPath) {
       const before = [
         ...(one.isOpen === true ? [] : [mayAsk]),
-        ...(one.body === undefined ? [] : [onlyJson, readJson]),
+        ...(one.body === undefined ? [] : bodyReaders(one.mayLackBody === true)),
         ...(one.isLong === true ? [admitted] : []),
       ];
       route[one.method](...before, answer(one));
@@ -139,6 +140,25 @@ export function createApp({ endpoints, check, metrics, work, stats, version, log
   };
   app.use(onError);
   return app;
+}
+
+/** Read as JSON; where there may be none, one that is missing is an empty object. */
+function bodyReaders(mayLack: boolean): readonly RequestHandler[] {
+  if (!mayLack) return [onlyJson, readJson];
+  const unlessMissing =
+    (read: RequestHandler): RequestHandler =>
+    (req, res, next) => {
+      if (hasBody(req)) read(req, res, next);
+      else {
+        req.body = {};
+        next();
+      }
+    };
+  return [unlessMissing(onlyJson), unlessMissing(readJson)];
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
 function refuse(res: Response, { problem, details }: Refused): void {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type * as z from 'zod/mini';
-import type { ProblemDetails } from '../http';
+import type { ProblemDetails, RawHeaders } from '../http';
 import type { RelayProblem } from './problems';
 
 /** What an answer is made of: lists may be made while they are sent. */
@@ -16,7 +16,9 @@ export interface Refused {
   readonly details: ProblemDetails;
 }
 
-export type Reply<T> = { readonly body: Made<T>; readonly problem?: undefined } | Refused;
+export type Reply<T> =
+  | { readonly body: Made<T>; readonly headers?: RawHeaders; readonly problem?: undefined }
+  | Refused;
 
 /** A request that was read and found right. */
 export interface Call<Query, Body> {
@@ -37,7 +39,11 @@ export interface EndpointOf<Query extends z.ZodMiniObject, Body extends z.ZodMin
   readonly description?: string;
   readonly query?: Query;
   readonly body?: Body;
+  /** Whether a request without a body is as one with an empty object. */
+  readonly mayLackBody?: boolean;
   readonly answer: Answer;
+  /** Whether its answer has an entity tag; other methods than GET heed one in `If-Match`. */
+  readonly isTagged?: boolean;
   /** Whether its lists may be long, so that they are made in steps, between the bytes of streams. */
   readonly isLong?: boolean;
   /** Whether it is open to callers without the token. */

@@ -37,7 +37,16 @@ function contractSchemas(): Json {
   return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutName(schema)]));
 }
 
-function parametersOf({ path, query }: Endpoint): Json[] {
+const ifMatch: Json = {
+  name: 'If-Match',
+  in: 'header',
+  description:
+    'The entity tag of what the change was made for, as it came in `ETag`; without it the change is made whatever is in force.',
+  schema: text,
+};
+const etag: Json = { ETag: { description: 'The entity tag of what is in force.', schema: text } };
+
+function parametersOf({ path, query, method, isTagged = false }: Endpoint): Json[] {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
     in: 'path',
@@ -49,7 +58,7 @@ function parametersOf({ path, query }: Endpoint): Json[] {
     const required = !z.safeParse(schema, undefined).success;
     return { name, in: 'query', required, description, schema: looks };
   });
-  return [...inPath, ...inQuery];
+  return [...inPath, ...inQuery, ...(isTagged && method !== 'get' ? [ifMatch] : [])];
 }
 
 function operationOf(endpoint: Endpoint): Json {
@@ -61,6 +70,8 @@ function operationOf(endpoint: Endpoint): Json {
     answer,
     isOpen = false,
     isLong = false,
+    isTagged = false,
+    mayLackBody = false,
     problems = [],
     query,
   } = endpoint;
@@ -80,7 +91,11 @@ function operationOf(endpoint: Endpoint): Json {
     const code = String(relayProblems[problem][0]);
     if (!refusals.has(code)) refusals.set(code, problem);
   }
-  const ok = { description: 'Yes.', content: { 'application/json': { schema: reference(name) } } };
+  const ok = {
+    description: 'Yes.',
+    ...(isTagged ? { headers: etag } : {}),
+    content: { 'application/json': { schema: reference(name) } },
+  };
   return {
     operationId,
     summary,
@@ -88,7 +103,7 @@ function operationOf(endpoint: Endpoint): Json {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: inputSchema(body) } } } }),
+      : { requestBody: { required: !mayLackBody, content: { 'application/json': { schema: inputSchema(body) } } } }),
     responses: {
       '200': ok,
       ...Object.fromEntries(

@@ -4,6 +4,7 @@ import { type ProblemDetails, problemTitles, type RawHeaders, respondProblemKind
 /** What can go wrong for callers of the relay; each name is a response in its OpenAPI document. */
 export const relayProblems = {
   NoBackups: [400, 'The stream has no backups'],
+  BadSettings: [400, 'A setting is wrong'],
   NoToken: [401, 'The API needs a token'],
   WrongToken: [403, 'The token is wrong'],
   OtherSite: [403, 'Pages of other sites may change nothing'],
@@ -16,7 +17,9 @@ export const relayProblems = {
   NoSuchOperation: [404, 'No such operation'],
   SourceNotFound: [404, 'No provider has this stream'],
   MethodNotAllowed: [405, 'Method not allowed'],
+  SettingsContended: [409, 'Others change the settings at the same time'],
   Disconnected: [410, 'This player was disconnected'],
+  SettingsChanged: [412, 'The settings are not those that the change was made for'],
   RangeNotSatisfiable: [416, 'The range is not in the file'],
   Unprocessable: [422, 'The body or a parameter is not what this path takes'],
   NotMoved: [500, 'No client could be moved'],

@@ -1,7 +1,9 @@
 import * as z from 'zod/mini';
-import { RelayOverview, RelayWhy } from '../api/schemas';
+import { RelayConfig, RelayOverview, RelayWhy } from '../api/schemas';
+import { type HlsSettingName, hlsRanges, hlsSettingNames } from '../config';
 import { windowLimits } from '../measure';
 import { durationPattern, parseDuration } from '../wire';
+import { usersName } from './hls-settings';
 import { ownHeaders } from './provider-headers';
 import { maxUrlLength, parseSourceUrl } from './source-url';
 import { hlsModes } from './stream';
@@ -237,6 +239,26 @@ export const performanceQuery = z.object({
   ),
 });
 
+/* Settings that may change at run time: whatever is given is taken, so that everything that is wrong can be told at once. */
+
+const rangeOf = (name: HlsSettingName) => {
+  const { unit, least: minimum, most: maximum } = hlsRanges[name];
+  return { type: unit === 'segments' ? 'integer' : 'number', minimum, maximum };
+};
+const settingFields = (nullable: boolean) => {
+  const fields = hlsSettingNames.map((name) => {
+    const { type, ...range } = rangeOf(name);
+    return [
+      usersName(name),
+      z.optional(z.unknown().check(z.meta({ type: nullable ? [type, 'null'] : type, ...range }))),
+    ] as const;
+  });
+  const mode = z.meta({ enum: ['TS', 'HLS', ...(nullable ? [null] : [])] });
+  return { ...Object.fromEntries(fields), stream_mode: z.optional(z.unknown().check(mode)) };
+};
+export const configQuery = z.looseObject(settingFields(false));
+export const configBody = z.looseObject(settingFields(true));
+
 /* Answers */
 
 export const Stream = z.object({
@@ -457,7 +479,25 @@ export const Problem = z.object({
   error: z.optional(text),
 });
 
-export { RelayOverview, RelayWhy };
+const configured = described(seconds, 'Seconds, as the configuration says.');
+const proxyConfig = {
+  stream_mode: z.enum(['TS', 'HLS']),
+  hls_max_segments: count,
+  hls_initial_segments: count,
+  hls_window_size: count,
+  hls_buffer_ready_timeout: seconds,
+  hls_first_segment_timeout: seconds,
+  hls_initial_buffer_seconds: seconds,
+  hls_max_initial_segments: count,
+  hls_segment_fetch_interval: seconds,
+  connection_timeout: configured,
+  initial_data_wait_timeout: configured,
+  stream_timeout: configured,
+};
+export const ProxyConfig = z.object(proxyConfig);
+export const ProxyConfigChanged = z.object({ message: text, ...proxyConfig });
+
+export { RelayConfig, RelayOverview, RelayWhy };
 
 /** The schemas of answers that the OpenAPI document names. */
 export const contract = {
@@ -479,8 +519,11 @@ export const contract = {
   Performance,
   PerformanceStats,
   Problem,
+  ProxyConfig,
+  ProxyConfigChanged,
   ProxyStats,
   Ready,
+  RelayConfig,
   RelayOverview,
   RelayWhy,
   Root,

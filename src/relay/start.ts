@@ -11,8 +11,10 @@ import { createActiveStreams } from './active-streams';
 import { createAddressGuard } from './address-guard';
 import { openCards } from './cards';
 import { createClients } from './clients';
+import { configEndpoints } from './config-endpoints';
 import { createAddressOf } from './forwarded';
 import { createFoundType } from './found-type';
+import { openHlsSettings } from './hls-settings';
 import { openHooks } from './hooks';
 import { createRelayMetrics, relayMetrics } from './metrics';
 import { relayOperationNames } from './operations';
@@ -71,6 +73,8 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       log,
     });
     closers.push(() => streams.stop());
+    const hls = await openHlsSettings({ store, configured: { ...relay.hls, streamMode: relay.streamMode }, log });
+    closers.push(() => hls.stop());
     // Of the relays that share a store, who has it delivers events.
     const lease = store.lease('leader');
     closers.push(() => lease.release());
@@ -197,6 +201,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
         }),
         ...whyEndpoints({ ...views, reports, active, accounts, failback: relay.failback, nowMs }),
         ...webhookEndpoints(hooks),
+        ...configEndpoints({ settings: relay, hls }),
       ],
       streams,
       clients,

@@ -5,6 +5,7 @@ import type { Making } from './kinds';
 import { Move, MoveList, StreamMove } from './move';
 import { Problem } from './problem';
 import { Health, OperationTimes, OperationTimesList, Readiness } from './program';
+import { RelayConfig } from './relay-config';
 import {
   RelayAccountList,
   RelayFailoverDone,
@@ -76,6 +77,7 @@ export {
   Readiness,
   Redelivery,
   RelayAccountList,
+  RelayConfig,
   RelayFailoverDone,
   RelayOverview,
   RelayStream,

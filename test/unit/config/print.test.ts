@@ -147,6 +147,16 @@ relay:
   cards:
     when: playing
     after: 2s
+  streamMode: HLS
+  hls:
+    maxSegments: 20
+    initialSegments: 3
+    windowSize: 6
+    bufferReadyTimeout: 30s
+    firstSegmentTimeout: 30s
+    initialBufferSeconds: 10
+    maxInitialSegments: 10
+    segmentFetchInterval: 0.5
   maxStreams: 10000
   maxClients: 2000
   allow: []

@@ -1,7 +1,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FlagSetting, loadRelaySettings, loadSettings, originText, printSettings } from '../../../src/config';
+import {
+  type FlagSetting,
+  type HlsSettingName,
+  hlsDurations,
+  hlsRanges,
+  hlsSettingNames,
+  hlsUsersName,
+  loadRelaySettings,
+  loadSettings,
+  originText,
+  printSettings,
+} from '../../../src/config';
 
 const load = (env: NodeJS.ProcessEnv, flags: readonly FlagSetting[] = [], file?: string) =>
   loadRelaySettings({ file, env, flags, standardFiles: [] });
@@ -118,6 +129,73 @@ describe('the environment as users of m3u-proxy have it', () => {
       standardFiles: [],
     });
     expect('errors' in result ? result.errors : []).toEqual([]);
+  });
+});
+
+describe('the settings of HLS as users of acestream-orchestrator have them', () => {
+  const named = hlsSettingNames.map((name) => ({
+    name,
+    variable: hlsUsersName(name).toUpperCase(),
+    ...hlsRanges[name],
+  }));
+  const hlsOf = (env: NodeJS.ProcessEnv) => relayOf(env).hls;
+  const heldAs = (name: HlsSettingName, given: number): number => (hlsDurations.includes(name) ? given * 1000 : given);
+  /** So that no bound is beyond another setting. */
+  const room = { HLS_MAX_SEGMENTS: '100' };
+  const narrow = { HLS_WINDOW_SIZE: '3', HLS_MAX_INITIAL_SEGMENTS: '1' };
+
+  it('have the names, defaults and ranges that they have there', () => {
+    expect(named.map(({ variable, standard, least, most }) => [variable, standard, least, most])).toEqual([
+      ['HLS_MAX_SEGMENTS', 20, 5, 100],
+      ['HLS_INITIAL_SEGMENTS', 3, 1, 10],
+      ['HLS_WINDOW_SIZE', 6, 3, 20],
+      ['HLS_BUFFER_READY_TIMEOUT', 30, 5, 120],
+      ['HLS_FIRST_SEGMENT_TIMEOUT', 30, 5, 120],
+      ['HLS_INITIAL_BUFFER_SECONDS', 10, 5, 60],
+      ['HLS_MAX_INITIAL_SEGMENTS', 10, 1, 20],
+      ['HLS_SEGMENT_FETCH_INTERVAL', 0.5, 0.1, 2],
+    ]);
+  });
+
+  it.each(named)('$variable may be at its bounds, and not beyond them', ({ name, variable, least, most }) => {
+    const others = name === 'maxSegments' ? narrow : room;
+    for (const bound of [least, most]) {
+      expect(hlsOf({ ...others, [variable]: String(bound) })[name]).toBe(heldAs(name, bound));
+    }
+    const step = name === 'segmentFetchInterval' ? 0.01 : 1;
+    for (const beyond of [least - step, most + step, 'soon', '', '1e1', '-1']) {
+      const result = load({ ...others, [variable]: String(beyond) });
+      const errors = 'errors' in result ? result.errors : [];
+      if (beyond === '') expect(errors).toEqual([]);
+      else expect(errors).toEqual([expect.stringContaining(`${variable}: relay.hls.${name}: `)]);
+    }
+  });
+
+  it('have the unit in the names of their time-outs, where one likes; that one counts', () => {
+    expect(hlsOf({ HLS_BUFFER_READY_TIMEOUT_S: '7', HLS_FIRST_SEGMENT_TIMEOUT_S: '8' })).toMatchObject({
+      bufferReadyTimeout: 7000,
+      firstSegmentTimeout: 8000,
+    });
+    expect(hlsOf({ HLS_BUFFER_READY_TIMEOUT_S: '7', HLS_BUFFER_READY_TIMEOUT: '9' }).bufferReadyTimeout).toBe(7000);
+  });
+
+  it('are checked as one, and every contradiction is told', () => {
+    const result = load({ HLS_MAX_SEGMENTS: '5', HLS_WINDOW_SIZE: '8' });
+    expect('errors' in result ? result.errors : []).toEqual([
+      'HLS_WINDOW_SIZE: relay.hls.windowSize: 8 is more than relay.hls.maxSegments (5, HLS_MAX_SEGMENTS)',
+      'HLS_MAX_SEGMENTS: relay.hls.maxSegments: 5 is less than relay.hls.maxInitialSegments (10, the default)',
+    ]);
+    const initial = load({ HLS_MAX_SEGMENTS: '5', HLS_INITIAL_SEGMENTS: '6', ...narrow });
+    expect('errors' in initial ? initial.errors : []).toEqual([
+      'HLS_INITIAL_SEGMENTS: relay.hls.initialSegments: 6 is more than relay.hls.maxSegments (5, HLS_MAX_SEGMENTS)',
+    ]);
+  });
+
+  it('are in the file what they are in the environment', () => {
+    const inFile = load({}, [{ flag: '--set', key: 'relay.hls.segmentFetchInterval', value: '0.25' }]);
+    expect('errors' in inFile ? inFile.errors : inFile.settings.relay.hls.segmentFetchInterval).toBe(0.25);
+    expect(relayOf({ STREAM_MODE: 'ts' }).streamMode).toBe('TS');
+    expect(relayOf({}).streamMode).toBe('HLS');
   });
 });
 

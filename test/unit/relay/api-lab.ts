@@ -7,6 +7,8 @@ import { createAccounts } from '../../../src/relay/account-slots';
 import { type ActiveStreams, createActiveStreams } from '../../../src/relay/active-streams';
 import type { RelayClients } from '../../../src/relay/client';
 import { createClients } from '../../../src/relay/clients';
+import { configEndpoints } from '../../../src/relay/config-endpoints';
+import { type HlsSettings, openHlsSettings } from '../../../src/relay/hls-settings';
 import { type Hooks, openHooks } from '../../../src/relay/hooks';
 import { relayMetrics } from '../../../src/relay/metrics';
 import { relayOperationNames } from '../../../src/relay/operations';
@@ -46,6 +48,7 @@ export interface ApiLab {
   readonly reports: Reports;
   readonly active: ActiveStreams;
   readonly hooks: Hooks;
+  readonly hls: HlsSettings;
   readonly store: Store;
   readonly log: ReturnType<typeof keptLog>;
   ask(path: string, ask?: Ask): Promise<Reply>;
@@ -84,6 +87,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
   const keep = { count: 1000, ageMs: 3_600_000 };
   const events = createEventLog({ store, source: '/mtxpilot/test/relay', log, keep });
   const hooks = await openHooks({ store, lease, events, log, recordAttempt: times.record.event_delivery });
+  const hls = await openHlsSettings({ store, configured: { ...relay.hls, streamMode: relay.streamMode }, log });
   const active = createActiveStreams();
   const reports = createReports({
     active,
@@ -137,6 +141,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
         nowMs: () => performance.now(),
       }),
       ...webhookEndpoints(hooks),
+      ...configEndpoints({ settings: relay, hls }),
     ],
     streams,
     clients,
@@ -158,6 +163,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     reports,
     active,
     hooks,
+    hls,
     store,
     log,
     ask: (path, { method = 'GET', body, headers = {} } = {}) =>
@@ -190,6 +196,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     async stop() {
       await server.stop();
       await hooks.stop();
+      await hls.stop();
       await events.stop();
       await streams.stop();
       await lease.release();
