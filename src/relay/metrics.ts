@@ -15,6 +15,7 @@ import {
 import { storeMetrics } from '../store';
 import { version } from '../version';
 import type { Accounts } from './accounts';
+import { channelMetrics } from './channel-metrics';
 import type { RelayClients } from './client';
 import type { ReportStats } from './reports';
 
@@ -101,7 +102,7 @@ export const relayMetrics: Collector<Source> = {
 /** Makes the page of the relay's metrics. */
 export function createRelayMetrics(): MetricsPage {
   const page = createMetricsPage(
-    [relayMetrics, httpMetrics, deliveryMetrics, storeMetrics, processMetrics],
+    [relayMetrics, channelMetrics, httpMetrics, deliveryMetrics, storeMetrics, processMetrics],
     nodeMetrics(),
   );
   page.read(processMetrics, watchProcess(version));

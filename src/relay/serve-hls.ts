@@ -9,8 +9,3 @@ export function createServeHls(servers: Readonly<Record<HlsMode, ServeHls>>): Se
     else respondRelayProblem(res, 'NotAvailable', { detail: 'This stream is no HLS: it is to be found at /stream/.' });
   };
 }
-
-/** For what this relay does not serve. */
-export const notServed: ServeHls = (_req, res) => {
-  respondRelayProblem(res, 'NotAvailable', { detail: 'This relay does not serve HLS in this way.' });
-};

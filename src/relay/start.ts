@@ -10,6 +10,8 @@ import { createAccounts } from './account-slots';
 import { createActiveStreams } from './active-streams';
 import { createAddressGuard } from './address-guard';
 import { openCards } from './cards';
+import { channelMetrics } from './channel-metrics';
+import { createChannels } from './channels';
 import { createClients } from './clients';
 import { configEndpoints } from './config-endpoints';
 import { createAddressOf } from './forwarded';
@@ -23,7 +25,8 @@ import { programEndpoints } from './program-endpoints';
 import { createProvider } from './provider-client';
 import { createReports } from './reports';
 import { createResolver } from './resolver';
-import { createServeHls, notServed } from './serve-hls';
+import { createServeChannel } from './serve-channel';
+import { createServeHls } from './serve-hls';
 import { createServeStream } from './serve-stream';
 import { createRelayServer } from './server';
 import { createSharedFeeds } from './shared-feeds';
@@ -136,12 +139,10 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
     const policy = { whenFull: relay.whenFull, waitForSlotMs: relay.waitForSlot };
     const ticker = createTicker(100);
     const nowMs = () => performance.now();
-    const serveStream = createServeStream({
-      find: (id) => streams.get(id),
+    const serving = {
+      find: (id: string) => streams.get(id),
       addressOf,
       provider,
-      share: relay.share,
-      shared: createSharedFeeds(),
       accounts,
       policy,
       times: {
@@ -152,15 +153,20 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
         pausedMs: relay.clientTimeout,
       },
       resolve,
-      cards,
       failback: relay.failback,
-      standby: relay.standby,
       streams: active,
       clients,
       reports,
       ticker,
       foundType,
       nowMs,
+    };
+    const serveStream = createServeStream({
+      ...serving,
+      share: relay.share,
+      shared: createSharedFeeds(),
+      cards,
+      standby: relay.standby,
       log,
     });
     const passthrough = createPassthrough({
@@ -185,6 +191,14 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       log: boundedLog(log),
       nowMs,
     });
+    const channels = createChannels({
+      ...serving,
+      settings: () => hls.current(),
+      record: times.record,
+      log: boundedLog(log),
+    });
+    metrics.read(channelMetrics, channels);
+    const serveChannel = createServeChannel({ ...serving, channels, clientTimeoutMs: relay.clientTimeout });
     const server = createRelayServer({
       settings: relay,
       endpoints: [
@@ -207,7 +221,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       clients,
       metrics,
       serveStream,
-      serveHls: createServeHls({ channel: notServed, passthrough }),
+      serveHls: createServeHls({ channel: serveChannel, passthrough }),
       version,
       log,
       onStopping() {

@@ -1,0 +1,167 @@
+import { totalmem } from 'node:os';
+import type { Logger } from '../log';
+import type { RecordTime } from '../measure';
+import type { Accounts } from './accounts';
+import { type ActiveStreams, allSourcesOf } from './active-streams';
+import {
+  type Channel,
+  type ChannelFill,
+  type ChannelReaders,
+  type ChannelSettings,
+  type ChannelSink,
+  createChannel,
+} from './channel';
+import { type ChannelFeed, type ChannelFeedSettings, createChannelFeed } from './channel-feed';
+import { type ChannelStats, createChannelStats } from './channel-stats';
+import type { RelayClients, RelayReports } from './client';
+import type { FeedTimes } from './live-feed';
+import type { Provider } from './provider';
+import { providerHeaders, type RelayStream } from './stream';
+import type { createStreamResolvers } from './stream-resolvers';
+import type { SlotPolicy } from './take-slot';
+import type { Ticker } from './ticker';
+
+export interface ChannelsOptions {
+  /** The stream as it is now. */
+  readonly find: (streamId: string) => RelayStream | undefined;
+  readonly provider: Provider;
+  readonly accounts: Accounts;
+  readonly policy: SlotPolicy;
+  readonly times: Pick<FeedTimes, 'stallMs' | 'retryAfterRunningMs'>;
+  /** Read at each use: a change is in force at once. */
+  readonly settings: () => ChannelSettings & ChannelFeedSettings;
+  /** Asks the resolver of a stream. */
+  readonly resolve: ReturnType<typeof createStreamResolvers>;
+  /** `idle`: a stream that nobody plays begins with its primary source again; `never`: it begins where it was last. */
+  readonly failback: 'idle' | 'never';
+  readonly streams: ActiveStreams;
+  readonly clients: RelayClients;
+  readonly reports: RelayReports;
+  readonly record: Readonly<Record<'hls_segment_fetch' | 'hls_manifest_generation', RecordTime>>;
+  readonly ticker: Ticker;
+  /** Each fault of a provider can cause a line: bounded. */
+  readonly log: Logger;
+  /** A clock that never goes back, in milliseconds. */
+  readonly nowMs: () => number;
+  /** Unix time in ms. */
+  readonly now?: () => number;
+}
+
+/** All channels: one for each stream that somebody plays. */
+export interface Channels {
+  /** The channel of a stream; undefined where nobody plays it. */
+  find(streamId: string): Channel | undefined;
+  /** The same; begun where it is not there. Who asks takes a place in it in the same turn, or ends it. */
+  open(stream: RelayStream): Channel;
+  /** Whether this player was told to go a moment ago. */
+  isDisconnected(streamId: string, token: string): boolean;
+  /** What is held, of all channels. */
+  fill(): Iterable<ChannelFill>;
+  readonly count: number;
+  readonly stats: ChannelStats;
+}
+
+/** So long a player that was told to go does not come in again under its name. */
+const disconnectedMs = 60_000;
+const mostDisconnected = 1000;
+const mostChannelBytes = 256 * 1024 * 1024;
+/** Of all channels together, each of which has the same share. */
+const mostBytes = totalmem() / 4;
+
+/** Makes the channels of a relay. There are never more than clients: each ends with its last one. */
+export function createChannels(options: ChannelsOptions): Channels {
+  const { find, clients, reports, settings, streams, nowMs, now = Date.now } = options;
+  const channels = new Map<string, Channel>();
+  const stats = createChannelStats();
+  /** When, by stream and token, oldest first. */
+  const disconnected = new Map<string, number>();
+
+  function noteDisconnected(key: string): void {
+    disconnected.delete(key);
+    const [oldest] = disconnected.keys();
+    if (oldest !== undefined && disconnected.size >= mostDisconnected) disconnected.delete(oldest);
+    disconnected.set(key, nowMs());
+  }
+
+  function begin(stream: RelayStream): Channel {
+    const { id: streamId } = stream;
+    const channel = createChannel({
+      streamId,
+      begin: (sink, readers) => beginFeed(stream, sink, readers),
+      clients,
+      reports,
+      settings,
+      recordManifest: options.record.hls_manifest_generation,
+      onDisconnected: (token) => noteDisconnected(`${streamId} ${token}`),
+      onEnd() {
+        endTicks();
+        if (channels.get(streamId) === channel) channels.delete(streamId);
+      },
+      nowMs,
+    });
+    const endTicks = options.ticker.add(() => channel.tick());
+    channels.set(streamId, channel);
+    return channel;
+  }
+
+  function beginFeed(begun: RelayStream, sink: ChannelSink, readers: ChannelReaders): ChannelFeed {
+    const { id: streamId } = begun;
+    const stream = (): RelayStream => find(streamId) ?? begun;
+    const active = streams.of(streamId);
+    if (options.failback === 'idle') active.start = 0;
+    return createChannelFeed({
+      sources: () => allSourcesOf(stream(), active),
+      start: active.start,
+      headers: () => providerHeaders(stream()),
+      provider: options.provider,
+      accounts: options.accounts,
+      policy: options.policy,
+      // A player that changes the channel takes its connection along, unless others read it too.
+      client: () => readers.only?.player ?? `readers of ${streamId}`,
+      onTakenOver: () => sink.takenOver(),
+      health: active.health,
+      resolve: (left) => options.resolve(stream(), left),
+      settings,
+      maxBandwidth: Infinity,
+      mostBytes: () => Math.min(mostChannelBytes, mostBytes / Math.max(1, channels.size)),
+      stallMs: options.times.stallMs,
+      retryAfterRunningMs: options.times.retryAfterRunningMs,
+      reports: {
+        began(source) {
+          active.start = source;
+        },
+        connected: (source, elapsedMs, failure) => reports.connected(streamId, source, elapsedMs, failure),
+        failedOver(report) {
+          if (report.to !== 'card') active.start = report.to;
+          sink.failedOver(report);
+        },
+        changed: () => sink.changed(),
+        failed: (failures) => sink.failed(failures),
+        oddity: (source, what, details) =>
+          options.log.info(
+            { stream: streamId, source, what, ...details },
+            'the HLS source of a channel is not in order',
+          ),
+      },
+      stats,
+      recordFetch: options.record.hls_segment_fetch,
+      // A player that was away finds higher numbers than it knows, and a cache finds names that it has not got: no segment is shorter than a second for long.
+      firstNumber: Math.floor(now() / 1000),
+      nowMs,
+    });
+  }
+
+  return {
+    find: (streamId) => channels.get(streamId),
+    open: (stream) => channels.get(stream.id) ?? begin(stream),
+    isDisconnected: (streamId, token) =>
+      nowMs() - (disconnected.get(`${streamId} ${token}`) ?? -Infinity) < disconnectedMs,
+    *fill() {
+      for (const { fill } of channels.values()) yield fill;
+    },
+    get count() {
+      return channels.size;
+    },
+    stats,
+  };
+}
