@@ -65,7 +65,7 @@ export interface ChannelFeedOptions {
   readonly resolve: Resolve;
   readonly settings: () => ChannelFeedSettings;
   /** Bits a second: of a master playlist, the variant with the highest bandwidth that is not above it. */
-  readonly maxBandwidth: number;
+  readonly maxBandwidth: () => number;
   /** All that the channel may hold at this moment: what is older goes, whatever the settings say. */
   readonly mostBytes: () => number;
   readonly stallMs: number;
@@ -107,6 +107,8 @@ interface Attempt {
   readonly controller: AbortController;
   readonly ask: AskSource;
   readonly readings: readonly Reading[];
+  /** Whether it goes on with the source that was read last, where that was left. */
+  readonly isContinued: boolean;
   firstSegmentMs: number | undefined;
   /** What the main playlist begins with. */
   first: ListedSegment | undefined;
@@ -140,6 +142,8 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
   const state: {
     shape: ChannelShape | undefined;
     playing: Attempt | undefined;
+    /** What was read last, where every segment that it listed was taken. */
+    last: Attempt | undefined;
     /** Ends what is waited for while none plays. */
     opening: AbortController | undefined;
     /** Where somebody wants to go: the attempt where it is open already. */
@@ -154,6 +158,7 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
   } = {
     shape: undefined,
     playing: undefined,
+    last: undefined,
     opening: undefined,
     wanted: undefined,
     isMoving: false,
@@ -216,7 +221,7 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
     signal.addEventListener('abort', () => slot.release(), { once: true });
     if (isAborted(signal)) slot.release();
     const ask = asker(url, signal);
-    const found = await findSource(url, ask, { maxBandwidth: options.maxBandwidth, stallMs });
+    const found = await findSource(url, ask, { maxBandwidth: options.maxBandwidth(), stallMs });
     if (isAborted(signal)) return { failure: failureOf('reset', 'The attempt was ended.') };
     reports.connected(index, nowMs() - sinceMs, found.failure);
     if (found.failure !== undefined) return found;
@@ -225,7 +230,11 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
     const readings = readingsOf(state.shape, found);
     if (readings === undefined)
       return { failure: failureOf('type', 'The source has its sound elsewhere than the one before.') };
-    return { attempt: { index, url, sinceMs, controller, ask, readings, firstSegmentMs: undefined, first: undefined } };
+    const { last } = state;
+    const isContinued =
+      last?.url === url && readings.every(({ track }) => last.readings.some((one) => one.track === track));
+    const attempt = { index, url, sinceMs, controller, ask, isContinued, firstSegmentMs: undefined, first: undefined };
+    return { attempt: { ...attempt, readings: isContinued ? continued(readings, last.readings) : readings } };
   }
 
   function onSegment(attempt: Attempt, { name, ring }: ChannelTrack, segment: ChannelSegment): void {
@@ -245,6 +254,7 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
   function onAir(attempt: Attempt, now: number): void {
     const { gap, lastSegmentMs } = state;
     state.playing = attempt;
+    state.last = attempt;
     state.hasPlayed = true;
     state.gap = undefined;
     if (gap === undefined) reports.began(attempt.index);
@@ -289,7 +299,7 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
   /** Reads a source until it fails, or is left; its slot is free then. @returns undefined where it was left. */
   async function play(attempt: Attempt): Promise<TrackEnd | undefined> {
     const { controller, readings } = attempt;
-    const isJoint = state.hasPlayed;
+    const isJoint = state.hasPlayed && !attempt.isContinued;
     const followed = readings.map(async (reading) => {
       for (;;) {
         const end = await follow(attempt, reading, isJoint);
@@ -388,6 +398,7 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
     const now = nowMs();
     const url = sources()[index] ?? '';
     const { trigger, reason } = failure;
+    if (isOfSegment) state.last = undefined;
     if (trigger !== 'account') health.failed(url, failure, attempt?.sinceMs ?? now, now);
     let isLast = false;
     if (state.hasPlayed) {
@@ -474,6 +485,16 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
       return state.isEnded;
     },
   };
+}
+
+/** Playlists of a source that is opened again, each read on from where it was left. */
+function continued(readings: readonly Reading[], before: readonly Reading[]): readonly Reading[] {
+  return readings.map((reading) => {
+    const known = before.find(({ track }) => track === reading.track);
+    return known === undefined
+      ? reading
+      : { ...reading, upstream: { ...reading.upstream, cursor: known.upstream.cursor } };
+  });
 }
 
 const recording = failureOf('type', 'The playlist is that of a recording, which can only be passed through.');

@@ -122,7 +122,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       health: active.health,
       resolve: (left) => options.resolve(stream(), left),
       settings,
-      maxBandwidth: Infinity,
+      maxBandwidth: () => stream().maxBandwidth ?? Infinity,
       mostBytes: () => Math.min(mostChannelBytes, mostBytes / Math.max(1, channels.size)),
       stallMs: options.times.stallMs,
       retryAfterRunningMs: options.times.retryAfterRunningMs,

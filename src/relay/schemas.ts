@@ -76,6 +76,13 @@ export const streamBody = z.object({
       '`channel`, the default: one fetch loop for all players, which get a playlist of the relay. `passthrough`: the playlists of the provider, each session with its own requests.',
     ),
   ),
+  max_bandwidth: mayMiss(
+    field(
+      z.int().check(z.gte(1), z.lte(1_000_000_000)),
+      'a whole number from 1 to 1000000000',
+      'Bits a second: of a master playlist, a channel reads the variant with the highest bandwidth that is not above it. Without it, the highest of all.',
+    ),
+  ),
   metadata: mayMiss(
     field(
       z.pipe(
@@ -282,6 +289,7 @@ export const Stream = z.object({
   last_failover_time: timeOrNull,
   stream_type: z.enum(['Live Continuous', 'VOD', 'HLS']),
   hls: described(z.enum(hlsModes), 'How HLS is given to players; without meaning for other streams.'),
+  max_bandwidth: described(z.nullable(count), 'Bits a second; null: any.'),
   created_at: time,
   last_access: time,
   metadata: texts,

@@ -88,6 +88,7 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
           metadata: body.metadata ?? {},
           type: streamTypeOf(body.url),
           hls: body.hls ?? 'channel',
+          maxBandwidth: body.max_bandwidth ?? undefined,
         });
         if (!result.ok) return refused(result.problem === 'full' ? 'TooManyStreams' : 'NotKept', result.detail);
         const { stream, isNew } = result;

@@ -19,6 +19,8 @@ export interface RelayStream {
   readonly type: StreamType;
   /** Only for the type `hls`. */
   readonly hls: HlsMode;
+  /** Bits a second, of a channel's variant; undefined: any. */
+  readonly maxBandwidth?: number | undefined;
   /** RFC 3339. */
   readonly createdAt: string;
 }

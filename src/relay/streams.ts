@@ -54,6 +54,7 @@ const storedStream = z.object({
   type: z.enum(['live', 'vod', 'hls']),
   // Streams of before it was there have none.
   hls: z._default(z.enum(hlsModes), 'channel'),
+  maxBandwidth: z.optional(z.number()),
   createdAt: storedTime,
 });
 const readStored = readAs(storedStream);

@@ -73,6 +73,7 @@ export function streamView(stream: RelayStream, from: ViewSource): Made<z.output
     last_failover_time: lastFailover?.time ?? null,
     stream_type: shownTypes[stream.type],
     hls: stream.hls,
+    max_bandwidth: stream.maxBandwidth ?? null,
     created_at: stream.createdAt,
     last_access: lastAccessOf(stream, playing, lastAccessMs),
     metadata: stream.metadata,

@@ -42,3 +42,46 @@ export async function servePlayerPage(address: string): Promise<PlayerPage> {
     },
   };
 }
+
+/** What a player showed of 10 s. */
+export interface Played {
+  readonly seconds: number;
+  readonly frames: number;
+  readonly errors: readonly string[];
+}
+
+/** Runs in the page: resolves when the video has played 10 s, or at the first fatal error. */
+export async function playFor10Seconds(url: string): Promise<Played> {
+  interface Hls {
+    on(event: string, listener: (event: string, data: { fatal: boolean; details: string }) => void): void;
+    loadSource(url: string): void;
+    attachMedia(video: unknown): void;
+  }
+  interface Video {
+    currentTime: number;
+    play(): Promise<void>;
+    getVideoPlaybackQuality(): { totalVideoFrames: number };
+  }
+  const page = globalThis as unknown as {
+    Hls: new (config: Readonly<Record<string, unknown>>) => Hls;
+    document: { querySelector(selector: string): Video };
+  };
+  const video = page.document.querySelector('video');
+  // Without a retry an error is told at once, and none is about how fast the machine is.
+  const policy = {
+    default: { maxTimeToFirstByteMs: 600_000, maxLoadTimeMs: 600_000, timeoutRetry: null, errorRetry: null },
+  };
+  const hls = new page.Hls({ manifestLoadPolicy: policy, playlistLoadPolicy: policy, fragLoadPolicy: policy });
+  const errors: string[] = [];
+  const fatal = { seen: false };
+  hls.on('hlsError', (_event, data) => {
+    errors.push(`${data.details}${data.fatal ? ' (fatal)' : ''}`);
+    fatal.seen ||= data.fatal;
+  });
+  hls.loadSource(url);
+  hls.attachMedia(video);
+  await video.play();
+  const start = video.currentTime;
+  while (!fatal.seen && video.currentTime - start < 10) await new Promise((next) => setTimeout(next, 50));
+  return { seconds: video.currentTime - start, frames: video.getVideoPlaybackQuality().totalVideoFrames, errors };
+}

@@ -171,6 +171,21 @@ describe('streams', () => {
     expect(one).toMatchObject({ stream: { hls: shown } });
   });
 
+  it.each([
+    [undefined, null],
+    [null, null],
+    [2_500_000, 2_500_000],
+  ])('with a most bandwidth of %p show %p', async (max_bandwidth, shown) => {
+    const { body } = await ask('/streams', { method: 'POST', body: { url: 'http://p.example/a.m3u8', max_bandwidth } });
+    const { body: one } = await ask(`/streams/${String(body['stream_id'])}`);
+    expect(one).toMatchObject({ stream: { max_bandwidth: shown } });
+  });
+
+  it.each([0, -1, 1.5, '2000000', 1e12])('are not made with a most bandwidth of %p', async (max_bandwidth) => {
+    const made = await ask('/streams', { method: 'POST', body: { url: 'http://p.example/a.m3u8', max_bandwidth } });
+    expect(made.status).toBe(422);
+  });
+
   it('of a URL that is known keep their id and take everything else from the request', async () => {
     const id = await makeStream({ failover_urls: ['http://old.example/'], user_agent: 'old', metadata: { a: 1 } });
     const { body } = await ask('/streams', { method: 'POST', body: { url, failover_urls: ['http://new.example/'] } });

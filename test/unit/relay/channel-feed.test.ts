@@ -64,7 +64,7 @@ function lab(options: Partial<ChannelFeedOptions> = {}) {
       maxInitialSegments: 10,
       segmentFetchInterval: 0.5,
     }),
-    maxBandwidth: Infinity,
+    maxBandwidth: () => Infinity,
     mostBytes: () => 1e9,
     stallMs: 4000,
     retryAfterRunningMs: 30_000,
@@ -119,13 +119,13 @@ function lab(options: Partial<ChannelFeedOptions> = {}) {
     /** The text of the main playlist. */
     playlist: () => withQuery(mediaPlaylistOf(main(), { prefix: '', windowSize: 6, isEnded: feed.isEnded }), ''),
     /** Puts a source where it is: its segments, and a playlist that lists some of them. */
-    put(url: string, number: number, listed: string, more: Parameters<typeof mediaList>[2] = {}): void {
+    put: (url: string, number: number, listed: string, more: Parameters<typeof mediaList>[2] = {}): void => {
       const all = listed.split(' ');
       provider.set(url, mediaList(number, all, more));
       for (const name of all) provider.set(new URL(name, url).href, namedSegment(name));
     },
     /** Lets the shortest wait be over, after all that goes on has gone on. */
-    async step(): Promise<number> {
+    step: async (): Promise<number> => {
       await until('a wait', () => provider.underWay.count === 0 && waits.size > 0, 1);
       await settle();
       const [next] = [...waits].sort((a, b) => a.ms - b.ms);
@@ -136,7 +136,7 @@ function lab(options: Partial<ChannelFeedOptions> = {}) {
       return next.ms;
     },
     /** Until everything that has come is in the ring. */
-    async rest(): Promise<void> {
+    rest: async (): Promise<void> => {
       await until('a rest', () => provider.underWay.count === 0 && waits.size > 0, 1);
       await settle();
     },
@@ -394,7 +394,7 @@ describe('a master playlist', () => {
   });
 
   test('is read as the highest variant that is not above the most', async () => {
-    const { put, provider, rest, names } = lab({ maxBandwidth: 2_000_000, sources: () => [one] });
+    const { put, provider, rest, names } = lab({ maxBandwidth: () => 2_000_000, sources: () => [one] });
     provider.set(one, master);
     put('http://one/live/small.m3u8', 100, 'a b c');
     put('http://one/live/low.m3u8', 100, 'A B C');
@@ -556,6 +556,18 @@ describe('a channel without a source that works', () => {
     while (failovers.length === 0) await step();
     await rest();
     expect(names()).toMatch(/^a b c \| [p-x ]*x$/);
+  });
+
+  test('goes on without a seam where its source was only away for a while', async () => {
+    const { put, provider, step, rest, names, failovers } = lab({ sources: () => [one] });
+    put(one, 0, 'a b c');
+    await rest();
+    provider.set(one, { failure: {} });
+    for (let steps = 0; steps < 6; steps++) await step();
+    put(one, 0, 'a b c d');
+    while (!names().endsWith('d')) await step();
+    expect(names()).toBe('a b c d');
+    expect(failovers).toEqual([]);
   });
 
   test('asks nobody any more after it was stopped', async () => {

@@ -102,14 +102,14 @@ async function lab(
     log,
     manifests,
     get,
-    put(url: string, number: number, listed: string, more: Parameters<typeof mediaList>[2] = {}): void {
+    put: (url: string, number: number, listed: string, more: Parameters<typeof mediaList>[2] = {}): void => {
       const all = listed.split(' ');
       provider.set(url, mediaList(number, all, { target: 1, duration: 1, ...more }));
       for (const name of all) provider.set(new URL(name, url).href, namedSegment(name));
     },
     /** What a player finds behind a playlist: the URIs in it. */
     uris: (text: string): string[] => text.split('\n').filter((line) => line !== '' && !line.startsWith('#')),
-    async play(start = 'index.m3u8') {
+    play: async (start = 'index.m3u8') => {
       const master = await get(start);
       const [media = ''] = master.text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
       return { master, media, list: await get(media) };
