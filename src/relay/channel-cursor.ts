@@ -137,8 +137,8 @@ function nameOf({ uri, byteRange }: ListedSegment): string {
  */
 function isSame(one: ListedSegment, other: ListedSegment, how: 'by name' | 'unless times differ'): boolean {
   const isSameName = nameOf(one) === nameOf(other);
-  const areTimed = one.programDateTimeMs !== undefined && other.programDateTimeMs !== undefined;
-  if (areTimed && Math.abs((one.programDateTimeMs ?? 0) - (other.programDateTimeMs ?? 0)) >= sameTimeMs) return false;
+  const [at, otherAt] = [one.programDateTimeMs, other.programDateTimeMs];
+  if (at !== undefined && otherAt !== undefined && Math.abs(at - otherAt) >= sameTimeMs) return false;
   return isSameName || how === 'unless times differ';
 }
 

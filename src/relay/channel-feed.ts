@@ -21,6 +21,7 @@ import { fetchWhole } from './fetch-whole';
 import { createLanes } from './lanes';
 import type { Provider, SourceFailure } from './provider';
 import { endedSource, failureOf } from './provider-answer';
+import { createCookieJar } from './provider-headers';
 import type { SourcesHealth } from './source-health';
 import type { AskSource } from './source-playlist';
 import type { Resolve } from './stream-resolvers';
@@ -44,6 +45,8 @@ export interface ChannelFeedReports {
   changed(): void;
   /** No source gives anything: how each of them failed. Nothing comes after it. */
   failed(failures: readonly SourceFailure[]): void;
+  /** What was to be read is no live list. */
+  isRecording(): void;
   oddity(source: number, what: Oddity, details: Readonly<Record<string, unknown>>): void;
 }
 
@@ -55,6 +58,8 @@ export interface ChannelFeedOptions {
   /** What is sent to the provider, names in lower case. */
   readonly headers: () => Readonly<Record<string, string>>;
   readonly provider: Provider;
+  /** The same, with connections that are used again. */
+  readonly pooled: Provider;
   readonly accounts: Accounts;
   readonly policy: SlotPolicy;
   /** Who reads, for the account's slots: asked when another wants one. */
@@ -136,7 +141,7 @@ const subtitlesPauseMs = 10_000;
 
 /** Makes the feed of one channel and begins with its first source. */
 export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
-  const { sources, provider, accounts, policy, health, settings, stallMs, reports, stats, nowMs } = options;
+  const { sources, accounts, policy, health, settings, stallMs, reports, stats, nowMs } = options;
   const { wait = waitFor } = options;
   const whole = new AbortController();
   const state: {
@@ -187,13 +192,19 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
 
   /** Asks one source, a few things at a time; one where its connections are counted. */
   function asker(sourceUrl: string, signal: AbortSignal): AskSource {
-    const lanes = createLanes(accounts.nameOf(sourceUrl) === undefined ? requestsAtATime : 1);
+    const isCounted = accounts.nameOf(sourceUrl) !== undefined;
+    const lanes = createLanes(isCounted ? 1 : requestsAtATime);
+    // A connection that is kept for the next question would be one of the account's while others want it.
+    const provider = isCounted ? options.provider : options.pooled;
+    const cookies = createCookieJar();
     return ({ kind, ...request }) =>
       lanes.run(async () => {
         const sinceMs = nowMs();
         const headers = headersFor(request.url, sourceUrl, options.headers());
         // What it is, is told by its bytes: servers that know no better send playlists and WebVTT as plain text.
-        const fetched = await fetchWhole(provider, { ...request, headers, expects: 'any', stallMs, signal });
+        const isPlaylist = kind === 'playlist';
+        const asked = { ...request, headers, cookies, expects: 'any', isPlaylist, stallMs, signal } as const;
+        const fetched = await fetchWhole(provider, asked);
         if (signal.aborted) return fetched;
         stats.fetches[kind][fetched.failure?.trigger ?? 'ok']++;
         if (kind === 'segment') options.recordFetch(nowMs() - sinceMs, 1, fetched.failure === undefined ? 0 : 1);
@@ -225,7 +236,10 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
     if (isAborted(signal)) return { failure: failureOf('reset', 'The attempt was ended.') };
     reports.connected(index, nowMs() - sinceMs, found.failure);
     if (found.failure !== undefined) return found;
-    if (!state.hasPlayed && found.main.first?.isEnded === true) return { failure: recording };
+    if (!state.hasPlayed && found.main.first?.isEnded === true) {
+      reports.isRecording();
+      return { failure: recording };
+    }
     state.shape ??= shapeOf(found.chosen, newRing);
     const readings = readingsOf(state.shape, found);
     if (readings === undefined)
@@ -366,7 +380,7 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
           : await play(prepared.attempt);
       // Everything of this try has ended; what follows may be cut short as well.
       controller.abort();
-      if (whole.signal.aborted) return;
+      if (isAborted(whole.signal)) return;
       if (end === undefined || hasWanted()) continue;
       if (end === 'ended' && sources().length === 1) {
         state.isEnded = true;
@@ -407,7 +421,10 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
       if (!isOfSegment && trigger !== 'end' && ranMs >= options.retryAfterRunningMs) return index;
     } else {
       failures.push(failure);
-      isLast = failures.length >= sources().length || (trigger === 'account' && policy.whenFull === 'refuse');
+      // It works, and is something else.
+      const isOther = failure.found !== undefined || failure === recording;
+      isLast =
+        isOther || failures.length >= sources().length || (trigger === 'account' && policy.whenFull === 'refuse');
     }
     const controller = newController();
     state.opening = controller;
@@ -427,16 +444,22 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
     return state.wanted !== undefined;
   }
 
+  /** It changes while something is waited for, which the compiler does not know. */
+  function nowPlaying(): Attempt | undefined {
+    return state.playing;
+  }
+
   /** Opens another source while the old one plays; where it does not work the next one, until the list is through. */
   async function moveTo(first: number, from: number): Promise<void> {
     let index = first;
     for (let tries = 1; tries < sources().length && state.playing !== undefined; tries++) {
       const controller = newController();
       const { attempt, failure } = await prepare(index, controller);
-      if (attempt !== undefined && state.playing !== undefined) {
+      const left = nowPlaying();
+      if (attempt !== undefined && left !== undefined) {
         state.wanted = { index, attempt };
         state.gap = manualGap(from);
-        state.playing.controller.abort();
+        left.controller.abort();
         return;
       }
       controller.abort();

@@ -127,7 +127,7 @@ export async function followTrack(options: TrackOptions): Promise<TrackEnd | und
   while (!signal.aborted) {
     const askedMs = nowMs();
     const { playlist, failure } = await lookAgain(upstream, options.ask, stallMs);
-    if (signal.aborted) return undefined;
+    if (isAborted(signal)) return undefined;
     if (failure !== undefined) {
       const isWaitedFor = failure.trigger === 'connect' || failure.trigger === 'headers' || failure.trigger === 'stall';
       if (isWaitedFor || ++failedLooks >= mostFailedLooks) return { failure, isOfSegment: false };
@@ -147,7 +147,7 @@ export async function followTrack(options: TrackOptions): Promise<TrackEnd | und
       lastNewsMs = nowMs();
     }
     const lost = await takeAll(news);
-    if (lost !== undefined || signal.aborted) return lost;
+    if (lost !== undefined || isAborted(signal)) return lost;
     if (playlist.isEnded) return 'ended';
     const stuckMs = Math.max(stallMs, 3 * targetMs);
     if (news.length === 0 && nowMs() - lastNewsMs >= stuckMs) {
@@ -165,3 +165,8 @@ export const waitFor: Wait = async (ms, signal) => {
   // An aborted wait is over, and nothing else.
   await pause(ms, undefined, { signal }).catch(() => undefined);
 };
+
+/** A signal changes while something is waited for, which the compiler does not know. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

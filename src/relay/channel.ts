@@ -32,7 +32,7 @@ export interface ChannelOptions {
     sink: ChannelSink,
     readers: ChannelReaders,
   ) => Pick<ChannelFeed, 'failover' | 'isEnded' | 'shape' | 'source' | 'stop'>;
-  readonly clients: RelayClients;
+  readonly clients: Pick<RelayClients, 'add' | 'remove'>;
   readonly reports: Pick<RelayReports, 'clientFailed' | 'failedOver'>;
   readonly settings: () => ChannelSettings;
   readonly recordManifest: RecordTime;

@@ -25,6 +25,8 @@ export interface ChannelsOptions {
   /** The stream as it is now. */
   readonly find: (streamId: string) => RelayStream | undefined;
   readonly provider: Provider;
+  /** The same, with connections that are used again. */
+  readonly pooled: Provider;
   readonly accounts: Accounts;
   readonly policy: SlotPolicy;
   readonly times: Pick<FeedTimes, 'stallMs' | 'retryAfterRunningMs'>;
@@ -55,6 +57,8 @@ export interface Channels {
   open(stream: RelayStream): Channel;
   /** Whether this player was told to go a moment ago. */
   isDisconnected(streamId: string, token: string): boolean;
+  /** Whether the stream was found to be no live list, lately. */
+  isRecording(streamId: string): boolean;
   /** What is held, of all channels. */
   fill(): Iterable<ChannelFill>;
   readonly count: number;
@@ -63,7 +67,9 @@ export interface Channels {
 
 /** So long a player that was told to go does not come in again under its name. */
 const disconnectedMs = 60_000;
-const mostDisconnected = 1000;
+/** So long it is not asked again whether a list that had ended is live. */
+const recordingMs = 600_000;
+const mostNoted = 1000;
 const mostChannelBytes = 256 * 1024 * 1024;
 /** Of all channels together, each of which has the same share. */
 const mostBytes = totalmem() / 4;
@@ -73,26 +79,38 @@ export function createChannels(options: ChannelsOptions): Channels {
   const { find, clients, reports, settings, streams, nowMs, now = Date.now } = options;
   const channels = new Map<string, Channel>();
   const stats = createChannelStats();
-  /** When, by stream and token, oldest first. */
+  /** Until when, oldest first: by stream and token, and by stream. */
   const disconnected = new Map<string, number>();
+  const recordings = new Map<string, number>();
 
-  function noteDisconnected(key: string): void {
-    disconnected.delete(key);
-    const [oldest] = disconnected.keys();
-    if (oldest !== undefined && disconnected.size >= mostDisconnected) disconnected.delete(oldest);
-    disconnected.set(key, nowMs());
+  function noteUntil(noted: Map<string, number>, key: string, forMs: number): void {
+    noted.delete(key);
+    const [oldest] = noted.keys();
+    if (oldest !== undefined && noted.size >= mostNoted) noted.delete(oldest);
+    noted.set(key, nowMs() + forMs);
   }
 
   function begin(stream: RelayStream): Channel {
     const { id: streamId } = stream;
+    const active = streams.of(streamId);
     const channel = createChannel({
       streamId,
       begin: (sink, readers) => beginFeed(stream, sink, readers),
-      clients,
+      clients: {
+        add(client) {
+          const isIn = clients.add(client);
+          if (isIn) active.clients.add(client);
+          return isIn;
+        },
+        remove(client, reason) {
+          active.clients.delete(client);
+          clients.remove(client, reason);
+        },
+      },
       reports,
       settings,
       recordManifest: options.record.hls_manifest_generation,
-      onDisconnected: (token) => noteDisconnected(`${streamId} ${token}`),
+      onDisconnected: (token) => noteUntil(disconnected, `${streamId} ${token}`, disconnectedMs),
       onEnd() {
         endTicks();
         if (channels.get(streamId) === channel) channels.delete(streamId);
@@ -114,6 +132,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       start: active.start,
       headers: () => providerHeaders(stream()),
       provider: options.provider,
+      pooled: options.pooled,
       accounts: options.accounts,
       policy: options.policy,
       // A player that changes the channel takes its connection along, unless others read it too.
@@ -137,6 +156,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         },
         changed: () => sink.changed(),
         failed: (failures) => sink.failed(failures),
+        isRecording: () => noteUntil(recordings, streamId, recordingMs),
         oddity: (source, what, details) =>
           options.log.info(
             { stream: streamId, source, what, ...details },
@@ -154,8 +174,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   return {
     find: (streamId) => channels.get(streamId),
     open: (stream) => channels.get(stream.id) ?? begin(stream),
-    isDisconnected: (streamId, token) =>
-      nowMs() - (disconnected.get(`${streamId} ${token}`) ?? -Infinity) < disconnectedMs,
+    isDisconnected: (streamId, token) => nowMs() < (disconnected.get(`${streamId} ${token}`) ?? -Infinity),
+    isRecording: (streamId) => nowMs() < (recordings.get(streamId) ?? -Infinity),
     *fill() {
       for (const { fill } of channels.values()) yield fill;
     },

@@ -1,5 +1,6 @@
 import { formatDuration } from '../wire';
 import { createDeadline } from './deadline';
+import { readPlaylistBody } from './playlist-body';
 import type { OpenSource, Provider, SourceFailure, SourceRequest } from './provider';
 import { brokenSource, failureOf, stalledSource } from './provider-answer';
 import { createSilence } from './silence';
@@ -16,6 +17,8 @@ export interface Whole {
 export interface WholeRequest extends Omit<SourceRequest, 'method' | 'range'> {
   /** The part that is wanted; undefined: all of it. */
   readonly byteRange?: { readonly offset: number; readonly length: number } | undefined;
+  /** What it must be; anything if left out. It is a failure as soon as it is known to be something else. */
+  readonly isPlaylist?: boolean | undefined;
   /** More is a failure. */
   readonly mostBytes: number;
   /** A body that gives nothing for so long has failed. */
@@ -31,17 +34,31 @@ const blockBytes = 1024 * 1024;
 
 /** Asks a provider for something that is kept in memory. Never rejects; when the signal was aborted, the failure says `reset`. */
 export async function fetchWhole(provider: Pick<Provider, 'open'>, request: WholeRequest): Promise<Fetched> {
-  const { url, headers, expects, signal, byteRange, withinMs } = request;
+  const { url, headers, expects, cookies, signal, byteRange, withinMs } = request;
   const deadline = createDeadline(signal, withinMs);
   try {
     const range = byteRange && { range: `bytes=${byteRange.offset}-${byteRange.offset + byteRange.length - 1}` };
-    const opened = await provider.open({ url, method: 'GET', headers, expects, range, signal: deadline.signal });
-    const fetched = opened.failure === undefined ? await read(opened.source, request) : opened;
+    const opened = await provider.open({
+      url,
+      method: 'GET',
+      headers,
+      expects,
+      cookies,
+      range,
+      signal: deadline.signal,
+    });
+    const fetched = opened.failure === undefined ? await readAll(opened.source, request) : opened;
     if (fetched.failure === undefined || !deadline.isOver) return fetched;
     return { failure: failureOf('stall', `The provider took longer than ${formatDuration(withinMs)}.`) };
   } finally {
     deadline.clear();
   }
+}
+
+async function readAll(source: OpenSource, request: WholeRequest): Promise<Fetched> {
+  if (request.isPlaylist !== true) return read(source, request);
+  const { bytes, failure } = await readPlaylistBody(source, request);
+  return failure === undefined ? { blocks: [bytes], url: source.url } : { failure };
 }
 
 function read(source: OpenSource, request: WholeRequest): Promise<Fetched> {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Channel, ChannelSession, Content } from './channel';
+import type { Channel, ChannelSession } from './channel';
 import { mainName } from './channel-source';
 import type { Channels } from './channels';
+import type { createFoundType } from './found-type';
 import { respondFull, respondNoSource } from './no-source';
 import { respondRelayProblem } from './problems';
+import type { SourceFailure } from './provider';
 import { viewerOf } from './serve-stream';
 import type { ServeHls } from './server';
 
@@ -14,6 +16,10 @@ export interface ServeChannelOptions {
   readonly addressOf: (req: IncomingMessage) => string;
   /** A player that takes nothing for so long has its connection closed. */
   readonly clientTimeoutMs: number;
+  /** Answers for what is no live list, and for the URLs that it makes. */
+  readonly passthrough: ServeHls;
+  /** Answers whoever asked for HLS that is a live stream. */
+  readonly foundType: ReturnType<typeof createFoundType>;
 }
 
 /** As HAProxy's front door has them. */
@@ -38,13 +44,16 @@ const retryAfter = ['retry-after', '1'];
  *
  * Every answer but a segment is of this instant, and of this session. A segment never changes, and no other one has its URL ever again.
  */
-export function createServeChannel({ channels, addressOf, clientTimeoutMs }: ServeChannelOptions): ServeHls {
-  return (req, res, stream, { path, query }) => {
+export function createServeChannel(options: ServeChannelOptions): ServeHls {
+  const { channels, addressOf, clientTimeoutMs, passthrough } = options;
+  return (req, res, stream, asked) => {
+    const { path, query } = asked;
     const isMaster = path === 'index.m3u8' || path === 'playlist.m3u8';
     const track = isMaster ? undefined : playlistPath.exec(path)?.[1];
     const segment = segmentPath.exec(path);
-    if (segment === null && track === undefined && !isMaster) {
-      respondRelayProblem(res, 'NoSuchPath', { detail: 'A channel has no such playlist or segment.' }, everybody);
+    const isOwn = segment !== null || track !== undefined || isMaster;
+    if (!isOwn || (isMaster && channels.isRecording(stream.id))) {
+      passthrough(req, res, stream, asked);
       return;
     }
     const player = playerOf(req, query, addressOf(req));
@@ -67,7 +76,13 @@ export function createServeChannel({ channels, addressOf, clientTimeoutMs }: Ser
       const channel = channels.open(stream);
       const session = channel.session(player.token, player.viewer);
       if (session !== undefined) {
-        void sendPlaylist(res, stream.id, { channel, session, track });
+        const none = (failures: readonly SourceFailure[]): void => {
+          if (isMaster && channels.isRecording(stream.id)) passthrough(req, res, stream, asked);
+          else if (failures[0]?.found === 'live')
+            void options.foundType(res, { stream, type: 'live', query, failures });
+          else respondNothing(res, failures);
+        };
+        void sendPlaylist(res, stream.id, { channel, session, track, none });
         return;
       }
       channel.endIfEmpty();
@@ -96,12 +111,14 @@ interface PlaylistAnswer {
   readonly session: ChannelSession;
   /** Undefined: the master playlist. */
   readonly track: string | undefined;
+  /** There is nothing to play. */
+  readonly none: (failures: readonly SourceFailure[]) => void;
 }
 
 async function sendPlaylist(
   res: ServerResponse,
   streamId: string,
-  { channel, session, track }: PlaylistAnswer,
+  { channel, session, track, none }: PlaylistAnswer,
 ): Promise<void> {
   const answered = session.request();
   res.once('close', () => answered(0, false));
@@ -110,7 +127,7 @@ async function sendPlaylist(
   if (res.destroyed) return;
   if (content === undefined)
     respondRelayProblem(res, 'NoSuchPath', { detail: 'The channel has no such playlist.' }, everybody);
-  else if (content.playlist === undefined) respondNothing(res, content);
+  else if (content.playlist === undefined) none(content.failures);
   else {
     res.writeHead(200, [
       ...['content-type', playlistType, 'content-length', String(Buffer.byteLength(content.playlist))],
@@ -122,7 +139,7 @@ async function sendPlaylist(
   }
 }
 
-function respondNothing(res: ServerResponse, { failures = [] }: Content): void {
+function respondNothing(res: ServerResponse, failures: readonly SourceFailure[]): void {
   if (failures.length > 0) respondNoSource(res, failures);
   else {
     const detail = 'No provider of this stream has sent enough to play yet.';

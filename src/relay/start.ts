@@ -170,35 +170,26 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       log,
     });
     const passthrough = createPassthrough({
+      ...serving,
       key,
-      addressOf,
       provider: hlsProvider,
-      accounts,
-      policy,
-      times: {
-        stallMs: relay.timeouts.stall,
-        retryAfterRunningMs: relay.retryAfterRunning,
-        clientTimeoutMs: relay.clientTimeout,
-      },
-      resolve,
-      failback: relay.failback,
-      streams: active,
-      find: (id) => streams.get(id),
-      foundType,
-      clients,
-      reports,
-      ticker,
+      times: { ...serving.times, clientTimeoutMs: relay.clientTimeout },
       log: boundedLog(log),
-      nowMs,
     });
     const channels = createChannels({
       ...serving,
+      pooled: hlsProvider,
       settings: () => hls.current(),
       record: times.record,
       log: boundedLog(log),
     });
     metrics.read(channelMetrics, channels);
-    const serveChannel = createServeChannel({ ...serving, channels, clientTimeoutMs: relay.clientTimeout });
+    const serveChannel = createServeChannel({
+      ...serving,
+      channels,
+      passthrough,
+      clientTimeoutMs: relay.clientTimeout,
+    });
     const server = createRelayServer({
       settings: relay,
       endpoints: [

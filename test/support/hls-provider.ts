@@ -7,7 +7,7 @@ export type HlsAnswer =
   | string
   | Buffer
   /** Never; until the request is aborted. */
-  | 'silence'
+  | { readonly isSilent: true }
   | { readonly failure: Partial<SourceFailure> }
   /** Found at another URL, after redirects. */
   | { readonly at: string; readonly body: string | Buffer }
@@ -39,6 +39,8 @@ export function createHlsProvider(): HlsProvider {
   function source(request: SourceRequest, url: string, body: PassThrough, status: number): Opened {
     body.once('close', () => underWay.count--);
     body.on('error', () => undefined);
+    // As node:http tells that a body came whole.
+    body.once('end', () => Object.assign(body, { complete: true }));
     const close = (): void => void body.destroy();
     request.signal.addEventListener('abort', close, { once: true });
     return { source: { status, headers: {}, url, body: body as unknown as IncomingMessage, close } };
@@ -60,10 +62,11 @@ export function createHlsProvider(): HlsProvider {
         retryAfterMs: undefined,
         reason: 'The attempt was ended.',
       };
-      if (answer === 'silence') {
+      const isSilent = typeof answer === 'object' && 'isSilent' in answer;
+      if (isSilent) {
         await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve(), { once: true }));
       } else await Promise.resolve();
-      if (request.signal.aborted || answer === 'silence') {
+      if (request.signal.aborted || isSilent) {
         underWay.count--;
         return { failure: ended };
       }

@@ -25,7 +25,10 @@ function oneEach(...hosts: readonly string[]): Accounts & { readonly taken: Map<
       if (account === undefined) return { account, release: () => undefined };
       if (taken.has(account)) return undefined;
       taken.set(account, request);
-      return { account, release: () => void (taken.get(account) === request && taken.delete(account)) };
+      const release = (): void => {
+        if (taken.get(account) === request) taken.delete(account);
+      };
+      return { account, release };
     },
     wait: () => Promise.resolve(undefined),
     list: () => [],
@@ -51,6 +54,7 @@ function lab(options: Partial<ChannelFeedOptions> = {}) {
     start: 0,
     headers: () => ({ 'user-agent': 'test', cookie: 'geheim' }),
     provider,
+    pooled: provider,
     accounts: oneEach(),
     policy: { whenFull: 'next', waitForSlotMs: 15_000 },
     client: () => 'me',
@@ -74,6 +78,7 @@ function lab(options: Partial<ChannelFeedOptions> = {}) {
       failedOver: (report) => failovers.push(report),
       changed: () => undefined,
       failed: (failures) => failed.push([...failures]),
+      isRecording: () => told.push('recording'),
       oddity: (_source, what) => told.push(what),
     },
     stats,

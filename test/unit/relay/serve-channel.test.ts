@@ -24,7 +24,7 @@ const settings = {
   segmentFetchInterval: 0.1,
 };
 
-let closers: (() => Promise<void> | void)[] = [];
+const closers: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
@@ -53,6 +53,7 @@ async function lab(
   const channels = createChannels({
     find: () => stream,
     provider,
+    pooled: provider,
     accounts: createAccounts(new Map()),
     policy: { whenFull: 'next', waitForSlotMs: 0 },
     times: { stallMs: 4000, retryAfterRunningMs: 30_000 },
@@ -75,7 +76,13 @@ async function lab(
     now: () => 1_000_000,
     ...options,
   });
-  const serve = createServeChannel({ channels, addressOf: () => '192.0.2.1', clientTimeoutMs: 30_000 });
+  const serve = createServeChannel({
+    channels,
+    addressOf: () => '192.0.2.1',
+    clientTimeoutMs: 30_000,
+    passthrough: (_req, res, _stream, { path }) => void res.writeHead(200).end(`passed ${path}`),
+    foundType: (res, { type }) => Promise.resolve(void res.writeHead(302, { location: type }).end()),
+  });
   const server: Server = createServer((req, res) => {
     const [path = '', query = ''] = (req.url ?? '').replace('/hls/x/', '').split('?');
     serve(req, res, stream, { path, query });
@@ -225,17 +232,10 @@ test('what is not held is 404', async () => {
   ]) {
     expect(await get(path)).toMatchObject({ status: 404, text: expect.stringContaining('not held') as string });
   }
-  for (const path of [
-    '',
-    'x',
-    'segment/',
-    'segment/-1.ts',
-    'segment/audio-0/1000.ts',
-    'audio-0.m3u8',
-    'constructor.m3u8',
-  ]) {
+  for (const path of ['segment/audio-0/1000.ts', 'audio-0.m3u8', 'constructor.m3u8']) {
     expect((await get(path)).status).toBe(404);
   }
+  for (const path of ['x', 'segment/', 'segment/-1.ts']) expect((await get(path)).text).toBe(`passed ${path}`);
 });
 
 test('HEAD is answered without the provider', async () => {
@@ -286,7 +286,7 @@ describe('the end', () => {
 
   test('does not come while a player waits for the first segments', async () => {
     const { put, provider, get, clock, channels, told } = await lab();
-    provider.set(one, 'silence');
+    provider.set(one, { isSilent: true });
     const asked = get('index.m3u8');
     await until('the request', () => provider.underWay.count === 1);
     clock.aheadMs += 60_000;
@@ -329,7 +329,7 @@ describe('a stream that cannot be played', () => {
     const { get, provider, manifests } = await lab({
       settings: () => ({ ...settings, bufferReadyTimeout: 20, firstSegmentTimeout: 20 }),
     });
-    provider.set(one, 'silence');
+    provider.set(one, { isSilent: true });
     expect(await get('index.m3u8')).toMatchObject({
       status: 503,
       text: expect.stringContaining('enough to play') as string,
@@ -351,13 +351,30 @@ describe('a stream that cannot be played', () => {
   });
 });
 
+test('a recording is passed through, and asked for once', async () => {
+  const { put, get, provider, told, channels } = await lab();
+  put(one, 0, 'a b c', { ended: true });
+  expect((await get('index.m3u8')).text).toBe('passed index.m3u8');
+  expect((await get('index.m3u8')).text).toBe('passed index.m3u8');
+  expect(provider.requests).toHaveLength(1);
+  expect([told.at(-1)?.split(':')[0], channels.count]).toEqual(['stopped', 0]);
+});
+
+test('a transport stream under the name of a playlist is what it is, at once', async () => {
+  const { get, provider } = await lab();
+  provider.set(one, { begins: namedSegment('a', 400) });
+  const { status, headers } = await get('index.m3u8', { redirect: 'manual' });
+  expect([status, headers.get('location')]).toEqual([302, 'live']);
+  expect(provider.underWay.count).toBe(0);
+});
+
 test('a failover is one for all players, whose numbers go on', async () => {
   const { put, play, get, clients, failovers } = await lab({ failoverUrls: [two] });
   put(one, 0, 'a b c');
   put(two, 50, 'p q r');
   const players = await Promise.all([play(), play(), play()]);
   expect(clients.all().map((client) => client.failover())).toEqual([1, 1, 1]);
-  const media = players[0]?.media ?? '';
+  const [{ media }] = players;
   const text = await until('the other source', async () => {
     const { text: now } = await get(media);
     return now.includes('#EXT-X-DISCONTINUITY\n') && now;
