@@ -11,6 +11,17 @@ export type Change =
   | { readonly kind: 'move'; readonly stream: Stream }
   | { readonly kind: 'clear-move'; readonly stream: Stream }
   | { readonly kind: 'failover'; readonly stream: RelayStream }
+  | {
+      readonly kind: 'settings';
+      readonly relay: string;
+      /** Of the settings that it is made for. */
+      readonly tag: string;
+      /** Null: as configured. */
+      readonly settings: Readonly<Record<string, number | null>>;
+      /** What is changed, in words. */
+      readonly sentences: readonly string[];
+      readonly onDone: () => void;
+    }
   | { readonly kind: 'token' };
 
 export interface ChangeDialogProps {
@@ -83,6 +94,14 @@ export function ChangeDialog({ change, now, operator, onClose, onDone }: ChangeD
           { method: 'POST', token: usedToken, body: by },
         );
         onDone(moved === 0 ? 'Nobody plays it: there was nothing to move.' : `${counted(moved, 'client')} moved on.`);
+      } else if (change.kind === 'settings') {
+        await ask(`/v1/relay/config/${inPath(change.relay)}`, {
+          method: 'POST',
+          token: usedToken,
+          body: { ...by, tag: change.tag, settings: change.settings },
+        });
+        change.onDone();
+        onDone(`The settings of ${change.relay} are changed.`);
       } else {
         await ask(`/v1/servers/${inPath(change.server.name)}/${change.kind}`, {
           method: 'POST',
@@ -267,6 +286,12 @@ function describe(
         title: `Fail over ${change.stream.title ?? change.stream.id}?`,
         verb: 'Fail over',
         consequences: failoverConsequences(change.stream),
+      };
+    case 'settings':
+      return {
+        title: `Change HLS buffering of ${change.relay}?`,
+        verb: 'Save',
+        consequences: { sentences: change.sentences, warning: undefined },
       };
     case 'drain':
     case 'maint':

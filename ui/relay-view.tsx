@@ -2,6 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Now, RelayRow, RelayStreamList } from './api';
 import type { Change } from './change-dialog';
 import { counted, formatCount } from './format';
+import { HlsCard } from './hls-card';
 import { Icon } from './icon';
 import { RelayPanel } from './relay-panel';
 import { RowSkeleton } from './row-skeleton';
@@ -18,7 +19,7 @@ export interface RelayViewProps {
   /** The id of the stream that is opened, from the address of the page. */
   readonly opened: string | undefined;
   readonly onOpen: (id: string | undefined) => void;
-  readonly onChange: (change: Extract<Change, { readonly kind: 'failover' }>) => void;
+  readonly onChange: (change: Extract<Change, { readonly kind: 'failover' | 'settings' }>) => void;
 }
 
 const typingMs = 150;
@@ -123,6 +124,7 @@ export function RelayView({ now, isLive, opened, onOpen, onChange }: RelayViewPr
           />
         )}
       </div>
+      <HlsCard isLive={isLive} onChange={onChange} />
     </section>
   );
 }

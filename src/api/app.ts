@@ -264,6 +264,8 @@ export function createApp(options: AppOptions): Express {
   endpoint('/v1/relay/streams/:id', { get: heavy(relay.stream) });
   endpoint('/v1/relay/streams/:id/failover', { post: relay.failover });
   endpoint('/v1/relay/accounts', { get: heavy(relay.accounts) });
+  endpoint('/v1/relay/config', { get: heavy(relay.configs) });
+  endpoint('/v1/relay/config/:name', { post: relay.configure });
 
   endpoint('/v1/viewers', {
     get: heavy(async (req, res) => {

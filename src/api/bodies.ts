@@ -99,6 +99,30 @@ export const moveBody = z.strictObject({
   ),
 });
 
+const mostSettings = 64;
+/** Settings of a relay, which knows them and says what is wrong; `tag` of those that the change is made for. */
+export const configBody = z.strictObject({
+  ...by,
+  tag: field(
+    z.nullish(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,64}$/))),
+    'the tag of /v1/relay/config',
+    'The `tag` of the settings that the change is made for: others are left as they are. Without it, the change is made whatever they are.',
+  ),
+  settings: field(
+    z
+      .record(
+        z.string().check(z.regex(/^[a-z_]{1,64}$/)),
+        z.nullable(z.union([z.number(), z.string().check(z.maxLength(64))])),
+      )
+      .check(
+        z.refine((given) => Object.keys(given).length > 0 && Object.keys(given).length <= mostSettings),
+        z.meta({ minProperties: 1, maxProperties: mostSettings }),
+      ),
+    `an object of 1 to ${mostSettings} settings and their values`,
+    'Settings by name, as `/v1/relay/config` lists them; null makes one what is configured.',
+  ),
+});
+
 const to = {
   ...by,
   webhook: field(

@@ -6,8 +6,17 @@ import type { ApiStats } from './api-stats';
 
 /** One change that somebody asked for. */
 export interface ChangeOrder {
-  readonly change: 'drain' | 'maint' | 'ready' | 'move' | 'clear-move' | 'failover' | 'replay' | 'redeliver';
-  /** The server, the stream or the webhook that it is about. */
+  readonly change:
+    | 'drain'
+    | 'maint'
+    | 'ready'
+    | 'move'
+    | 'clear-move'
+    | 'failover'
+    | 'configure'
+    | 'replay'
+    | 'redeliver';
+  /** The server, the stream, the relay or the webhook that it is about. */
   readonly target: string;
   readonly caller: Caller;
   /** As the caller named himself. */

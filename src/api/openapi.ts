@@ -4,7 +4,17 @@ import { eventIdPattern } from '../events';
 import { bodyLimitBytes, type ProblemName, problemTitles } from '../http';
 import { operationNames, operations } from '../measure';
 import { streamNameRule } from './bad-stream-name';
-import { authBody, drainBody, hookBody, moveBody, plainBody, redeliverBody, replayForms, streamName } from './bodies';
+import {
+  authBody,
+  configBody,
+  drainBody,
+  hookBody,
+  moveBody,
+  plainBody,
+  redeliverBody,
+  replayForms,
+  streamName,
+} from './bodies';
 import { deadLetterPage, eventPage, relayPage, streamPage, viewerPage } from './parameters';
 import { performanceQuery } from './performance';
 import { contract } from './schemas';
@@ -267,6 +277,24 @@ const paths: Json = {
     answer: 'RelayAccountList',
     problems: ['Busy'],
   }),
+  '/v1/relay/config': get({
+    operationId: 'relayConfigs',
+    summary: 'The settings of each relay that may change while it runs, with ranges and defaults',
+    answer: 'RelayConfigList',
+    problems: ['Busy'],
+  }),
+  '/v1/relay/config/{name}': {
+    post: change({
+      operationId: 'configureRelay',
+      summary: 'Change some settings of a relay, all or none',
+      description:
+        'The relay stores them, and they are in force at once, also after a restart; null makes one what is configured.',
+      parameters: [serverName],
+      body: configBody,
+      answer: 'RelayConfig',
+      problems: ['NoSuchServer', 'BadSettings', 'SettingsChanged', 'NotConfigured'],
+    }),
+  },
   '/v1/moves': get({
     operationId: 'moves',
     summary: 'The moves that are in force',

@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import { isRelayStreamId } from '../directory';
 import { readBody, respondJson, respondProblem } from '../http';
 import type { RelayViews } from '../relays';
-import { plainBody } from './bodies';
+import { configBody, plainBody } from './bodies';
 import type { ChangeGate } from './change-gate';
 import { readQuery, relayPage } from './parameters';
 import type { Answer } from './schemas';
@@ -19,9 +19,17 @@ export interface RelayRoutes {
   readonly stream: RequestHandler;
   readonly accounts: RequestHandler;
   readonly failover: RequestHandler[];
+  readonly configs: RequestHandler;
+  readonly configure: RequestHandler[];
 }
 
 const noStream = 'No relay has a stream of this id; /v1/relay/streams lists those that there are.';
+
+/** What a relay says of a change that it does not make. */
+const ofStatus: ReadonlyMap<number, 'BadSettings' | 'SettingsChanged'> = new Map([
+  [400, 'BadSettings'],
+  [412, 'SettingsChanged'],
+]);
 
 /** Makes the handlers of one HTTP server. */
 export function createRelayRoutes({ relays, gate }: RelayRoutesOptions): RelayRoutes {
@@ -64,6 +72,29 @@ export function createRelayRoutes({ relays, gate }: RelayRoutesOptions): RelayRo
       }
       gate.audit.note(order, undefined);
       respondJson(res, 200, done satisfies Answer<'RelayFailoverDone'>);
+    }),
+    async configs(_req, res) {
+      const configs = (await relays?.configs()) ?? { relays: [] };
+      respondJson(res, 200, configs satisfies Answer<'RelayConfigList'>);
+    },
+    configure: gate.guard('configure', async (req, res) => {
+      const name = String(req.params['name']);
+      const body = readBody(res, req.body, configBody);
+      if (body === undefined) return;
+      const { tag, settings, ...by } = body;
+      const order = gate.order(req, 'configure', name, { ...by, settings });
+      const asked = await relays?.changeConfig(name, settings, tag ?? undefined);
+      if (asked?.value !== undefined) {
+        gate.audit.note(order, undefined);
+        respondJson(res, 200, asked.value satisfies Answer<'RelayConfig'>);
+        return;
+      }
+      const [problem, detail] =
+        asked === undefined
+          ? (['NoSuchServer', 'There is no relay of this name; /v1/relay/config lists those that there are.'] as const)
+          : ([ofStatus.get(asked.status ?? 0) ?? 'NotConfigured', asked.problem] as const);
+      gate.audit.note(order, { name: problem, detail });
+      respondProblem(res, problem, { detail, given: name });
     }),
   };
 }

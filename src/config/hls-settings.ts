@@ -41,7 +41,7 @@ export const hlsKeys = {
   ),
   initialSegments: segmentsKey(
     'initialSegments',
-    'Segments that are there before a channel answers its first playlist; while no more are there, all are listed. More start safer and later. Counts for playlists that are asked for from then on.',
+    'Segments that are there before a channel answers its first playlist. More start safer and later. Counts at once for players that are starting.',
   ),
   windowSize: segmentsKey(
     'windowSize',

@@ -1,6 +1,6 @@
 import { type Dispatcher, Pool } from 'undici';
 import * as z from 'zod/mini';
-import { RelayOverview, RelayWhy } from '../api/schemas';
+import { RelayConfig, RelayOverview, RelayWhy } from '../api/schemas';
 import { errorCode, errorText, isRecord, textAtMost } from '../wire';
 
 /** A relay, and what it takes to ask it. */
@@ -16,6 +16,9 @@ export interface RelayPlace {
 
 export type Overview = z.output<typeof RelayOverview>;
 export type Why = z.output<typeof RelayWhy>;
+export type Config = z.output<typeof RelayConfig>;
+/** Settings by name as the relay takes them; null: as configured. */
+export type ConfigChanges = Readonly<Record<string, number | string | null>>;
 
 /** An answer, or why there is none; `status` where the relay gave another one than 200. */
 export type Asked<T> =
@@ -30,6 +33,13 @@ export interface RelayClient {
   why(streamId: string): Promise<Asked<Why | undefined>>;
   /** Moves each client of a stream to its next source. @returns how many are moved; undefined where it has no such stream. */
   failover(streamId: string): Promise<Asked<number | undefined>>;
+  /** Its settings that may change while it runs; undefined where it is of a version that has none. */
+  config(): Promise<Asked<Config | undefined>>;
+  /**
+   * Changes some of them.
+   * @param tag of the settings that the change is made for; without it, of whatever is in force.
+   */
+  changeConfig(changes: ConfigChanges, tag: string | undefined): Promise<Asked<Config>>;
   close(): Promise<void>;
 }
 
@@ -54,6 +64,12 @@ interface Reply {
   readonly body: unknown;
 }
 
+interface Sent {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body?: string;
+}
+
 /**
  * Makes the client of one relay. Questions are asked one after the other, and answers are given again for a second, so that however many pages look at
  * a relay, it has one call in progress.
@@ -75,10 +91,17 @@ export function createRelayClient(place: RelayPlace, options: RelayClientOptions
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
 
-  async function send(method: 'GET' | 'POST', path: string): Promise<Asked<Reply>> {
+  async function send(method: 'GET' | 'POST', path: string, more: Sent = {}): Promise<Asked<Reply>> {
     const signal = AbortSignal.timeout(timeoutMs);
+    const { body = null } = more;
     try {
-      const response = await pool.request({ method, path: prefix + path, headers, signal });
+      const response = await pool.request({
+        method,
+        path: prefix + path,
+        headers: { ...headers, ...more.headers },
+        body,
+        signal,
+      });
       return { value: { status: response.statusCode, body: await readJson(response) } };
     } catch (error) {
       if (signal.aborted) return { problem: `It gave no complete answer within ${timeoutMs / 1000} s.` };
@@ -120,6 +143,18 @@ export function createRelayClient(place: RelayPlace, options: RelayClientOptions
       if (isMissing(asked)) return { value: undefined };
       const { value, ...problem } = read(asked, failoverDone);
       return value === undefined ? (problem as Asked<never>) : { value: value.active_clients };
+    },
+    async config() {
+      const asked = await ask('/v1/config');
+      return isMissing(asked) ? { value: undefined } : read(asked, RelayConfig);
+    },
+    async changeConfig(changes, tag) {
+      const asked = await send('POST', '/v1/config', {
+        headers: { 'content-type': 'application/json', ...(tag === undefined ? {} : { 'if-match': `"${tag}"` }) },
+        body: JSON.stringify(changes),
+      });
+      kept.clear();
+      return read(asked, RelayConfig);
     },
     close: () => pool.destroy(),
   };

@@ -1,6 +1,8 @@
 import type { Said } from '../api/schemas';
 import {
   type Asked,
+  type Config,
+  type ConfigChanges,
   createRelayClient,
   type Overview,
   type RelayClient,
@@ -23,6 +25,10 @@ export interface RelayViews {
   stream(id: string): Promise<Said['RelayStream'] | undefined>;
   /** Moves its clients on every relay to their next source; undefined as above. */
   failover(id: string): Promise<Said['RelayFailoverDone'] | undefined>;
+  /** What each relay is set to. */
+  configs(): Promise<Said['RelayConfigList']>;
+  /** Changes settings of one relay, which may refuse; undefined where there is none of that name. */
+  changeConfig(relay: string, changes: ConfigChanges, tag: string | undefined): Promise<Asked<Config> | undefined>;
   stop(): Promise<void>;
 }
 
@@ -115,6 +121,21 @@ export function createRelayViews({ relays, clientOf = createRelayClient }: Relay
           problem: asked.problem ?? null,
         })),
       };
+    },
+    async configs() {
+      const answers = await askAll((client) => client.config());
+      return {
+        relays: answers.map(({ name, asked }) => ({
+          name,
+          problem: asked.problem ?? null,
+          config: asked.value ?? null,
+        })),
+      };
+    },
+    async changeConfig(relay, changes, tag) {
+      return current()
+        .find(({ name }) => name === relay)
+        ?.client.changeConfig(changes, tag);
     },
     async stop() {
       const open = [...clients.values()];

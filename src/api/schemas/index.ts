@@ -5,7 +5,7 @@ import type { Making } from './kinds';
 import { Move, MoveList, StreamMove } from './move';
 import { Problem } from './problem';
 import { Health, OperationTimes, OperationTimesList, Readiness } from './program';
-import { RelayConfig } from './relay-config';
+import { RelayConfig, RelayConfigList } from './relay-config';
 import {
   RelayAccountList,
   RelayFailoverDone,
@@ -52,6 +52,8 @@ export const contract = {
   RelayStream,
   RelayAccountList,
   RelayFailoverDone,
+  RelayConfig,
+  RelayConfigList,
   OperationTimes,
   OperationTimesList,
   Health,
@@ -78,6 +80,7 @@ export {
   Redelivery,
   RelayAccountList,
   RelayConfig,
+  RelayConfigList,
   RelayFailoverDone,
   RelayOverview,
   RelayStream,

@@ -40,3 +40,16 @@ export const RelayConfig = record(
   },
   'The settings of a relay that may change while it runs.',
 );
+
+export const RelayConfigList = record(
+  {
+    relays: list(
+      record(
+        { name: described(text, "The server's name in haproxy.cfg."), config: z.nullable(RelayConfig) },
+        { problem: described(textOrNull, 'Why the relay gave no answer; null when it did.') },
+        'What one relay is set to; `config` is null where it did not answer, or is of a version without it.',
+      ),
+    ),
+  },
+  {},
+);

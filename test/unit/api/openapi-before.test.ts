@@ -25,13 +25,19 @@ const allowedDifferences: Readonly<Record<string, string>> = {
   '/components/schemas/Stream/properties/kind': kinds,
   '/components/schemas/Stream/required/kind': kinds,
   '/components/responses/NotFailedOver': relays,
+  ...Object.fromEntries(
+    ['BadSettings', 'NotConfigured', 'SettingsChanged'].map((name) => [`/components/responses/${name}`, relays]),
+  ),
   '/components/schemas/Explanation/properties/relay': relays,
   '/components/schemas/Explanation/required/relay': relays,
   ...Object.fromEntries(
-    ['AccountList', 'FailoverDone', 'Stream', 'StreamList'].map((name) => [`/components/schemas/Relay${name}`, relays]),
+    ['AccountList', 'Config', 'ConfigList', 'FailoverDone', 'Stream', 'StreamList'].map((name) => [
+      `/components/schemas/Relay${name}`,
+      relays,
+    ]),
   ),
   ...Object.fromEntries(
-    ['accounts', 'streams', 'streams~1{id}', 'streams~1{id}~1failover'].map((path) => [
+    ['accounts', 'config', 'config~1{name}', 'streams', 'streams~1{id}', 'streams~1{id}~1failover'].map((path) => [
       `/paths/~1v1~1relay~1${path}`,
       relays,
     ]),

@@ -252,6 +252,26 @@ const answers: { path: string; target: string; arrange?: () => void; options?: R
   { path: '/v1/relay/streams/{id}', target: '/v1/relay/streams/nobody' },
   { path: '/v1/streams/{name}/why', target: `/v1/streams/${relayId}/why` },
   { path: '/v1/relay/accounts', target: '/v1/relay/accounts' },
+  { path: '/v1/relay/config', target: '/v1/relay/config' },
+  ...[
+    ['relay1', post({ settings: { hls_window_size: 8 }, tag: 'abc' })] as const,
+    ['mtx1', post({ settings: { hls_window_size: null } })] as const,
+    ['relay1', post({ settings: {} })] as const,
+  ].map(([name, options]) => ({
+    path: '/v1/relay/config/{name}',
+    target: `/v1/relay/config/${name}`,
+    method: 'post' as const,
+    options,
+  })),
+  ...([400, 412, 500] as const).map((status) => ({
+    path: '/v1/relay/config/{name}',
+    target: `/v1/relay/config/relay1?${status}`,
+    method: 'post' as const,
+    options: post({ settings: { hls_window_size: 8 } }),
+    arrange: () => {
+      relays.configured = { problem: 'It says why.', status };
+    },
+  })),
   ...[post({ reason: 'x' }), post({ surprise: 1 }), { method: 'POST', body: {} }].map((options) => ({
     path: '/v1/relay/streams/{id}/failover',
     target: `/v1/relay/streams/${relayId}/failover`,

@@ -1,4 +1,4 @@
-import { id, row } from '../relays/answers';
+import { configOf, id, row } from '../relays/answers';
 import { createFakeRelays, type FakeRelays, otherId, relayState, relayStream } from '../relays/fake-relays';
 import { createAuditLog } from './audit-log';
 import { type HttpLab, startHttpLab } from './lab';
@@ -89,6 +89,68 @@ describe('failover by hand', () => {
   });
 });
 
+describe('settings', () => {
+  const settings = { hls_window_size: 8, hls_max_segments: null };
+
+  it('are shown, and changed at one relay with a line in the log', async () => {
+    expect((await lab.request('/v1/relay/config')).json).toEqual({
+      relays: [{ name: 'relay1', problem: null, config: configOf() }],
+    });
+    const reply = await post('/v1/relay/config/relay1', { settings, tag: 'abc', operator: 'bob', reason: 'stalls' });
+    expect(reply).toMatchObject({ status: 200, json: configOf() });
+    expect(relays.asked).toEqual([`configure relay1 ${JSON.stringify(settings)} abc`]);
+    expect(audit.lines).toMatchObject([
+      {
+        audit: true,
+        change: 'configure',
+        target: 'relay1',
+        operator: 'bob',
+        reason: 'stalls',
+        settings,
+        result: 'done',
+      },
+    ]);
+  });
+
+  it('are refused without a token, and asks no relay', async () => {
+    expect(await post('/v1/relay/config/relay1', { settings }, [])).toMatchObject({ status: 401 });
+    expect(relays.asked).toEqual([]);
+  });
+
+  it.each([
+    [400, 400, 'BadSettings'],
+    [412, 412, 'SettingsChanged'],
+    [403, 502, 'NotConfigured'],
+    [undefined, 502, 'NotConfigured'],
+  ])('that the relay refuses with %s are %i', async (status, expected, result) => {
+    relays.configured = { problem: 'It says why.', status };
+    expect(await post('/v1/relay/config/relay1', { settings })).toMatchObject({
+      status: expected,
+      json: { detail: 'It says why.', given: 'relay1' },
+    });
+    expect(audit.lines).toMatchObject([{ result }]);
+  });
+
+  it('of a relay that is not there are 404', async () => {
+    expect(await post('/v1/relay/config/mtx1', { settings })).toMatchObject({ status: 404 });
+  });
+
+  it.each([
+    {},
+    { settings: {} },
+    { settings: [] },
+    { settings: { 'hls-window': 8 } },
+    { settings: { hls_window_size: [8] } },
+    { settings: { hls_window_size: 'x'.repeat(65) } },
+    { settings: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`a${'_'.repeat(i)}`, 1])) },
+    { settings: { hls_window_size: 8 }, tag: 'a"b' },
+    { settings: { hls_window_size: 8 }, more: 1 },
+  ])('are not %j', async (body) => {
+    expect(await post('/v1/relay/config/relay1', body)).toMatchObject({ status: 400 });
+    expect(relays.asked).toEqual([]);
+  });
+});
+
 it('without relays there are no streams', async () => {
   await lab.server.stop();
   lab = await startHttpLab({ token });
@@ -96,4 +158,6 @@ it('without relays there are no streams', async () => {
   expect(await lab.request(`/v1/relay/streams/${id}`)).toMatchObject({ status: 404 });
   expect((await lab.request(`/v1/streams/${id}/why`)).json).toMatchObject({ relay: null });
   expect(await post(`/v1/relay/streams/${id}/failover`)).toMatchObject({ status: 404 });
+  expect((await lab.request('/v1/relay/config')).json).toEqual({ relays: [] });
+  expect(await post('/v1/relay/config/relay1', { settings: { hls_window_size: 8 } })).toMatchObject({ status: 404 });
 });

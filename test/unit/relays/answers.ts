@@ -1,10 +1,11 @@
 import type * as z from 'zod/mini';
-import type { RelayOverview, RelayWhy } from '../../../src/api/schemas';
+import type { RelayConfig, RelayOverview, RelayWhy } from '../../../src/api/schemas';
 
 export const id = '0123456789abcdef0123456789abcdef';
 
 export type Overview = z.output<typeof RelayOverview>;
 export type Why = z.output<typeof RelayWhy>;
+export type Config = z.output<typeof RelayConfig>;
 type Row = Overview['streams'][number];
 
 export const failover = (time: string): Why['recentFailovers'][number] => ({
@@ -80,6 +81,32 @@ export function whyOf(more: Partial<Why> = {}): Why {
     recentFailovers: [],
     players: [],
     next: { index: 1, url: 'http://b.example/…', inMs: 1500, because: 'It is the next one in the list.' },
+    ...more,
+  };
+}
+
+/** Two of the settings of HLS, of which the first limits the second. */
+export function configOf(more: Partial<Config> = {}): Config {
+  const setting = { unit: 'segments' as const, isWhole: true, isChanged: false, mostOf: null };
+  return {
+    tag: '0123456789abcdef',
+    streamMode: 'HLS',
+    configuredStreamMode: 'HLS',
+    isDurable: true,
+    failure: null,
+    settings: [
+      { ...setting, name: 'hls_max_segments', value: 20, configured: 20, standard: 20, least: 5, most: 100 },
+      {
+        ...setting,
+        name: 'hls_window_size',
+        value: 6,
+        configured: 6,
+        standard: 6,
+        least: 3,
+        most: 20,
+        mostOf: 'hls_max_segments',
+      },
+    ],
     ...more,
   };
 }

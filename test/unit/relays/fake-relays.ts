@@ -1,5 +1,5 @@
 import type { RelayViews } from '../../../src/relays';
-import { failover, id, row, whyOf } from './answers';
+import { configOf, failover, id, row, whyOf } from './answers';
 
 export const relayStream = {
   id,
@@ -19,6 +19,8 @@ export interface FakeRelays extends RelayViews {
   /** What it was asked, such as `stream 0123…`. */
   readonly asked: string[];
   moved: Awaited<ReturnType<RelayViews['failover']>>;
+  /** What comes of a change of its settings. */
+  configured: Awaited<ReturnType<RelayViews['changeConfig']>>;
 }
 
 export function createFakeRelays(): FakeRelays {
@@ -26,6 +28,7 @@ export function createFakeRelays(): FakeRelays {
   return {
     asked,
     moved: { id, moved: 2, relays: [{ name: 'relay1', moved: 2, problem: null }] },
+    configured: { value: configOf() },
     count: 1,
     streams(match) {
       asked.push(`streams ${match}`);
@@ -39,6 +42,13 @@ export function createFakeRelays(): FakeRelays {
     failover(one) {
       asked.push(`failover ${one}`);
       return Promise.resolve(this.moved);
+    },
+    configs() {
+      return Promise.resolve({ relays: [{ name: 'relay1', problem: null, config: configOf() }] });
+    },
+    changeConfig(relay, changes, tag) {
+      asked.push(`configure ${relay} ${JSON.stringify(changes)} ${tag ?? 'any'}`);
+      return Promise.resolve(relay === 'relay1' ? this.configured : undefined);
     },
     stop: () => Promise.resolve(),
   };

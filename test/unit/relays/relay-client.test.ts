@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { createRelayClient, type RelayClient, type RelayClientOptions } from '../../../src/relays/relay-client';
 import { until } from '../../support/until';
-import { id, row, whyOf } from './answers';
+import { configOf, id, row, whyOf } from './answers';
 
 let server: Server;
 let answer: (req: IncomingMessage, res: ServerResponse) => void;
@@ -100,6 +100,39 @@ it('moves clients, and looks anew afterwards', async () => {
     `POST /streams/${id}/failover`,
     'GET /overview',
   ]);
+});
+
+it('changes settings for those that somebody saw, and looks anew afterwards', async () => {
+  const got: string[] = [];
+  answer = (req, res) => {
+    req.setEncoding('utf8').on('data', (text: string) => got.push(`${String(req.headers['if-match'])} ${text}`));
+    json(configOf())(req, res);
+  };
+  const relay = ask();
+  expect(await relay.config()).toEqual({ value: configOf() });
+  expect(await relay.changeConfig({ hls_window_size: 8 }, 'abc')).toEqual({ value: configOf() });
+  expect(await relay.changeConfig({ hls_window_size: null }, undefined)).toEqual({ value: configOf() });
+  await relay.config();
+  expect(got).toEqual(['"abc" {"hls_window_size":8}', 'undefined {"hls_window_size":null}']);
+  expect(asked.map((one) => one.split(' ').slice(0, 2).join(' '))).toEqual([
+    'GET /v1/config',
+    'POST /v1/config',
+    'POST /v1/config',
+    'GET /v1/config',
+  ]);
+});
+
+it('knows that a relay of an older version has no settings to change', async () => {
+  answer = json({ title: 'No such path', detail: 'x' }, 404);
+  expect(await ask().config()).toEqual({ value: undefined });
+});
+
+it('tells what a relay says of settings that it does not take', async () => {
+  answer = json({ title: 'The settings are others', detail: 'Read them again.' }, 412);
+  expect(await ask().changeConfig({}, 'x')).toEqual({
+    problem: 'The settings are others. Read them again.',
+    status: 412,
+  });
 });
 
 it.each<[string, (req: IncomingMessage, res: ServerResponse) => void, string]>([

@@ -1,11 +1,13 @@
 import type { Asked, RelayClient, RelayPlace } from '../../../src/relays/relay-client';
 import { createRelayViews } from '../../../src/relays/relay-views';
-import { failover, id, type Overview, row, type Why, whyOf } from './answers';
+import { type Config, configOf, failover, id, type Overview, row, type Why, whyOf } from './answers';
 
 interface Says {
   overview?: Asked<Overview>;
   why?: Asked<Why | undefined>;
   failover?: Asked<number | undefined>;
+  config?: Asked<Config | undefined>;
+  changed?: Asked<Config>;
 }
 
 const place = (name: string, more: Partial<RelayPlace> = {}): RelayPlace => ({
@@ -29,6 +31,8 @@ function setUp(says: Record<string, Says>) {
         overview: () => Promise.resolve(says[name]?.overview ?? missing),
         why: () => Promise.resolve(says[name]?.why ?? missing),
         failover: () => Promise.resolve(says[name]?.failover ?? missing),
+        config: () => Promise.resolve(says[name]?.config ?? missing),
+        changeConfig: () => Promise.resolve(says[name]?.changed ?? missing),
         close() {
           closed.push(url);
           return Promise.resolve();
@@ -171,4 +175,23 @@ it('follows relays that come, go and change their address', async () => {
   expect(views.count).toBe(0);
   await views.stream(id);
   expect(closed).toEqual(['http://relay1.example', 'http://moved.example']);
+});
+
+it('tells what each relay is set to, and changes one of them', async () => {
+  const refused = { problem: 'Somebody else was first.', status: 412 };
+  const { views } = setUp({
+    relay1: { config: { value: configOf() }, changed: { value: configOf({ tag: 'new' }) } },
+    relay2: { config: down, changed: refused },
+    relay3: { config: { value: undefined } },
+  });
+  expect(await views.configs()).toEqual({
+    relays: [
+      { name: 'relay1', problem: null, config: configOf() },
+      { name: 'relay2', problem: down.problem, config: null },
+      { name: 'relay3', problem: null, config: null },
+    ],
+  });
+  expect(await views.changeConfig('relay1', {}, 'x')).toEqual({ value: configOf({ tag: 'new' }) });
+  expect(await views.changeConfig('relay2', {}, 'x')).toEqual(refused);
+  expect(await views.changeConfig('relay4', {}, 'x')).toBeUndefined();
 });
