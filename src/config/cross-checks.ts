@@ -6,6 +6,7 @@ import { nearest } from './nearest';
 import { quoteText } from './quote-given';
 import type { Settings } from './schema';
 import { originText } from './source';
+import { templateParameters } from './template-url';
 
 /** `timeout processing` of the shipped spoe.cfg: what comes later than that, HAProxy no longer reads. */
 const haproxyProcessingMs = 100;
@@ -80,6 +81,17 @@ export const crossChecks: CrossChecks<Settings> = (settings, originOf) => {
     const [first] = accounts.slice(0, index).find(([, earlier]) => earlier.match === match) ?? [];
     if (first === undefined) continue;
     errors.push(`${at(`relay.accounts.${name}`)}: has the same match as relay.accounts.${first}, give each its own`);
+  }
+
+  const templates = Object.entries(settings.relay.templates).map(([name, { path, url }]) => {
+    return { name, asked: `${path} ${templateParameters(url).join(' ')}` };
+  });
+  for (const [index, { name, asked }] of templates.entries()) {
+    const first = templates.slice(0, index).find((earlier) => earlier.asked === asked);
+    if (first === undefined) continue;
+    errors.push(
+      `${at(`relay.templates.${name}`)}: has the path and the parameters of relay.templates.${first.name}, give each its own`,
+    );
   }
 
   for (const key of ['name', 'socket'] as const) {

@@ -28,4 +28,5 @@ export {
   writtenSettings,
 } from './settings';
 export { originText } from './source';
+export { templateParameters } from './template-url';
 export type { FlagSetting } from './text-source';

@@ -8,6 +8,7 @@ import {
   parseSocketAddress,
   type SocketAddress,
 } from './address';
+import { isTemplateUrl } from './template-url';
 
 /** What kind of value a key takes; decides how the text of an environment variable or a flag is read. */
 export type KeyType =
@@ -247,6 +248,32 @@ export function rootPathKey(description: string) {
   const allowed = 'a path such as /m3u-proxy, or / for none';
   const write = (path: string): string => (path === '' ? '/' : path);
   return describe(schema, { type: 'text', description, allowed, limits: 'a path, `/` for none', write });
+}
+
+/** A path at which players ask. */
+export function playerPathKey(description: string) {
+  const schema = z
+    .string()
+    .regex(/^(?:\/[A-Za-z0-9._~-]{1,64}){1,8}$/)
+    .refine((path) => !/\/\.{1,2}(?:\/|$)/.test(path) && !/^\/(?:stream|hls)\//.test(path));
+  const allowed = 'a path such as /ace/getstream, not below /stream or /hls';
+  return describe(schema, {
+    type: 'text',
+    description,
+    allowed,
+    limits: 'a path, not below `/stream` or `/hls`',
+    write: unchanged,
+  });
+}
+
+/** The URL of a source in which `{name}` stands for a parameter of the request. */
+export function templateUrlKey(description: string) {
+  const allowed =
+    'an http:// or https:// URL with names in braces behind the host, such as http://127.0.0.1:6878/ace/manifest.m3u8?id={id}';
+  const schema = z.string().refine(isTemplateUrl);
+  // It may hold a login.
+  const limits = '`http://` or `https://`, with `{NAME}` behind the host';
+  return describe(schema, { type: 'URL', description, allowed, limits, write: shownMatch });
 }
 
 /** Which URLs belong to an account: a host, with its port, or the beginning of the URL. */

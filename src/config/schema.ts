@@ -22,6 +22,7 @@ import {
   optionalMapFileKey,
   optionalSocketListenKey,
   ownSocketKey,
+  playerPathKey,
   redisUrlKey,
   rootPathKey,
   secretFileKey,
@@ -31,6 +32,7 @@ import {
   sourceMatchKey,
   storePrefixKey,
   streamPatternKey,
+  templateUrlKey,
   usernameKey,
   webhookSecretKey,
   webhookUrlKey,
@@ -91,6 +93,20 @@ const account = z.strictObject({
     'Which URLs belong to the account: those of a host, of a host and port, or those that begin like this. Of several, the longest counts.',
   ),
   maxConnections: numberKey('Most connections to the provider at a time, live, VOD and HLS together.', 1, 10_000),
+});
+
+const template = z.strictObject({
+  path: playerPathKey(
+    'Where players ask, such as `/ace/getstream`. Several templates may share a path, if their URLs have other parameters.',
+  ),
+  url: templateUrlKey(
+    'Its source, such as `http://127.0.0.1:6878/ace/manifest.m3u8?id={id}`: what is in braces is the parameter of that name, which each request must give. Private addresses need `relay.allow`, as for every source.',
+  ),
+  maxStreams: numberKey(
+    'Most streams that requests make of it. For a new one that nobody has played for longest goes; while all are in use, requests get 503.',
+    1,
+    10_000,
+  ).default(100),
 });
 
 /** What is read about a Redis, of the agents or of the relays. */
@@ -207,6 +223,11 @@ const relay = z.strictObject({
     'Logins at providers, by a name for logs and metrics. Relays that share a Redis count the connections of the same name together: give them the same accounts.',
     account,
     'account',
+  ).default({}),
+  templates: namedMapKey(
+    'Paths at which a request makes its stream: players that know an id, and no stream.',
+    template,
+    'template',
   ).default({}),
   whenFull: choiceKey(
     "When all connections of an account are in use. `next`: try the stream's next source. `wait`: wait for `relay.waitForSlot`, then try the next source. `share`: clients of one stream read one connection of the account together from the start; beyond that, as `next`. `refuse`: answer 503. A client that changes to a channel of the same relay takes its connection along in any case.",

@@ -37,6 +37,7 @@ export const relayProblems = {
   Stopping: [503, 'This relay is stopping'],
   SourceSilent: [504, 'No provider of this stream answers in time'],
   // What every program that speaks HTTP answers.
+  BadParameter: problemTitles.BadParameter,
   BadRequest: problemTitles.BadRequest,
   BodyTooLarge: problemTitles.BodyTooLarge,
   UrlTooLong: problemTitles.UrlTooLong,

@@ -17,6 +17,7 @@ import type { Endpoint } from './endpoint';
 import { respondRelayProblem } from './problems';
 import type { RelayStream } from './stream';
 import type { RelayStreams } from './streams';
+import type { Templates } from './templates';
 import { createTokenCheck } from './token-check';
 
 /**
@@ -43,6 +44,7 @@ export interface RelayServerOptions {
   readonly metrics: MetricsPage;
   readonly serveStream: ServeStream;
   readonly serveHls: ServeHls;
+  readonly templates: Templates;
   readonly version: string;
   readonly log: Logger;
   /** At `stop`, before clients are disconnected. */
@@ -55,13 +57,19 @@ const streamPath = /^\/stream\/([^/?]+)\/?(?:\?|$)/;
 const hlsPath = /^\/hls\/([^/?]+)\/(?!clients\/)([^?]*)/;
 const streamMethods = 'GET, HEAD, OPTIONS';
 
-/** Makes the HTTP server of the relay: streams for players, under whatever name they know it, and the API for everybody else. */
+/**
+ * Makes the HTTP server of the relay: streams for players, under whatever name they know it, and the API for everybody else.
+ * @throws Error when a template has a path of the API.
+ */
 export function createRelayServer(options: RelayServerOptions): HttpShell {
-  const { settings, endpoints, streams, clients, metrics, serveStream, serveHls, version, onStopping } = options;
+  const { settings, endpoints, streams, clients, metrics, serveStream, serveHls, templates, version, onStopping } =
+    options;
   const { rootPath, token } = settings;
   const log = boundedLog(options.log);
   const stats = createHttpStats();
   const work = createHeavyWork({ stats: stats.heavyAnswers });
+  const taken = endpoints.find(({ path }) => templates.has(path));
+  if (taken !== undefined) throw new Error(`relay.templates: ${taken.path} is a path of the API, give it another one`);
   const app = createApp({ endpoints, check: createTokenCheck(token), metrics, work, stats, version, log });
 
   /** The URL without the root path; the same where it does not begin with it. */
@@ -71,24 +79,43 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
     return rest === '' || rest.startsWith('?') ? `/${rest}` : rest.startsWith('/') ? rest : url;
   }
 
+  /** Answers who asks at a template's path. */
+  function serveTemplate(req: IncomingMessage, res: ServerResponse, path: string, url: string): void {
+    res.once('close', () => countAnswer(stats, 'template', res.statusCode));
+    if (!mayRead(req, res)) return;
+    templates.answer(req, res, path, queryTextOf(url)).catch((error: unknown) => failed(res, error));
+  }
+
+  /** False for what is no question of a player, which is answered then. */
+  function mayRead({ method }: IncomingMessage, res: ServerResponse): boolean {
+    if (method === 'GET' || method === 'HEAD') return true;
+    if (method === 'OPTIONS') {
+      const forPages = ['access-control-allow-origin', '*', 'access-control-allow-headers', 'Range'];
+      res.writeHead(204, ['allow', streamMethods, ...forPages]).end();
+    } else {
+      const detail = 'Streams can only be read.';
+      respondRelayProblem(res, 'MethodNotAllowed', { detail, allowed: streamMethods }, ['allow', streamMethods]);
+    }
+    return false;
+  }
+
+  function failed(res: ServerResponse, error: unknown): void {
+    log.error({ err: error }, 'answering an HTTP request failed');
+    if (res.headersSent) res.destroy();
+    else respondRelayProblem(res, 'InternalError', { detail: 'The answer could not be produced; the log says why.' });
+  }
+
   function servePlayer(
-    { method }: IncomingMessage,
+    req: IncomingMessage,
     res: ServerResponse,
     streamId: string,
     serve: (stream: RelayStream) => void,
   ): void {
-    if (method === 'OPTIONS') {
-      const forPages = ['access-control-allow-origin', '*', 'access-control-allow-headers', 'Range'];
-      res.writeHead(204, ['allow', streamMethods, ...forPages]).end();
-    } else if (method !== 'GET' && method !== 'HEAD') {
-      const detail = 'Streams can only be read.';
-      respondRelayProblem(res, 'MethodNotAllowed', { detail, allowed: streamMethods }, ['allow', streamMethods]);
-    } else {
-      const stream = streams.get(streamId);
-      if (stream === undefined) {
-        respondRelayProblem(res, 'NoSuchStream', { detail: 'Stream not found', given: streamId });
-      } else serve(stream);
-    }
+    if (!mayRead(req, res)) return;
+    const stream = streams.get(streamId);
+    if (stream === undefined) {
+      respondRelayProblem(res, 'NoSuchStream', { detail: 'Stream not found', given: streamId });
+    } else serve(stream);
   }
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
@@ -102,7 +129,8 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
         req.socket.setTimeout(0);
         serveStream(req, res, stream, queryTextOf(url));
       });
-    } else if (hlsId !== undefined) {
+    } else if (templates.has(pathOf(url))) serveTemplate(req, res, pathOf(url), url);
+    else if (hlsId !== undefined) {
       res.once('close', () => countAnswer(stats, '/hls/{stream_id}/…', res.statusCode));
       servePlayer(req, res, hlsId, (stream) => serveHls(req, res, stream, { path, query: queryTextOf(url) }));
     } else {
@@ -116,10 +144,7 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
       try {
         handle(req, res);
       } catch (error) {
-        log.error({ err: error }, 'answering an HTTP request failed');
-        if (res.headersSent) res.destroy();
-        else
-          respondRelayProblem(res, 'InternalError', { detail: 'The answer could not be produced; the log says why.' });
+        failed(res, error);
       }
       return false;
     },
@@ -130,7 +155,7 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
     },
     hosts: hostsOf(createHosts([...settings.hosts, settings.listen.host]), (url) => {
       const path = inner(url);
-      return token !== undefined || streamPath.test(path) || hlsPath.test(path);
+      return token !== undefined || streamPath.test(path) || hlsPath.test(path) || templates.has(pathOf(path));
     }),
     stats,
     log,
@@ -139,6 +164,10 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
     highWaterMark: 16 * 1024,
     program: { name: 'relay', hostsKey: 'relay.hosts', hostsVariable: 'MTXPILOT_RELAY_HOSTS' },
   });
+}
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? '';
 }
 
 function queryTextOf(url: string): string {

@@ -23,6 +23,7 @@ import { relayOperationNames } from './operations';
 import { createPassthrough } from './passthrough';
 import { programEndpoints } from './program-endpoints';
 import { createProvider } from './provider-client';
+import { createRemoveStreams } from './remove-streams';
 import { createReports } from './reports';
 import { createResolver } from './resolver';
 import { createServeChannel } from './serve-channel';
@@ -35,6 +36,7 @@ import { streamIdOf } from './stream-id';
 import { openStreamKey } from './stream-key';
 import { createStreamResolvers } from './stream-resolvers';
 import { openStreams } from './streams';
+import { createTemplates } from './templates';
 import { createTicker } from './ticker';
 import type { ViewSource } from './views';
 import { webhookEndpoints } from './webhook-endpoints';
@@ -211,6 +213,15 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       streams,
       clients,
       metrics,
+      templates: createTemplates({
+        templates: relay.templates,
+        streams,
+        clients,
+        reports,
+        remove: createRemoveStreams({ streams, clients, reports, active }),
+        streamMode: () => hls.current().streamMode,
+        userAgent: relay.userAgent,
+      }),
       serveStream,
       serveHls: createServeHls({ channel: serveChannel, passthrough }),
       version,

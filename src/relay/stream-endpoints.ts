@@ -1,6 +1,7 @@
 import { type ActiveStreams, allSourcesOf } from './active-streams';
 import type { RelayClient } from './client';
 import { type Endpoint, endpoint, type Refused, refused } from './endpoint';
+import { createRemoveStreams } from './remove-streams';
 import type { Reports } from './reports';
 import * as schemas from './schemas';
 import { shownUrl, streamTypeOf } from './source-url';
@@ -39,16 +40,11 @@ export function streamEndpoints(options: StreamEndpointsOptions): readonly Endpo
     return stream === undefined ? refused('NoSuchStream', 'Stream not found', { given: id ?? '' }) : use(stream);
   };
 
-  /** Removes streams and disconnects who plays them; the ids that are gone, or why they are not. */
+  const removeAll = createRemoveStreams({ streams, clients, reports, active });
+  /** The streams that are gone, or why they are not. */
   async function remove(ids: readonly string[]): Promise<readonly RelayStream[] | Refused> {
-    const result = await streams.remove(ids);
-    if (!result.ok) return refused('NotKept', result.detail);
-    for (const { id } of result.removed) {
-      for (const client of clients.ofStream(id)) client.disconnect();
-      reports.forget(id);
-      active.forget(id);
-    }
-    return result.removed;
+    const result = await removeAll(ids);
+    return result.ok ? result.removed : refused('NotKept', result.detail);
   }
 
   /** Where the resolver wants clients to go that an operator moves. */

@@ -31,6 +31,7 @@ export interface StreamsOptions {
 export interface RelayStreams {
   readonly count: number;
   get(id: string): RelayStream | undefined;
+  ofUrl(url: string): RelayStream | undefined;
   /** In the order in which they were made; those of one millisecond in any order. */
   all(): Iterable<RelayStream>;
   /** Stores a stream. One of the same URL keeps its id and age; and the type that its source was found to be; all else becomes what is wanted now, for clients that come and for those that are there. Never rejects. */
@@ -137,6 +138,7 @@ export async function openStreams(options: StreamsOptions): Promise<RelayStreams
       return streams.size;
     },
     get: (id) => streams.get(id),
+    ofUrl: (url) => streams.get(idOf(url)),
     all: () => streams.values(),
     put: (draft) => followed.inTurn(() => put(draft)),
     retype: (id, type) => followed.inTurn(() => retype(id, type)),

@@ -90,6 +90,7 @@ describe('without any configuration', () => {
         allow: [],
         trustedProxies: ['127.0.0.1', '::1'],
         accounts: {},
+        templates: {},
         whenFull: 'next',
         waitForSlot: 15_000,
         store: { prefix: 'mtxpilot-relay:' },

@@ -164,6 +164,7 @@ relay:
     - 127.0.0.1
     - ::1
   accounts: {}
+  templates: {}
   whenFull: next
   waitForSlot: 15s
   store:

@@ -213,6 +213,11 @@ describe('the section of the relay', () => {
       '{main: {match: provider.example, maxConnections: 1}, b: {match: "http://p.example/live/u/", maxConnections: 2}}',
     ],
     ['relay.rootPath', '/'],
+    ['relay.templates', '{ace: {path: /ace/getstream, url: "http://127.0.0.1:6878/ace/manifest.m3u8?id={id}"}}'],
+    [
+      'relay.templates',
+      '{a: {path: /x, url: "http://h/{a}"}, b: {path: /x, url: "http://h/{b}"}, c: {path: /y, url: "http://h/{a}"}}',
+    ],
   ])('%s may be %s', (key, value) => {
     expect(problems(key, value)).toEqual([]);
   });
@@ -223,6 +228,19 @@ describe('the section of the relay', () => {
     ['relay.accounts', '{a: {match: "ftp://x/", maxConnections: 1}}'],
     ['relay.accounts', '{a: {match: x.example, maxConnections: 0}}'],
     ['relay.accounts', '{a: {match: x.example, maxConnections: 1}, b: {match: x.example, maxConnections: 1}}'],
+    ['relay.templates', '{a: {path: /x, url: "http://{a}/x"}}'],
+    ['relay.templates', '{a: {path: /x, url: "http://h.{a}/x"}}'],
+    ['relay.templates', '{a: {path: /x, url: "http://h:{a}/x"}}'],
+    ['relay.templates', '{a: {path: /x, url: "http://{a}@h/x"}}'],
+    ['relay.templates', '{a: {path: /x, url: "http://h/x"}}'],
+    ['relay.templates', '{a: {path: /x, url: "http://h/{a}/{}"}}'],
+    ['relay.templates', '{a: {path: /x, url: "http://h/{a}#{b}"}}'],
+    ['relay.templates', '{a: {path: /x, url: "file:///{a}"}}'],
+    ['relay.templates', '{a: {path: /stream/x, url: "http://h/{a}"}}'],
+    ['relay.templates', '{a: {path: /hls/x, url: "http://h/{a}"}}'],
+    ['relay.templates', '{a: {path: /x/../y, url: "http://h/{a}"}}'],
+    ['relay.templates', '{a: {path: x, url: "http://h/{a}"}}'],
+    ['relay.templates', '{a: {path: /x, url: "http://h/{a}"}, b: {path: /x, url: "http://h2/{a}?y={a}"}}'],
     ['relay.maxClients', '0'],
     ['relay.whenFull', 'queue'],
     ['relay.store.password', 'x'],

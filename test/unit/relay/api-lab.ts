@@ -14,12 +14,14 @@ import { relayMetrics } from '../../../src/relay/metrics';
 import { relayOperationNames } from '../../../src/relay/operations';
 import { programEndpoints } from '../../../src/relay/program-endpoints';
 import type { Provider } from '../../../src/relay/provider';
+import { createRemoveStreams } from '../../../src/relay/remove-streams';
 import { createReports, type Reports } from '../../../src/relay/reports';
 import { createRelayServer, type ServeHls, type ServeStream } from '../../../src/relay/server';
 import { streamEndpoints } from '../../../src/relay/stream-endpoints';
 import { streamIdOf } from '../../../src/relay/stream-id';
 import type { createStreamResolvers } from '../../../src/relay/stream-resolvers';
 import { openStreams, type RelayStreams } from '../../../src/relay/streams';
+import { createTemplates } from '../../../src/relay/templates';
 import { webhookEndpoints } from '../../../src/relay/webhook-endpoints';
 import { whyEndpoints } from '../../../src/relay/why-endpoints';
 import { createMemoryStore, type Store } from '../../../src/store';
@@ -62,6 +64,8 @@ export interface LabOptions {
   readonly serveHls?: ServeHls;
   /** Without it, no stream's resolver answers. */
   readonly resolve?: ReturnType<typeof createStreamResolvers>;
+  /** Unix time in ms. */
+  readonly now?: () => number;
   /** Why nothing can be stored; it can be when left out. */
   readonly storeFailure?: string;
 }
@@ -83,6 +87,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     idOf: (url) => streamIdOf(Buffer.alloc(32, 1), url),
     maxStreams: relay.maxStreams,
     log,
+    now: options.now ?? Date.now,
   });
   const keep = { count: 1000, ageMs: 3_600_000 };
   const events = createEventLog({ store, source: '/mtxpilot/test/relay', log, keep });
@@ -147,6 +152,16 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
     clients,
     metrics,
     serveHls: options.serveHls ?? ((_req, res) => void res.writeHead(501).end()),
+    templates: createTemplates({
+      templates: relay.templates,
+      streams,
+      clients,
+      reports,
+      remove: createRemoveStreams({ streams, clients, reports, active }),
+      streamMode: () => hls.current().streamMode,
+      userAgent: relay.userAgent,
+      now: options.now ?? Date.now,
+    }),
     serveStream: options.serveStream ?? ((_req, res) => void res.writeHead(200).end()),
     version: '1.2.3',
     log,
