@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
-import { errorCode, errorText } from '../wire';
+import { errorCode, errorText, isRecord } from '../wire';
 import type { StoredEvent } from './event';
 import { signWebhook } from './webhook-signature';
 
@@ -14,14 +14,19 @@ export interface Receiver {
   readonly timeoutMs: number;
   /** Sent as well, names in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Instead of CloudEvents; what the receiver calls the stream is of no interest then. */
+  /** Instead of CloudEvents. */
   readonly format?: EventFormat | undefined;
 }
 
 /** How an event is told to a receiver that does not know CloudEvents. */
 export interface EventFormat {
   readonly contentType: string;
-  readonly body: (event: StoredEvent) => string;
+  /** @param streamId what the receiver called the stream, if it did. */
+  readonly body: (event: StoredEvent, streamId: string | undefined) => string;
+  /** What follows the path of the receiver's URL; nothing when left out. */
+  readonly path?: (event: StoredEvent) => string;
+  /** What the receiver calls the stream, by its answer as JSON; of no interest when left out. */
+  readonly streamIdOf?: (answer: unknown) => string | undefined;
 }
 
 export const deliveryFailures = ['gone', 'bad_status', 'timeout', 'tls', 'unreachable'] as const;
@@ -70,12 +75,13 @@ export function createEventPost(receiver: Receiver, nowMs: () => number = Date.n
 
   async function attempt(event: StoredEvent, streamId: string | undefined, signal: AbortSignal): Promise<Reply> {
     const told = streamId === undefined ? event : { ...event, data: { ...event.data, stream_id: streamId } };
-    const body = format === undefined ? JSON.stringify(told) : format.body(event);
+    const body = format === undefined ? JSON.stringify(told) : format.body(event, streamId);
+    const path = format?.path === undefined ? url.pathname : url.pathname.replace(/\/$/, '') + format.path(event);
     const timestampSeconds = Math.floor(nowMs() / 1000);
     const signed = secret === undefined ? {} : signWebhook(secret, { id: event.id, timestampSeconds, body });
     const answer = await agent.request({
       origin: url.origin,
-      path: url.pathname + url.search,
+      path: path + url.search,
       method: 'POST',
       headers: { ...headers, ...signed },
       body,
@@ -94,7 +100,8 @@ export function createEventPost(receiver: Receiver, nowMs: () => number = Date.n
       try {
         const { status, retryAfter, text } = await attempt(event, streamId, deadline.signal);
         if (status >= 200 && status < 300) {
-          return { ok: true, streamId: format === undefined ? streamIdOf(text) : undefined, tookMs: tookMs() };
+          const readId = format === undefined ? streamIdOf : format.streamIdOf;
+          return { ok: true, streamId: readId?.(jsonOf(text)), tookMs: tookMs() };
         }
         const failure = status === 410 ? 'gone' : 'bad_status';
         const retryAfterMs = retryAfterMsOf(retryAfter, nowMs());
@@ -132,16 +139,20 @@ async function readStart(body: Dispatcher.ResponseData['body']): Promise<string 
   return length <= maxAnswerBytes ? Buffer.concat(chunks).toString('utf8') : undefined;
 }
 
-function streamIdOf(text: string | undefined): string | undefined {
+/** The object in an answer; an answer that is none is as good as any other. */
+function jsonOf(text: string | undefined): unknown {
   if (text === undefined || !text.startsWith('{')) return undefined;
   try {
-    const answer = JSON.parse(text) as { stream_id?: unknown };
-    const id = typeof answer.stream_id === 'number' ? String(answer.stream_id) : answer.stream_id;
-    return typeof id === 'string' && id !== '' && id.length <= maxStreamIdLength ? id : undefined;
+    return JSON.parse(text) as unknown;
   } catch {
-    // An answer that is no JSON is as good as any other.
     return undefined;
   }
+}
+
+function streamIdOf(answer: unknown): string | undefined {
+  const given = isRecord(answer) ? answer['stream_id'] : undefined;
+  const id = typeof given === 'number' ? String(given) : given;
+  return typeof id === 'string' && id !== '' && id.length <= maxStreamIdLength ? id : undefined;
 }
 
 /** RFC 9110, 10.2.3: seconds or a date. */

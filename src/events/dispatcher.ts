@@ -481,6 +481,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       await saving;
       if (unsubscribe !== undefined) await saveNow();
     },
-    forget: () => progressOf.delete(name),
+    async forget() {
+      await streamIds.forget();
+      await progressOf.delete(name);
+    },
   };
 }

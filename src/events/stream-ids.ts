@@ -12,6 +12,8 @@ export interface StreamIds {
   of(event: StoredEvent): string | undefined;
   /** The receiver took the event, and answered with this. Stored when it resolves, if that can be. */
   delivered(event: StoredEvent, answered: string | undefined): Promise<void>;
+  /** Removes everything that the receiver said. @throws Error when the store fails. */
+  forget(): Promise<void>;
 }
 
 /** One name: it holds for events after the start to which it was the answer, through the end where that was delivered. */
@@ -87,6 +89,12 @@ export function createStreamIds(collection: Collection<StoredStreamId>, log: Log
       } else if (type === 'stream.ended' && before !== undefined && before.through === undefined && before.from < id) {
         await store(stream, { ...before, through: id });
       }
+    },
+    async forget() {
+      const stored = await collection.entries();
+      await collection.write(stored.map(([stream]) => [stream, undefined]));
+      known.clear();
+      ended.clear();
     },
   };
 }

@@ -14,7 +14,8 @@ import type { RecordTime } from '../measure';
 import { followCollection, type Lease, readAs, type Store } from '../store';
 import { errorText } from '../wire';
 import { type HookEvent, hookFormat, typeOfHookEvent } from './hook-format';
-import { hookEvents } from './schemas';
+import { orchestratorFormat } from './orchestrator-format';
+import { hookEvents, hookShapes } from './schemas';
 
 /** A receiver that was added over the API. */
 export interface Hook {
@@ -22,6 +23,7 @@ export interface Hook {
   readonly name: string;
   /** Its key; may hold secrets. */
   readonly url: string;
+  readonly shape: (typeof hookShapes)[number];
   readonly events: readonly HookEvent[];
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
@@ -71,6 +73,7 @@ const giveUpAfterMs = 24 * 3_600_000;
 const storedHook = z.object({
   name: z.string().check(z.regex(/^hook-[0-9a-f]{12}$/)),
   url: z.string(),
+  shape: z.optional(z.enum(hookShapes)),
   events: z.readonly(z.array(z.enum(hookEvents))),
   headers: z.readonly(z.record(z.string(), z.string())),
   timeoutMs: z.number(),
@@ -81,7 +84,7 @@ const readStored = readAs(storedHook);
 
 function readHook(stored: unknown): Hook | undefined {
   const read = readStored(stored);
-  return read === undefined ? undefined : { ...read, secret: read.secret };
+  return read === undefined ? undefined : { ...read, shape: read.shape ?? 'm3u-proxy', secret: read.secret };
 }
 
 /** Opens the receivers that are stored and begins to deliver. @throws Error when the store cannot be read. */
@@ -155,7 +158,7 @@ export async function openHooks(options: HooksOptions): Promise<Hooks> {
     async test(url) {
       const found = running.get(url);
       if (found === undefined) return undefined;
-      const event = testEvent();
+      const event = testEvent(found.hook);
       const post = createEventPost(webhookOf(found.hook));
       const attempt = await post.deliver(event, undefined);
       await post.close();
@@ -175,7 +178,7 @@ export async function openHooks(options: HooksOptions): Promise<Hooks> {
   };
 }
 
-function webhookOf({ url, events, headers, timeoutMs, secret }: Hook): Webhook {
+function webhookOf({ url, shape, events, headers, timeoutMs, secret }: Hook): Webhook {
   return {
     url,
     types: events.map((event) => typeOfHookEvent[event]),
@@ -183,18 +186,19 @@ function webhookOf({ url, events, headers, timeoutMs, secret }: Hook): Webhook {
     timeoutMs,
     secret,
     giveUpAfterMs,
-    format: hookFormat,
+    format: shape === 'orchestrator' ? orchestratorFormat : hookFormat,
   };
 }
 
-function testEvent(): StoredEvent {
+/** For an orchestrator an end, of a stream that it does not know: a start would stay in its lists. */
+function testEvent({ shape }: Hook): StoredEvent {
   const data = { stream: 'test_stream_123', test: true, message: 'This is a test webhook event' };
   return {
     specversion: '1.0',
     id: `test-${randomBytes(8).toString('hex')}`,
     time: new Date().toISOString(),
     source: '/mtxpilot/relay',
-    type: 'stream.started',
+    type: shape === 'orchestrator' ? 'stream.ended' : 'stream.started',
     subject: data.stream,
     datacontenttype: 'application/json',
     data,

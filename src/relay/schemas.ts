@@ -128,8 +128,18 @@ const hookUrl = field(
   z.string().check(z.maxLength(2048), z.refine(isHookUrl)),
   'an http:// or https:// URL without user, password and fragment, at most 2048 characters',
 );
+/** What receivers of webhooks know events as. */
+export const hookShapes = ['m3u-proxy', 'orchestrator'] as const;
+const hookShape = z.enum(hookShapes);
 export const webhookBody = z.object({
   url: hookUrl,
+  shape: mayMiss(
+    field(
+      hookShape,
+      hookShapes.join(' or '),
+      "Whose events they look like; `m3u-proxy` when left out. `orchestrator`: acestream-orchestrator's, which are POSTed to `/events/stream_started` and `/events/stream_ended` behind `url`; `events` may be these two, `stream_started` and `stream_stopped`, only.",
+    ),
+  ),
   events: field(
     z.array(hookEvent).check(z.minLength(1), z.maxLength(hookEvents.length)),
     `a list of some of ${hookEvents.join(', ')}`,
@@ -452,7 +462,9 @@ export const Tested = z.object({
 });
 export const WebhookAdded = z.object({ message: text, webhook_url: text, events: z.array(hookEvent) });
 export const WebhookList = z.object({
-  webhooks: z.array(z.object({ url: text, events: z.array(hookEvent), timeout: seconds, retry_attempts: count })),
+  webhooks: z.array(
+    z.object({ url: text, shape: hookShape, events: z.array(hookEvent), timeout: seconds, retry_attempts: count }),
+  ),
 });
 export const WebhookTested = z.object({ message: text, event_id: text });
 export const Alive = z.object({ status: z.literal('ok'), version: text, uptimeSeconds: seconds });

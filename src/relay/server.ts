@@ -83,7 +83,7 @@ export function createRelayServer(options: RelayServerOptions): HttpShell {
   function serveTemplate(req: IncomingMessage, res: ServerResponse, path: string, url: string): void {
     res.once('close', () => countAnswer(stats, 'template', res.statusCode));
     if (!mayRead(req, res)) return;
-    templates.answer(req, res, path, queryTextOf(url)).catch((error: unknown) => failed(res, error));
+    templates.answer(res, path, queryTextOf(url)).catch((error: unknown) => failed(res, error));
   }
 
   /** False for what is no question of a player, which is answered then. */

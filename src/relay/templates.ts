@@ -1,8 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Settings } from '../config';
 import { templateParameters } from '../config';
 import type { RelayClients } from './client';
-import type { StreamMode } from './hls-settings';
+import type { HlsValues } from './hls-settings';
 import { respondRelayProblem } from './problems';
 import type { createRemoveStreams } from './remove-streams';
 import type { Reports } from './reports';
@@ -14,7 +14,7 @@ import type { RelayStreams } from './streams';
 export interface Templates {
   has(path: string): boolean;
   /** Answers GET and HEAD at such a path: leads to the stream, which is made if it is not there. `query` is as it came, without its question mark. */
-  answer(req: IncomingMessage, res: ServerResponse, path: string, query: string): Promise<void>;
+  answer(res: ServerResponse, path: string, query: string): Promise<void>;
 }
 
 export interface TemplatesOptions {
@@ -24,7 +24,7 @@ export interface TemplatesOptions {
   readonly reports: Pick<Reports, 'of'>;
   readonly remove: ReturnType<typeof createRemoveStreams>;
   /** Read at each request. */
-  readonly streamMode: () => StreamMode;
+  readonly streamMode: () => HlsValues['streamMode'];
   /** What providers are told. */
   readonly userAgent: string;
   /** Unix time in ms. */
@@ -87,7 +87,7 @@ export function createTemplates(options: TemplatesOptions): Templates {
 
   return {
     has: (path) => byPath.has(path),
-    async answer(req, res, path, query) {
+    async answer(res, path, query) {
       const given = new URLSearchParams(query);
       const keys = new Set(given.keys());
       const known = (byPath.get(path) ?? []).map((one) => ({ one, names: templateParameters(one[1].url) }));
@@ -113,7 +113,7 @@ export function createTemplates(options: TemplatesOptions): Templates {
       }
       const [name, template] = found.one;
       const url = template.url.replace(/\{(\w+)\}/g, (_braces, parameter: string) => values.get(parameter) ?? '');
-      const stream = streams.ofUrl(url) ?? (await inTurn(() => make(res, name, template, url)));
+      const stream = streams.ofUrl(url) ?? (await inTurn(() => make(res, name, template, values, url)));
       if (stream === undefined) return;
       const rest = [...given].filter(([key]) => ofPlayers.has(key) && !values.has(key));
       lead(res, path, stream, new URLSearchParams(rest));
@@ -131,6 +131,7 @@ export function createTemplates(options: TemplatesOptions): Templates {
     res: ServerResponse,
     name: string,
     template: Template,
+    values: ReadonlyMap<string, string>,
     url: string,
   ): Promise<RelayStream | undefined> {
     const made = streams.ofUrl(url);
@@ -150,8 +151,12 @@ export function createTemplates(options: TemplatesOptions): Templates {
       resolverUrl: undefined,
       userAgent,
       headers: {},
-      metadata: { [metadataKey]: name },
+      metadata: {
+        ...Object.fromEntries([...values].map(([parameter, value]) => [`relay-${parameter}`, value])),
+        [metadataKey]: name,
+      },
       type: streamTypeOf(url),
+      hls: 'channel',
     });
     if (result.ok) return result.stream;
     const problem = result.problem === 'full' ? 'TooManyStreams' : 'NotKept';

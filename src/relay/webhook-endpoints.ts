@@ -1,10 +1,12 @@
 import { errorText } from '../wire';
 import { type Endpoint, endpoint, refused } from './endpoint';
+import type { HookEvent } from './hook-format';
 import type { Hooks } from './hooks';
 import * as schemas from './schemas';
 
 const standardTimeoutSeconds = 10;
 const standardRetryAttempts = 3;
+const ofOrchestrator: readonly HookEvent[] = ['stream_started', 'stream_stopped'];
 
 /** Receivers of events that are added over the API. */
 export function webhookEndpoints(hooks: Hooks): readonly Endpoint[] {
@@ -20,8 +22,15 @@ export function webhookEndpoints(hooks: Hooks): readonly Endpoint[] {
       problems: ['TooManyWebhooks', 'NotKept'],
       async handle({ body }) {
         const { url, events } = body;
+        const shape = body.shape ?? 'm3u-proxy';
+        if (shape === 'orchestrator' && events.some((event) => !ofOrchestrator.includes(event))) {
+          return refused('Unprocessable', 'An orchestrator takes starts and ends only.', {
+            allowed: ofOrchestrator.join(', '),
+          });
+        }
         const result = await hooks.add({
           url,
+          shape,
           events: schemas.hookEvents.filter((event) => events.includes(event)),
           headers: schemas.storedHeaders(body.headers),
           timeoutMs: (body.timeout ?? standardTimeoutSeconds) * 1000,
@@ -40,8 +49,9 @@ export function webhookEndpoints(hooks: Hooks): readonly Endpoint[] {
       answer: schemas.WebhookList,
       handle: () => ({
         body: {
-          webhooks: hooks.list().map(({ url, events, timeoutMs, retryAttempts }) => ({
+          webhooks: hooks.list().map(({ url, shape, events, timeoutMs, retryAttempts }) => ({
             url,
+            shape,
             events,
             timeout: timeoutMs / 1000,
             retry_attempts: retryAttempts,

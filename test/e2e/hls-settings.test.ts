@@ -102,7 +102,7 @@ it('checks while one types, saves with the keyboard, and is in force at once', a
     hls_window_size: 20,
     hls_segment_fetch_interval: 0.25,
   });
-  await until('the form to show it', async () => (await button(page, 'Undo').isDisabled()) === true);
+  await until('the form to show it', () => button(page, 'Undo').isDisabled());
   await card(page).getByText('changed here').first().waitFor();
   expect(await field(page, 'Segments listed').inputValue()).toBe('20');
   expect(troubles).toEqual([]);

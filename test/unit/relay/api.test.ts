@@ -594,11 +594,26 @@ describe('webhooks', () => {
       webhook_url: hookUrl,
       events: ['stream_stopped', 'client_connected'],
     });
-    await ask('/webhooks', { method: 'POST', body: { url: 'http://127.0.0.1:1/other', events: ['stream_failed'] } });
+    await ask('/webhooks', {
+      method: 'POST',
+      body: { url: 'http://127.0.0.1:1/other', shape: 'orchestrator', events: ['stream_started'] },
+    });
     expect((await ask('/webhooks')).body).toEqual({
       webhooks: [
-        { url: hookUrl, events: ['stream_stopped', 'client_connected'], timeout: 2.5, retry_attempts: 5 },
-        { url: 'http://127.0.0.1:1/other', events: ['stream_failed'], timeout: 10, retry_attempts: 3 },
+        {
+          url: hookUrl,
+          shape: 'm3u-proxy',
+          events: ['stream_stopped', 'client_connected'],
+          timeout: 2.5,
+          retry_attempts: 5,
+        },
+        {
+          url: 'http://127.0.0.1:1/other',
+          shape: 'orchestrator',
+          events: ['stream_started'],
+          timeout: 10,
+          retry_attempts: 3,
+        },
       ],
     });
     expect(lab.hooks.list()[0]?.headers).toEqual({ 'x-key': 'geheim' });
@@ -629,6 +644,8 @@ describe('webhooks', () => {
     { url: 'ftp://x.example/', events: ['stream_started'] },
     { url: hookUrl, events: ['stream_started'], timeout: 0 },
     { url: hookUrl, events: ['stream_started'], retry_attempts: -1 },
+    { url: hookUrl, events: ['stream_started'], shape: 'cloudevents' },
+    { url: hookUrl, events: ['stream_started', 'stream_failed'], shape: 'orchestrator' },
     { url: hookUrl, events: ['stream_started'], secret: 'short' },
   ])('cannot be %j', async (given) => {
     expect((await ask('/webhooks', { method: 'POST', body: given })).status).toBe(422);

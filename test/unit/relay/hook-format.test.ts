@@ -15,7 +15,7 @@ const stored = ({ type, stream, reason, evidence, data }: EventDraft): StoredEve
   datacontenttype: 'application/json',
   data: JSON.parse(JSON.stringify({ stream, reason, evidence, ...data })) as StoredEvent['data'],
 });
-const told = (event: EventDraft) => JSON.parse(hookFormat.body(stored(event))) as Record<string, unknown>;
+const told = (event: EventDraft) => JSON.parse(hookFormat.body(stored(event), undefined)) as Record<string, unknown>;
 
 /** One event of each kind, as the reports make them. */
 function everyEvent(): readonly EventDraft[] {

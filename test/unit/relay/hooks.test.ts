@@ -7,6 +7,7 @@ import { until } from '../../support/until';
 import { keptLog } from './fakes';
 
 interface Received {
+  readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: {
     readonly event_id: string;
@@ -22,6 +23,7 @@ async function startReceiver() {
   const receiver = {
     received,
     status: 200,
+    answer: '{"stream_id": "theirs"}',
     /** Answers nothing while it is set. */
     isSilent: false,
     url: '',
@@ -35,8 +37,8 @@ async function startReceiver() {
     req.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     req.on('end', () => {
       if (receiver.isSilent) return;
-      received.push({ headers: req.headers, body: JSON.parse(text) as Received['body'] });
-      res.writeHead(receiver.status).end('{"stream_id": "theirs"}');
+      received.push({ path: req.url ?? '', headers: req.headers, body: JSON.parse(text) as Received['body'] });
+      res.writeHead(receiver.status).end(receiver.answer);
     });
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
@@ -55,6 +57,7 @@ const open = () => openHooks({ store, lease, events, log, recordAttempt: () => u
 const draft = (more: Partial<HookDraft> = {}): HookDraft => ({
   url: receiver.url,
   events: ['stream_started', 'stream_stopped'],
+  shape: 'm3u-proxy',
   headers: { 'x-key': 'geheim' },
   timeoutMs: 2000,
   retryAttempts: 3,
@@ -176,4 +179,103 @@ it('takes only so many, and refuses when the store does', async () => {
   await store.close();
   expect(await hooks.add(draft())).toMatchObject({ ok: false, problem: 'not-stored' });
   await expect(hooks.remove('http://127.0.0.1:1/2')).rejects.toThrow();
+});
+
+describe('a receiver of the shape of acestream-orchestrator', () => {
+  const orchestrator = () =>
+    draft({ url: receiver.url.replace('/hook', ''), shape: 'orchestrator', headers: { authorization: 'Bearer key' } });
+  const told = () => receiver.received.map(({ path, body }) => ({ path, body }));
+  const start = (stream: string, more: object = {}) =>
+    events.emit({
+      type: 'stream.started',
+      stream,
+      data: { source: 'http://127.0.0.1:6878/…', streamType: 'hls', metadata: {}, ...more },
+    });
+
+  it('is told of starts and ends, by the name that its answer gave', async () => {
+    receiver.answer = '{"id": "abc|1", "status": "started"}';
+    await hooks.add(orchestrator());
+    start('s1', { metadata: { 'relay-template': 'ace', 'relay-id': 'abc' } });
+    events.emit({ type: 'viewer.joined', stream: 's1' });
+    events.emit({ type: 'stream.ended', stream: 's1', reason: 'last client left' });
+    await until('both', () => receiver.received.length === 2);
+    const [first] = await events.list({ after: '0', limit: 1 });
+    expect(told()).toEqual([
+      {
+        path: '/events/stream_started',
+        body: {
+          container_id: null,
+          engine: { host: '127.0.0.1', port: 6878 },
+          stream: { key_type: 'content_id', key: 'abc' },
+          session: { playback_session_id: first?.id, stat_url: '', command_url: '', is_live: 1 },
+          labels: { source: 'hls_proxy', stream_mode: 'HLS', stream_id: first?.id },
+        },
+      },
+      {
+        path: '/events/stream_ended',
+        body: { container_id: null, stream_id: 'abc|1', reason: 'last client left' },
+      },
+    ]);
+    expect(receiver.received[0]?.headers.authorization).toBe('Bearer key');
+  });
+
+  it('is told again, with the same name, what it did not take, and of the end only then', async () => {
+    receiver.answer = '{"id": "theirs"}';
+    receiver.status = 500;
+    await hooks.add(orchestrator());
+    start('s1');
+    events.emit({ type: 'stream.ended', stream: 's1', reason: 'over' });
+    await until('a failed attempt', () => receiver.received.length > 0);
+    expect(told().every(({ path }) => path === '/events/stream_started')).toBe(true);
+    receiver.status = 200;
+    await until('the end', () => told().some(({ path }) => path === '/events/stream_ended'));
+    const starts = told().filter(({ path }) => path === '/events/stream_started');
+    expect(new Set(starts.map(({ body }) => JSON.stringify(body))).size).toBe(1);
+    expect(told().slice(starts.length)).toMatchObject([{ body: { stream_id: 'theirs' } }]);
+  });
+
+  it('is told of the end by the same name after a restart', async () => {
+    receiver.answer = '{"id": "theirs"}';
+    await hooks.add(orchestrator());
+    start('s1');
+    await until('the start', () => receiver.received.length === 1);
+    await hooks.stop();
+    hooks = await open();
+    events.emit({ type: 'stream.ended', stream: 's1', reason: 'over' });
+    await until('the end', () => receiver.received.length === 2);
+    expect(told()[1]).toMatchObject({ path: '/events/stream_ended', body: { stream_id: 'theirs' } });
+  });
+
+  it.each(['', 'x', '[]', '{"id": 7}', '{"id": ""}', `{"id": "${'x'.repeat(257)}"}`, 'null', '{"id"'])(
+    'gives no name with the answer %s',
+    async (answer) => {
+      receiver.answer = answer;
+      await hooks.add(orchestrator());
+      start('s1', { source: 'https://provider.example/…', streamType: 'live' });
+      events.emit({ type: 'stream.ended', stream: 's1', reason: 'over' });
+      await until('both', () => receiver.received.length === 2);
+      expect(told()).toMatchObject([
+        {
+          body: {
+            engine: { host: 'provider.example', port: 443 },
+            stream: { key_type: 'url', key: 's1' },
+            labels: { stream_mode: 'TS' },
+          },
+        },
+        { body: { stream_id: null } },
+      ]);
+    },
+  );
+
+  it('is tested with the end of nothing, and forgotten as a whole', async () => {
+    receiver.answer = '{"id": "theirs"}';
+    await hooks.add(orchestrator());
+    const [hook] = hooks.list();
+    start('s1');
+    await until('the start', () => receiver.received.length === 1);
+    expect(await hooks.test(hook?.url ?? '')).toMatchObject({ ok: true });
+    expect(told()[1]).toMatchObject({ path: '/events/stream_ended', body: { stream_id: null } });
+    await hooks.remove(hook?.url ?? '');
+    expect(await store.collection(`stream-ids-${hook?.name ?? ''}`, (value) => value).entries()).toEqual([]);
+  });
 });

@@ -36,7 +36,9 @@ describe('a request at the path of a template', () => {
     expect(urls()).toEqual([made('abc')]);
     expect(locationOf(reply)).toBe(`../hls/${idOf(made('abc'))}/index.m3u8`);
     expect(reply.headers).toMatchObject({ 'cache-control': 'no-store', 'access-control-allow-origin': '*' });
-    expect([...lab.streams.all()]).toMatchObject([{ type: 'hls', metadata: { 'relay-template': 'ace' } }]);
+    expect([...lab.streams.all()]).toMatchObject([
+      { type: 'hls', metadata: { 'relay-template': 'ace', 'relay-id': 'abc' } },
+    ]);
   });
 
   it('leads to the same stream when it is asked again, by HEAD or below the root path too', async () => {
