@@ -1,7 +1,7 @@
 import { useId, useState } from 'preact/hooks';
-import type { RelayConfig, RelayConfigList, RelaySetting } from './api';
+import type { RelayConfig, RelayConfigList, RelayRow, RelaySetting } from './api';
 import type { Change } from './change-dialog';
-import { counted } from './format';
+import { counted, formatCount, formatTook } from './format';
 import { changedMeanwhile, checkDrafts, type Drafts, textOf } from './hls-drafts';
 import { Icon } from './icon';
 import { useAsked } from './use-asked';
@@ -13,8 +13,14 @@ interface RelayOfHls {
   readonly config: RelayConfig;
 }
 
+interface HlsCardProps {
+  readonly isLive: boolean;
+  readonly streams: readonly RelayRow[];
+  readonly onChange: OnChange;
+}
+
 /** The settings of HLS of the relays whose stream mode it is; nothing where there is none. */
-export function HlsCard({ isLive, onChange }: { readonly isLive: boolean; readonly onChange: OnChange }) {
+export function HlsCard({ isLive, streams, onChange }: HlsCardProps) {
   const { answer } = useAsked<RelayConfigList>('/v1/relay/config', isLive);
   const [picked, setPicked] = useState('');
   const relays = (answer?.relays ?? []).flatMap(({ name, config }) =>
@@ -41,8 +47,46 @@ export function HlsCard({ isLive, onChange }: { readonly isLive: boolean; readon
           <span class="mono muted">{shown.name}</span>
         )}
       </div>
-      <HlsForm key={shown.name} relay={shown} onChange={onChange} />
+      <div class="hls-split">
+        <HlsForm key={shown.name} relay={shown} onChange={onChange} />
+        <ChannelList rows={streams.filter((row) => row.relays.includes(shown.name))} config={shown.config} />
+      </div>
     </section>
+  );
+}
+
+/** More channels than this are told by their number. */
+const mostChannels = 8;
+
+/** How full the buffers of the relay's channels are now. */
+function ChannelList({ rows, config }: { readonly rows: readonly RelayRow[]; readonly config: RelayConfig }) {
+  const channels = rows.flatMap(({ stream: { id, title, channel } }) =>
+    channel === null ? [] : [{ id, title, channel }],
+  );
+  const held = config.settings.find(({ name }) => name === 'hls_max_segments')?.value ?? 1;
+  return (
+    <div class="hls-channels">
+      <h4 id="hls-channels-title">Channels now</h4>
+      {channels.length === 0 ? (
+        <p class="muted">Nobody plays an HLS stream.</p>
+      ) : (
+        <ul class="failovers" aria-labelledby="hls-channels-title">
+          {channels.slice(0, mostChannels).map(({ id, title, channel: { segments, seconds, underruns, fetchMs } }) => (
+            <li key={id}>
+              <span class={title === null ? 'hls-channel mono' : 'hls-channel'}>{title ?? id}</span>
+              <progress max={held} value={segments} aria-label={`Segments held of ${title ?? id}`} />
+              <span class="muted">
+                {counted(segments, 'segment')}, {Math.round(seconds)} s · {counted(underruns, 'underrun')}
+                {fetchMs !== null && ` · ${formatTook(fetchMs)} a fetch`}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {channels.length > mostChannels && (
+        <p class="muted footnote">and {formatCount(channels.length - mostChannels)} more</p>
+      )}
+    </div>
   );
 }
 

@@ -124,7 +124,7 @@ export function RelayView({ now, isLive, opened, onOpen, onChange }: RelayViewPr
           />
         )}
       </div>
-      <HlsCard isLive={isLive} onChange={onChange} />
+      <HlsCard isLive={isLive} streams={streams ?? []} onChange={onChange} />
     </section>
   );
 }

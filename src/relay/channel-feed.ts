@@ -47,6 +47,8 @@ export interface ChannelFeedReports {
   failed(failures: readonly SourceFailure[]): void;
   /** What was to be read is no live list. */
   isRecording(): void;
+  /** Players had nothing new for so long that they ran dry. */
+  ranDry(): void;
   oddity(source: number, what: Oddity, details: Readonly<Record<string, unknown>>): void;
 }
 
@@ -255,7 +257,7 @@ export function createChannelFeed(options: ChannelFeedOptions): ChannelFeed {
     const now = nowMs();
     if (segment.bytes === undefined) stats.missingSegments++;
     if (name === mainName && segment.bytes !== undefined) {
-      if (state.hasPlayed && now - state.lastSegmentMs > 3000 * ring.targetDuration) stats.underruns++;
+      if (state.hasPlayed && now - state.lastSegmentMs > 3000 * ring.targetDuration) reports.ranDry();
       attempt.firstSegmentMs ??= now;
       if (state.playing !== attempt) onAir(attempt, now);
       state.lastSegmentMs = now;

@@ -59,12 +59,31 @@ export interface Channels {
   isDisconnected(streamId: string, token: string): boolean;
   /** Whether the stream was found to be no live list, lately. */
   isRecording(streamId: string): boolean;
+  /** How the channel of a stream is doing; undefined where nobody plays it. */
+  figures(streamId: string): ChannelFigures | undefined;
   /** What is held, of all channels. */
   fill(): Iterable<ChannelFill>;
   readonly count: number;
   readonly stats: ChannelStats;
 }
 
+/** How one channel is doing. */
+export interface ChannelFigures {
+  readonly fill: ChannelFill;
+  /** Times that its players ran dry. */
+  readonly underruns: number;
+  /** The median of what its last segments took to fetch; undefined before the first. */
+  readonly fetchMs: number | undefined;
+}
+
+/** What is counted of one channel; the last fetches of segments, oldest first. */
+interface ChannelCounts {
+  underruns: number;
+  readonly fetchesMs: number[];
+}
+
+/** Fetches of segments that are remembered of a channel. */
+const mostFetches = 20;
 /** So long a player that was told to go does not come in again under its name. */
 const disconnectedMs = 60_000;
 /** So long it is not asked again whether a list that had ended is live. */
@@ -77,7 +96,7 @@ const mostBytes = totalmem() / 4;
 /** Makes the channels of a relay. There are never more than clients: each ends with its last one. */
 export function createChannels(options: ChannelsOptions): Channels {
   const { find, clients, reports, settings, streams, nowMs, now = Date.now } = options;
-  const channels = new Map<string, Channel>();
+  const channels = new Map<string, { readonly channel: Channel; readonly counts: ChannelCounts }>();
   const stats = createChannelStats();
   /** Until when, oldest first: by stream and token, and by stream. */
   const disconnected = new Map<string, number>();
@@ -92,10 +111,11 @@ export function createChannels(options: ChannelsOptions): Channels {
 
   function begin(stream: RelayStream): Channel {
     const { id: streamId } = stream;
+    const counts: ChannelCounts = { underruns: 0, fetchesMs: [] };
     const active = streams.of(streamId);
     const channel = createChannel({
       streamId,
-      begin: (sink, readers) => beginFeed(stream, sink, readers),
+      begin: (sink, readers) => beginFeed(stream, sink, readers, counts),
       clients: {
         add(client) {
           const isIn = clients.add(client);
@@ -113,16 +133,21 @@ export function createChannels(options: ChannelsOptions): Channels {
       onDisconnected: (token) => noteUntil(disconnected, `${streamId} ${token}`, disconnectedMs),
       onEnd() {
         endTicks();
-        if (channels.get(streamId) === channel) channels.delete(streamId);
+        if (channels.get(streamId)?.channel === channel) channels.delete(streamId);
       },
       nowMs,
     });
     const endTicks = options.ticker.add(() => channel.tick());
-    channels.set(streamId, channel);
+    channels.set(streamId, { channel, counts });
     return channel;
   }
 
-  function beginFeed(begun: RelayStream, sink: ChannelSink, readers: ChannelReaders): ChannelFeed {
+  function beginFeed(
+    begun: RelayStream,
+    sink: ChannelSink,
+    readers: ChannelReaders,
+    counts: ChannelCounts,
+  ): ChannelFeed {
     const { id: streamId } = begun;
     const stream = (): RelayStream => find(streamId) ?? begun;
     const active = streams.of(streamId);
@@ -157,6 +182,10 @@ export function createChannels(options: ChannelsOptions): Channels {
         changed: () => sink.changed(),
         failed: (failures) => sink.failed(failures),
         isRecording: () => noteUntil(recordings, streamId, recordingMs),
+        ranDry() {
+          stats.underruns++;
+          counts.underruns++;
+        },
         oddity: (source, what, details) =>
           options.log.info(
             { stream: streamId, source, what, ...details },
@@ -164,7 +193,11 @@ export function createChannels(options: ChannelsOptions): Channels {
           ),
       },
       stats,
-      recordFetch: options.record.hls_segment_fetch,
+      recordFetch(elapsedMs, count, errors) {
+        options.record.hls_segment_fetch(elapsedMs, count, errors);
+        if (counts.fetchesMs.length >= mostFetches) counts.fetchesMs.shift();
+        counts.fetchesMs.push(elapsedMs);
+      },
       // A player that was away finds higher numbers than it knows, and a cache finds names that it has not got: no segment is shorter than a second for long.
       firstNumber: Math.floor(now() / 1000),
       nowMs,
@@ -172,12 +205,19 @@ export function createChannels(options: ChannelsOptions): Channels {
   }
 
   return {
-    find: (streamId) => channels.get(streamId),
-    open: (stream) => channels.get(stream.id) ?? begin(stream),
+    find: (streamId) => channels.get(streamId)?.channel,
+    open: (stream) => channels.get(stream.id)?.channel ?? begin(stream),
+    figures(streamId) {
+      const found = channels.get(streamId);
+      if (found === undefined) return undefined;
+      const { underruns, fetchesMs } = found.counts;
+      const sorted = [...fetchesMs].sort((a, b) => a - b);
+      return { fill: found.channel.fill, underruns, fetchMs: sorted[Math.floor(sorted.length / 2)] };
+    },
     isDisconnected: (streamId, token) => nowMs() < (disconnected.get(`${streamId} ${token}`) ?? -Infinity),
     isRecording: (streamId) => nowMs() < (recordings.get(streamId) ?? -Infinity),
     *fill() {
-      for (const { fill } of channels.values()) yield fill;
+      for (const { channel } of channels.values()) yield channel.fill;
     },
     get count() {
       return channels.size;

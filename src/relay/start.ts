@@ -206,7 +206,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
           storeFailure: () => (store.isUp ? undefined : (store.failure ?? 'it cannot be reached')),
           isStopping: () => isStopping,
         }),
-        ...whyEndpoints({ ...views, reports, active, accounts, failback: relay.failback, nowMs }),
+        ...whyEndpoints({ ...views, reports, active, accounts, channels, failback: relay.failback, nowMs }),
         ...webhookEndpoints(hooks),
         ...configEndpoints({ settings: relay, hls }),
       ],

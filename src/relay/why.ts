@@ -2,6 +2,7 @@ import type * as z from 'zod/mini';
 import { mostClients, mostFailovers, mostRelayRows, type RelayOverview, type RelayWhy } from '../api/schemas';
 import type { Accounts, AccountView } from './accounts';
 import { type ActiveStreams, allSourcesOf } from './active-streams';
+import type { ChannelFigures, Channels } from './channels';
 import type { Failover, RelayClient } from './client';
 import type { Made } from './endpoint';
 import type { PastFailover } from './failover-history';
@@ -15,6 +16,7 @@ export interface WhySource extends ViewSource {
   readonly reports: Pick<Reports, 'of' | 'stats' | 'failoversOf' | 'reported'>;
   readonly active: Pick<ActiveStreams, 'find'>;
   readonly accounts: Pick<Accounts, 'list' | 'nameOf'>;
+  readonly channels: Pick<Channels, 'figures'>;
   readonly failback: 'idle' | 'never';
   readonly nowMs: () => number;
 }
@@ -73,7 +75,14 @@ function row(stream: RelayStream, from: WhySource): Row {
     failedSources: sources.filter((url) => (health?.of(url).retryAtMs ?? 0) > now).length,
     lastFailover: past[0] === undefined ? null : failoverView(past[0]),
     gapsMs: past.map(({ byteGapMs }) => Math.round(byteGapMs)).reverse(),
+    channel: channelView(from.channels.figures(stream.id)),
   };
+}
+
+function channelView(figures: ChannelFigures | undefined): Row['channel'] {
+  if (figures === undefined) return null;
+  const { fill, underruns, fetchMs } = figures;
+  return { segments: fill.segments, seconds: fill.seconds, underruns, fetchMs: fetchMs ?? null };
 }
 
 /** What a relay knows of a stream: its sources and their back-off, accounts, failovers, and what it will do next. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { count, described, list, mostOnPage, record, text, textOrNull, time } from './kinds';
+import { count, described, list, mostOnPage, record, seconds, text, textOrNull, time } from './kinds';
 
 /*
  * What relays are doing: what each of them says of itself (`RelayOverview`, `RelayWhy`), and what the agent makes of the answers of all of them.
@@ -104,6 +104,18 @@ const ofStream = {
   currentUrl: described(textOrNull, 'Its URL, without what may be a credential.'),
 };
 
+export const RelayChannel = record(
+  { segments: described(count, 'Segments that are held.'), seconds: described(seconds, 'How long these last.') },
+  {
+    underruns: described(count, 'Times that players had nothing new for so long that they ran dry.'),
+    fetchMs: described(
+      msOrNull,
+      'Milliseconds: the median of what the last segments took to fetch; null before the first.',
+    ),
+  },
+  'The buffer of an HLS stream that is read once for all its players.',
+);
+
 /** A stream in a list. */
 export const RelayRow = record(
   { id: text },
@@ -116,6 +128,7 @@ export const RelayRow = record(
       z.array(z.number().check(z.gte(0))).check(z.maxLength(mostFailovers)),
       'The byte gaps of its last failovers in milliseconds, oldest first.',
     ),
+    channel: described(z.nullable(RelayChannel), 'Null where it has none: nobody plays it, or it is no HLS stream.'),
   },
   'A stream of relays.',
 );

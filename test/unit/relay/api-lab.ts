@@ -142,6 +142,7 @@ export async function startApiLab(options: LabOptions = {}): Promise<ApiLab> {
         reports,
         active,
         accounts,
+        channels: { figures: () => undefined },
         failback: relay.failback,
         nowMs: () => performance.now(),
       }),

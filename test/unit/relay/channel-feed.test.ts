@@ -79,6 +79,7 @@ function lab(options: Partial<ChannelFeedOptions> = {}) {
       changed: () => undefined,
       failed: (failures) => failed.push([...failures]),
       isRecording: () => told.push('recording'),
+      ranDry: () => told.push('ran dry'),
       oddity: (_source, what) => told.push(what),
     },
     stats,

@@ -417,3 +417,14 @@ test('keys are for nobody to keep', async () => {
   expect([key.status, key.headers.get('cache-control'), key.bytes]).toEqual([200, 'no-store', Buffer.alloc(16, 5)]);
   expect((await get(uri.replace('.key', '.mp4'))).status).toBe(404);
 });
+
+test('a channel tells how full it is and how long fetches take, while somebody plays it', async () => {
+  const { put, play, channels, clients } = await lab();
+  put(one, 7, 'a b c');
+  expect(channels.figures(aStream.id)).toBeUndefined();
+  await play();
+  expect(channels.figures(aStream.id)).toMatchObject({ fill: { segments: 3, seconds: 3 }, underruns: 0 });
+  expect(channels.figures(aStream.id)?.fetchMs).toBeGreaterThanOrEqual(0);
+  for (const client of clients.all()) client.disconnect();
+  await until('its end', () => channels.figures(aStream.id) === undefined);
+});

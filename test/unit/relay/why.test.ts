@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { RelayOverview, RelayWhy } from '../../../src/api/schemas';
 import { createAccounts } from '../../../src/relay/account-slots';
 import { createActiveStreams } from '../../../src/relay/active-streams';
+import type { ChannelFigures } from '../../../src/relay/channels';
 import type { RelayClient } from '../../../src/relay/client';
 import { createClients } from '../../../src/relay/clients';
 import type { SourceFailure } from '../../../src/relay/provider';
@@ -36,12 +37,14 @@ function setUp({
   });
   const clients = createClients({ most: 1000, reports });
   const accounts = createAccounts(new Map([['backup', { match: 'backup.example', maxConnections: 1 }]]));
+  const channelOf = new Map<string, ChannelFigures>();
   const from: WhySource = {
     streams: { all: () => byId.values(), get: (one) => byId.get(one), count: byId.size },
     clients,
     reports,
     active,
     accounts,
+    channels: { figures: (one) => channelOf.get(one) },
     failback,
     streamTimeoutMs: 300_000,
     startedMs: 0,
@@ -65,7 +68,7 @@ function setUp({
     expect(text).not.toContain('geheim');
     return z.parse(RelayOverview, JSON.parse(text));
   };
-  return { time, reports, active, accounts, play, why, all };
+  return { time, reports, active, accounts, channelOf, play, why, all };
 }
 
 describe('a stream', () => {
@@ -247,6 +250,7 @@ describe('all streams', () => {
       sources: 3,
       failedSources: 0,
       gapsMs: [],
+      channel: null,
     });
     expect(rows[1]).toMatchObject({ errors: 1, clients: 0, current: null });
   });
@@ -270,4 +274,10 @@ describe('all streams', () => {
     expect(all().streams).toMatchObject([{ id, failedSources: 1, gapsMs: [10, 20], lastFailover: { from: 1, to: 0 } }]);
     expect(all().accounts).toEqual([{ name: 'backup', maxConnections: 1, inUse: 0, inUseElsewhere: 0, waiting: 0 }]);
   });
+});
+
+it('the buffer of a channel is told beside its stream', () => {
+  const { channelOf, all } = setUp();
+  channelOf.set(id, { fill: { segments: 6, seconds: 12, bytes: 1000 }, underruns: 1, fetchMs: undefined });
+  expect(all().streams).toMatchObject([{ id, channel: { segments: 6, seconds: 12, underruns: 1, fetchMs: null } }]);
 });

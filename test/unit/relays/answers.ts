@@ -37,6 +37,7 @@ export function row(more: Partial<Row> = {}): Row {
     failedSources: 0,
     lastFailover: null,
     gapsMs: [],
+    channel: null,
     ...more,
   };
 }
