@@ -1,4 +1,6 @@
 import { mkdirSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { type DashboardPage, type DashboardPageOptions, launchBrowser, openDashboard } from '../support/dashboard-page';
 import { type Lab, startLab } from '../support/lab';
@@ -8,6 +10,8 @@ import { until } from '../support/until';
 const token = 'a-token-of-the-tests-0001';
 const relayToken = 'a-token-of-the-relay-0001';
 
+/** A provider whose every id is a live stream, a second a segment. */
+let provider: Server;
 let lab: Lab;
 let relay: RelayProcess;
 let before: RelayProcess | undefined;
@@ -15,7 +19,26 @@ let browser: Browser;
 const opened: DashboardPage[] = [];
 
 beforeAll(async () => {
-  relay = await startRelay({ relay: { token: relayToken }, env: { HLS_INITIAL_SEGMENTS: '2' } });
+  provider = createServer((req, res) => {
+    const newest = Math.floor(performance.now() / 1000) + 10;
+    const listed = Array.from({ length: 6 }, (_, i) => `#EXTINF:1,\n${newest - 5 + i}.ts\n`);
+    const isList = (req.url ?? '').startsWith('/ace/manifest.m3u8');
+    res.end(
+      isList
+        ? `#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:${newest - 5}\n${listed.join('')}`
+        : Buffer.alloc(188 * 10).fill(Buffer.concat([Buffer.from('471fff10', 'hex'), Buffer.alloc(184, 0xff)])),
+    );
+  });
+  await new Promise<void>((resolve) => void provider.listen(0, '127.0.0.1', resolve));
+  const { port } = provider.address() as AddressInfo;
+  relay = await startRelay({
+    relay: {
+      token: relayToken,
+      allow: ['127.0.0.1'],
+      templates: { ace: { path: '/ace/getstream', url: `http://127.0.0.1:${port}/ace/manifest.m3u8?id={id}` } },
+    },
+    env: { HLS_INITIAL_SEGMENTS: '2' },
+  });
   lab = await startLab({
     haproxyEnv: { MTX_RELAY1: new URL(relay.url).host },
     agentConfig: {
@@ -36,6 +59,8 @@ afterAll(async () => {
   await lab.stop();
   await relay.stop();
   await before?.stop();
+  provider.closeAllConnections();
+  await new Promise((resolve) => provider.close(resolve));
 });
 beforeEach(() => ofRelay('DELETE', '/v1/config'));
 afterEach(async () => {
@@ -141,6 +166,29 @@ it('says so when somebody else has changed them meanwhile, and loses neither', a
   await card(page).getByText('Segments listed is 8 now.').waitFor();
   await button(page, 'Take theirs').click();
   expect(await field(page, 'Segments listed').inputValue()).toBe('8');
+});
+
+it('shows how full the buffer of a channel is, which a template has made', async () => {
+  const { page, troubles } = await open();
+  await card(page).getByText('Nobody plays an HLS stream.').waitFor();
+  const master = await fetch(`${relay.url}/ace/getstream?id=abc`);
+  const [child = ''] = (await master.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const media = new URL(child, master.url);
+  expect(media.pathname).toMatch(/^\/hls\/[0-9a-f]{32}\//);
+  const play = async (): Promise<string> => (await fetch(media)).text();
+  expect(await play()).toContain('#EXTINF:');
+  const playing = setInterval(() => void play(), 1000);
+  try {
+    const channel = card(page).getByRole('list', { name: 'Channels now' }).getByRole('listitem');
+    await channel.getByText(/\d+ segments, \d+ s · 0 underruns · .* a fetch/).waitFor();
+    const bar = channel.getByRole('progressbar', { name: /^Segments held of / });
+    expect(await bar.getAttribute('max')).toBe('20');
+    await until('it to fill', async () => Number(await bar.getAttribute('value')) >= 6);
+  } finally {
+    clearInterval(playing);
+  }
+  await card(page).getByText('Nobody plays an HLS stream.').waitFor();
+  expect(troubles).toEqual([]);
 });
 
 it('is there while the stream mode is HLS', async () => {
