@@ -130,6 +130,12 @@ export function isSameMake(one: ElementaryStream, other: ElementaryStream): bool
   return one.type === other.type && one.kind === other.kind && one.descriptors.equals(other.descriptors);
 }
 
+/** The codec of a stream in a word: of private data, it is the descriptor that names it. */
+export function codecOf({ type, descriptors }: ElementaryStream): string {
+  if (type !== privateType) return String(type);
+  return `${type} ${[...readDescriptors(descriptors).keys()].find((tag) => audioDescriptors.has(tag)) ?? ''}`;
+}
+
 function versionOf(section: Buffer): number {
   return (section.readUInt8(5) >> 1) & 0x1f;
 }
