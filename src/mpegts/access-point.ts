@@ -31,6 +31,24 @@ export function isAccessPoint(type: number, bytes: Buffer, from: number, end: nu
 }
 
 /**
+ * What an access point's first bytes say of the pictures that follow: of a sequence header the part with size, shape and rate (MPEG-2), or the sequence
+ * parameter set (H.264, H.265), as far as the bytes go. Undefined where there is none.
+ *
+ * @param type stream_type of the PMT.
+ */
+export function pictureFormat(type: number, bytes: Buffer, from: number, end: number): Buffer | undefined {
+  for (let at = bytes.indexOf(startCode, from); at !== -1 && at + 3 < end; at = bytes.indexOf(startCode, at + 3)) {
+    const code = bytes[at + 3] ?? 0;
+    if (mpeg2.has(type) && code === 0xb3) return bytes.subarray(at + 3, Math.min(at + 8, end));
+    if ((type === h264 && (code & 0x1f) === 7) || (type === h265 && ((code >> 1) & 0x3f) === 33)) {
+      const next = bytes.indexOf(startCode, at + 3);
+      return bytes.subarray(at + 3, next === -1 ? end : Math.min(next, end));
+    }
+  }
+  return undefined;
+}
+
+/**
  * Whether a decoder can begin with the unit of this stream that starts in the packet at `at`: with any one of sound, with a picture if the packet says so, or
  * the picture itself.
  *

@@ -1,4 +1,4 @@
-import { canBegin } from './access-point';
+import { canBegin, pictureFormat } from './access-point';
 import { counterOf, hasPayload, isScrambled, packetLength, payloadStart, writeCounter } from './packet';
 import { createPassingTables } from './passing-tables';
 import { type PesHead, readPesHead, ticksAfter, ticksBetween, ticksPerSecond } from './pes';
@@ -11,7 +11,7 @@ export interface Segment {
   readonly bytes: number;
   /** From its first unit to that of the next segment. */
   readonly seconds: number;
-  /** It does not continue the segment before: other codecs, or times that leap. */
+  /** It does not continue the segment before: other codecs, pictures of another format, or times that leap. */
   readonly isDiscontinuous: boolean;
 }
 
@@ -70,6 +70,7 @@ export function createCutter({
   /** Of the lead: of its last unit, and from one unit to the next. */
   let lastDts: number | undefined;
   let stepTicks = 0;
+  let format: Buffer | undefined;
   /** When the last of the segment's pictures is shown. */
   let latestTicks = 0;
 
@@ -136,9 +137,25 @@ export function createCutter({
   function isFirst(stream: ElementaryStream, packets: Buffer, at: number, data: number, pts: number): boolean {
     waitingSince ??= pts;
     const since = ticksBetween(begun?.startTicks ?? waitingSince, pts) / ticksPerSecond;
-    if (since > longestSeconds()) return true;
-    const isDue = begun === undefined || since >= targetSeconds;
-    return isDue && stream === lead && canBegin(stream, packets, at, data);
+    if (stream === lead && canBegin(stream, packets, at, data)) {
+      const isOther = isOtherFormat(stream, packets, Math.min(data, at + packetLength), at + packetLength);
+      if (begun === undefined || isOther || since >= targetSeconds) {
+        isBroken ||= isOther;
+        return true;
+      }
+    }
+    return since > longestSeconds();
+  }
+
+  /** Whether the pictures that begin here are of another format than those before. */
+  function isOtherFormat({ type }: ElementaryStream, packets: Buffer, from: number, end: number): boolean {
+    const found = pictureFormat(type, packets, from, end);
+    if (found === undefined) return false;
+    const before = format;
+    // What a packet's end has cut off is not known.
+    const length = Math.min(found.length, before?.length ?? 0);
+    format = Buffer.from(found);
+    return before !== undefined && !found.subarray(0, length).equals(before.subarray(0, length));
   }
 
   function headAt(packets: Buffer, at: number): (PesHead & { readonly data: number }) | undefined {
@@ -212,6 +229,7 @@ export function createCutter({
     lead = leadOf(program);
     lastDts = undefined;
     stepTicks = 0;
+    format = undefined;
     return before !== '';
   }
 }

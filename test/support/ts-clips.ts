@@ -30,6 +30,8 @@ export interface ClipFolder {
   decodingTimes(bytes: Buffer, stream: 'v' | 'a'): number[];
   /** Presentation times of the frames that a decoder gives. */
   shownTimes(bytes: Buffer): number[];
+  /** Sizes of the frames that a decoder gives, each once. */
+  sizes(bytes: Buffer): string[];
   remove(): void;
 }
 
@@ -92,6 +94,10 @@ export function createClipFolder(): ClipFolder {
     decodingTimes: (bytes, stream) =>
       ticks(probe(bytes, ['-select_streams', `${stream}:0`, '-show_entries', 'packet=dts'])),
     shownTimes: (bytes) => ticks(probe(bytes, ['-select_streams', 'v:0', '-show_entries', 'frame=pts'])),
+    sizes(bytes) {
+      const lines = probe(bytes, ['-select_streams', 'v:0', '-show_entries', 'frame=width,height']).split('\n');
+      return [...new Set(lines.flatMap((line) => /^(\d+),(\d+)/.exec(line)?.slice(1).join('x') ?? []))];
+    },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

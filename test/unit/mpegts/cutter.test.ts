@@ -185,6 +185,25 @@ describe('where it begins, and where it goes on', () => {
     expect(check.lastError).toBeUndefined();
   });
 
+  it.each<[name: string, video: readonly string[] | undefined]>([
+    ['H.264', usual],
+    ['H.265', hevc],
+    ['MPEG-2', mpeg2],
+  ])('begins a segment that says so where pictures of another size follow: %s', (_name, video) => {
+    const [first, second] = [
+      clips.clip({ seconds: 5, video }),
+      clips.clip({ seconds: 5, video, size: '640x360', startSeconds: 40 }),
+    ];
+    const segments = cut(splice(first, second));
+    const at = segments.findIndex(({ isDiscontinuous }) => isDiscontinuous);
+    expect(at).toBeGreaterThan(0);
+    expect(segments.filter(({ isDiscontinuous }) => isDiscontinuous)).toHaveLength(1);
+    const shown = clips.shownTimes(whole(segments));
+    expect(Math.max(...steps(shown))).toBeLessThanOrEqual(3 * 3600);
+    expect(clips.sizes(whole(segments.slice(0, at)))).toEqual(['320x180']);
+    expect(clips.sizes(whole(segments.slice(at)))).toEqual(['640x360']);
+  });
+
   it.each([
     ['back', 500, 20],
     ['far ahead', 20, 500],
