@@ -24,7 +24,7 @@ export interface Cutter {
 }
 
 export interface CutterOptions {
-  /** The first access point so far into a segment, or later, begins the next one. Default 2. */
+  /** The first access point about so far into a segment, or later, begins the next one. Default 2. */
   readonly targetSeconds?: number;
   /** Where no access point comes for so long, any unit begins the next one. Read at every unit. Default 12: more than ten seconds between two keyframes are rare. */
   readonly longestSeconds?: () => number;
@@ -44,6 +44,8 @@ interface Begun {
 const unitStart = 0x40;
 /** A decoding time may be so much earlier than the one before: some encoders stumble. */
 const stumbleTicks = ticksPerSecond / 2;
+/** An access point that comes so much before the target is taken too: the next one may be as far away again. */
+const earlySeconds = 0.1;
 /** Segments of shorter parts, on average, are copied into one: each part costs every client a write. */
 const shortPart = 4096;
 
@@ -139,7 +141,7 @@ export function createCutter({
     const since = ticksBetween(begun?.startTicks ?? waitingSince, pts) / ticksPerSecond;
     if (stream === lead && canBegin(stream, packets, at, data)) {
       const isOther = isOtherFormat(stream, packets, Math.min(data, at + packetLength), at + packetLength);
-      if (begun === undefined || isOther || since >= targetSeconds) {
+      if (begun === undefined || isOther || since >= targetSeconds - earlySeconds) {
         isBroken ||= isOther;
         return true;
       }
