@@ -6,7 +6,7 @@ import { codecOf, type ElementaryStream, leadOf, type ProgramTables } from './pr
 
 /** A piece of a stream that can be played by itself: PAT and PMT come first, then a unit with which a decoder can begin. */
 export interface Segment {
-  /** Whole packets, in buffers that share memory with what was written. */
+  /** Whole packets, in buffers that share memory with what was written but for short pieces. */
   readonly parts: readonly Buffer[];
   readonly bytes: number;
   /** From its first unit to that of the next segment. */
@@ -46,8 +46,9 @@ const unitStart = 0x40;
 const stumbleTicks = ticksPerSecond / 2;
 /** An access point that comes so much before the target is taken too: the next one may be as far away again. */
 const earlySeconds = 0.1;
-/** Segments of shorter parts, on average, are copied into one: each part costs every client a write. */
-const shortPart = 4096;
+/** Shorter pieces are gathered: each part of a segment costs every client a write. */
+const shortPiece = 4096;
+const gatheredBytes = 64 * 1024;
 
 /**
  * Makes the cutter of one stream. A segment begins with the lead's access point: what comes before the first one, and between a break (other codecs, a leap of
@@ -76,10 +77,33 @@ export function createCutter({
   /** When the last of the segment's pictures is shown. */
   let latestTicks = 0;
 
+  /** Short pieces, one behind the other: of the segment that is begun those from `from` to `to`. */
+  const gathered = { bytes: Buffer.alloc(0), from: 0, to: 0 };
+
   function push(bytes: Buffer): void {
     if (begun === undefined || bytes.length === 0) return;
-    begun.parts.push(bytes);
     begun.bytes += bytes.length;
+    if (bytes.length < shortPiece) gather(bytes);
+    else {
+      pushGathered(begun.parts);
+      begun.parts.push(bytes);
+    }
+  }
+
+  function gather(bytes: Buffer): void {
+    if (gathered.to + bytes.length > gathered.bytes.length) {
+      if (begun !== undefined) pushGathered(begun.parts);
+      gathered.bytes = Buffer.allocUnsafeSlow(gatheredBytes);
+      gathered.from = 0;
+      gathered.to = 0;
+    }
+    bytes.copy(gathered.bytes, gathered.to);
+    gathered.to += bytes.length;
+  }
+
+  function pushGathered(parts: Buffer[]): void {
+    if (gathered.to > gathered.from) parts.push(gathered.bytes.subarray(gathered.from, gathered.to));
+    gathered.from = gathered.to;
   }
 
   /** Tables with continuity counters that follow those that went into segments before. */
@@ -108,8 +132,8 @@ export function createCutter({
     const { startTicks, isDiscontinuous, parts, bytes } = begun;
     begun = undefined;
     const seconds = Math.max(0, ticksBetween(startTicks, endTicks)) / ticksPerSecond;
-    const isShort = bytes < parts.length * shortPart;
-    return { parts: isShort ? [Buffer.concat(parts, bytes)] : parts, bytes, seconds, isDiscontinuous };
+    pushGathered(parts);
+    return { parts, bytes, seconds, isDiscontinuous };
   }
 
   /** Where the segment ends that nothing continues. */
