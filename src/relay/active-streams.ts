@@ -1,4 +1,3 @@
-import type { RelayClient } from './client';
 import { createSourcesHealth, type SourcesHealth } from './source-health';
 import type { Standby } from './standby';
 import { type RelayStream, sourcesOf } from './stream';
@@ -19,18 +18,19 @@ export interface Resolved {
   readonly health: SourcesHealth;
 }
 
-/** What is known of a stream beyond what is stored: its clients, and how its sources are doing. */
+/** What is known of a stream beyond what is stored: its readers, and how its sources are doing. */
 export interface ActiveStream {
   readonly health: SourcesHealth;
-  readonly clients: Set<RelayClient>;
+  /** Who reads it now. */
+  readonly readers: Set<object>;
   readonly resolved: Resolved;
   /** The source that was gone over to last: the next client begins with it. */
   start: number;
-  /** While it has clients, where sources are read before they are needed. */
+  /** While it is read, where sources are read before they are needed. */
   standby: BegunStandby | undefined;
 }
 
-/** Every stream that has clients, or had some lately. */
+/** Every stream that is read, or was lately. */
 export interface ActiveStreams {
   /** Makes it where it is not there yet. */
   of(streamId: string): ActiveStream;
@@ -46,14 +46,14 @@ export function allSourcesOf(stream: RelayStream, active: ActiveStream | undefin
   return url === undefined || sources.includes(url) ? sources : [...sources, url];
 }
 
-/** Makes the memory of a relay. Of streams without clients at most so many are remembered, the last used ones. */
+/** Makes the memory of a relay. Of streams without readers at most so many are remembered, the last used ones. */
 export function createActiveStreams(maxIdle = 1000): ActiveStreams {
   const streams = new Map<string, ActiveStream>();
 
   function makeRoom(): void {
     if (streams.size < maxIdle) return;
-    for (const [id, { clients }] of streams) {
-      if (clients.size > 0) continue;
+    for (const [id, { readers }] of streams) {
+      if (readers.size > 0) continue;
       streams.delete(id);
       return;
     }
@@ -70,7 +70,7 @@ export function createActiveStreams(maxIdle = 1000): ActiveStreams {
       makeRoom();
       const made: ActiveStream = {
         health: createSourcesHealth(),
-        clients: new Set(),
+        readers: new Set(),
         resolved: { url: undefined, asked: undefined, health: createSourcesHealth() },
         start: 0,
         standby: undefined,

@@ -1,48 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../log';
 import { nullPackets } from '../mpegts';
-import type { Accounts } from './accounts';
-import { type ActiveStream, type ActiveStreams, allSourcesOf, type BegunStandby } from './active-streams';
-import type { Cards } from './cards';
 import { withClientQuery } from './catch-up';
-import type { RelayClients, RelayReports } from './client';
+import type { Failover, RelayClients, RelayReports } from './client';
 import type { createFoundType } from './found-type';
-import { createLiveFeed, type FeedSink, type FeedTimes } from './live-feed';
 import { respondFull, respondNoSource } from './no-source';
-import type { Provider } from './provider';
-import type { BegunFeed, Reading, SharedFeeds } from './shared-feeds';
+import { type ReadLiveOptions, readLive } from './read-live';
+import type { Reading } from './shared-feeds';
 import type { SharedReader } from './shared-source';
-import { createStandby } from './standby';
-import { providerHeaders, type RelayStream } from './stream';
-import type { createStreamResolvers } from './stream-resolvers';
-import type { SlotPolicy } from './take-slot';
-import type { Ticker } from './ticker';
+import type { RelayStream } from './stream';
 import { clientOf, type Viewer } from './viewer';
 
-export interface LiveOptions {
-  readonly provider: Provider;
+export interface LiveOptions extends ReadLiveOptions {
   /** `client`: each client has a connection to the provider of its own; `stream`: all clients of a stream read one together. */
   readonly share: 'client' | 'stream';
-  readonly shared: SharedFeeds;
-  readonly accounts: Accounts;
-  readonly policy: SlotPolicy;
-  readonly times: FeedTimes;
-  /** Asks the resolver of a stream. */
-  readonly resolve: ReturnType<typeof createStreamResolvers>;
-  /** Undefined: there are none. */
-  readonly cards: Cards | undefined;
-  /** `idle`: a stream that nobody plays begins with its primary source again; `never`: it begins where it was last. */
-  readonly failback: 'idle' | 'never';
-  /** `hot`: while a stream is played and a slot is free, its next source is read before it is needed. */
-  readonly standby: 'none' | 'hot';
-  readonly streams: ActiveStreams;
   readonly clients: RelayClients;
   readonly reports: RelayReports;
-  readonly ticker: Ticker;
   /** Answers whoever asked for a live stream that is HLS. */
   readonly foundType: ReturnType<typeof createFoundType>;
   readonly log: Logger;
-  readonly nowMs: () => number;
 }
 
 /** Who asks, and what its URL had behind `?`. */
@@ -96,9 +72,8 @@ export function serveLive(
   stream: () => RelayStream,
   options: LiveOptions,
 ): void {
-  const { streams, clients, reports, nowMs } = options;
+  const { clients, reports, nowMs } = options;
   const { id: streamId } = stream();
-  const active = streams.of(streamId);
   let endReason: string | undefined;
   const reading: { feed: Reading | undefined } = { feed: undefined };
   const standing = {
@@ -120,11 +95,6 @@ export function serveLive(
     respondFull(res);
     return;
   }
-  // Nobody plays it now: from here on it begins with its primary source again.
-  if (active.clients.size === 0 && options.failback === 'idle') active.start = 0;
-  active.clients.add(client);
-  if (options.standby === 'hot') active.standby ??= startStandby(stream, active, options);
-
   const reader: SharedReader = {
     begin(contentType) {
       // The body ends where the connection does: chunks would cost bytes and time, and mean nothing here.
@@ -165,96 +135,22 @@ export function serveLive(
       res.destroy();
     },
   };
-  const isShared = isReadTogether(stream(), query, options);
-  const begin = (sink: FeedSink): BegunFeed => {
-    const feed = createLiveFeed({
-      sources: () => allSourcesOf(stream(), active),
-      start: active.start,
-      headers: () => providerHeaders(stream()),
-      urlFor: (source) => withClientQuery(source, query),
-      provider: options.provider,
-      accounts: options.accounts,
-      policy: options.policy,
-      // A player that changes the channel takes its connection along, unless others read it too.
-      client: () => (isShared && active.clients.size > 1 ? `readers of ${streamId}` : viewer.player),
-      health: active.health,
-      standby: query === '' ? active.standby?.source : undefined,
-      resolve: (left) => options.resolve(stream(), left),
-      cards: options.cards,
-      times: options.times,
-      sink,
-      reports: {
-        began(source) {
-          active.start = source;
-        },
-        connected: (source, elapsedMs, failure) => reports.connected(streamId, source, elapsedMs, failure),
-        failedOver(report) {
-          standing.failovers++;
-          if (report.to !== 'card') active.start = report.to;
-          reports.failedOver({ client, ...report });
-        },
-      },
-      nowMs,
-    });
-    return { feed, end: options.ticker.add(() => feed.tick()) };
+  const reads = {
+    query,
+    isShared: isReadTogether(stream(), query, options),
+    player: () => viewer.player,
+    failedOver(report: Omit<Failover, 'client'>) {
+      standing.failovers++;
+      reports.failedOver({ client, ...report });
+    },
   };
-  const feed = isShared ? options.shared.join(streamId, reader, begin) : readAlone(reader, begin);
+  const feed = readLive(stream, reader, reads, options);
   reading.feed = feed;
   res.on('drain', () => feed.resume());
   res.once('close', () => {
     feed.stop();
-    active.clients.delete(client);
-    if (active.clients.size === 0) {
-      active.standby?.end();
-      active.standby = undefined;
-    }
     clients.remove(client, endReason);
   });
-}
-
-function startStandby(stream: () => RelayStream, active: ActiveStream, options: LiveOptions): BegunStandby {
-  const { provider, accounts, times, nowMs, ticker } = options;
-  const { health } = active;
-  const standby = createStandby({
-    wanted() {
-      const sources = allSourcesOf(stream(), active);
-      const next = health.next(sources, active.start, nowMs());
-      return next === undefined || next.index === active.start ? undefined : sources[next.index];
-    },
-    headers: () => providerHeaders(stream()),
-    provider,
-    accounts,
-    client: `standby of ${stream().id}`,
-    health,
-    stallMs: times.stallMs,
-    nowMs,
-  });
-  const endTicks = ticker.add(() => standby.tick());
-  return {
-    source: standby,
-    end() {
-      endTicks();
-      standby.stop();
-    },
-  };
-}
-
-function readAlone(reader: SharedReader, begin: (sink: FeedSink) => BegunFeed): Reading {
-  const { feed, end } = begin(reader);
-  return {
-    resume: () => feed.resume(),
-    failover: (to) => feed.failover(to),
-    stop() {
-      end();
-      feed.stop();
-    },
-    get source() {
-      return feed.source;
-    },
-    get card() {
-      return feed.card;
-    },
-  };
 }
 
 /** Whether clients of this stream read one connection together. What one asks of the past is for nobody else. */

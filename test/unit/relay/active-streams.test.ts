@@ -1,5 +1,4 @@
 import { createActiveStreams } from '../../../src/relay/active-streams';
-import type { RelayClient } from '../../../src/relay/client';
 
 test('what is known of a stream is remembered for the next client', () => {
   const streams = createActiveStreams();
@@ -11,12 +10,12 @@ test('what is known of a stream is remembered for the next client', () => {
 
 test('of streams without clients only the last used ones are remembered, those with clients always', () => {
   const streams = createActiveStreams(3);
-  streams.of('played').clients.add({} as RelayClient);
+  streams.of('played').readers.add({});
   for (const id of ['b', 'c']) streams.of(id).start = 1;
   streams.of('b');
   streams.of('d');
   expect(streams.find('c')).toBeUndefined();
   expect(streams.find('b')?.start).toBe(1);
   for (const id of ['e', 'f', 'g']) streams.of(id);
-  expect(streams.find('played')?.clients.size).toBe(1);
+  expect(streams.find('played')?.readers.size).toBe(1);
 });

@@ -53,7 +53,7 @@ function setUp({
   const play = (fields: Partial<RelayClient> = {}): RelayClient => {
     const client = fakeClient(fields);
     clients.add(client);
-    active.of(client.streamId).clients.add(client);
+    active.of(client.streamId).readers.add(client);
     return client;
   };
   /** As it arrives: the contract reads it, and nothing that is secret is in it. */
