@@ -1,6 +1,7 @@
 export { createAccessPoints } from './access-points';
 export { type Clip, readClip } from './clip';
 export { createContinuityCheck } from './continuity';
+export { createCutter, type Segment } from './cutter';
 export { createEntry, type Entry, type JoinPoint } from './entry';
 export { createLoop } from './loop';
 export { nullPackets, packetLength, syncByte, writeClock, writeCounter } from './packet';

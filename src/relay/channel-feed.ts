@@ -1,5 +1,6 @@
 import type { RecordTime } from '../measure';
 import type { Accounts } from './accounts';
+import type { CardReason } from './cards';
 import type { ListedSegment } from './channel-cursor';
 import { type ChannelSegment, createChannelRing } from './channel-ring';
 import {
@@ -101,6 +102,8 @@ export interface ChannelFeed {
   stop(): void;
   /** Index of the source that is read; -1 while none is. */
   readonly source: number;
+  /** Why a card plays; an HLS source has none. */
+  readonly card?: CardReason | undefined;
   /** The source has ended: nothing will be added. */
   readonly isEnded: boolean;
 }

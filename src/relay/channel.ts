@@ -31,7 +31,7 @@ export interface ChannelOptions {
   readonly begin: (
     sink: ChannelSink,
     readers: ChannelReaders,
-  ) => Pick<ChannelFeed, 'failover' | 'isEnded' | 'shape' | 'source' | 'stop'>;
+  ) => Pick<ChannelFeed, 'failover' | 'isEnded' | 'shape' | 'source' | 'card' | 'stop'>;
   readonly clients: Pick<RelayClients, 'add' | 'remove'>;
   readonly reports: Pick<RelayReports, 'clientFailed' | 'failedOver'>;
   readonly settings: () => ChannelSettings;
@@ -179,6 +179,9 @@ export function createChannel(options: ChannelOptions): Channel {
       lastAccessMs: nowMs(),
       get source() {
         return feed.source;
+      },
+      get card() {
+        return feed.card;
       },
     };
     const client = clientOf(viewer, streamId, standing, {

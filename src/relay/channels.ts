@@ -16,14 +16,20 @@ import { type ChannelStats, createChannelStats } from './channel-stats';
 import type { RelayClients, RelayReports } from './client';
 import type { FeedTimes } from './live-feed';
 import type { Provider } from './provider';
+import type { LiveReads } from './read-live';
+import type { Reading } from './shared-feeds';
+import type { SharedReader } from './shared-source';
 import { providerHeaders, type RelayStream } from './stream';
 import type { createStreamResolvers } from './stream-resolvers';
 import type { SlotPolicy } from './take-slot';
 import type { Ticker } from './ticker';
+import { createTsChannel } from './ts-channel';
 
 export interface ChannelsOptions {
   /** The stream as it is now. */
   readonly find: (streamId: string) => RelayStream | undefined;
+  /** Reads a live stream that is no HLS. */
+  readonly readLive: (stream: () => RelayStream, reader: SharedReader, reads: LiveReads) => Reading;
   readonly provider: Provider;
   /** The same, with connections that are used again. */
   readonly pooled: Provider;
@@ -142,14 +148,50 @@ export function createChannels(options: ChannelsOptions): Channels {
     return channel;
   }
 
+  /** A player that was away finds higher numbers than it knows, and a cache finds names that it has not got: no segment is shorter than a second for long. */
+  function firstNumber(): number {
+    return Math.floor(now() / 1000);
+  }
+
   function beginFeed(
     begun: RelayStream,
     sink: ChannelSink,
     readers: ChannelReaders,
     counts: ChannelCounts,
   ): ChannelFeed {
-    const { id: streamId } = begun;
-    const stream = (): RelayStream => find(streamId) ?? begun;
+    const stream = (): RelayStream => find(begun.id) ?? begun;
+    return begun.type === 'live' ? beginTs(stream, sink, readers) : beginHls(stream, sink, readers, counts);
+  }
+
+  /** A player that changes the channel takes its connection along, unless others read it too. */
+  function playerOf(streamId: string, { only }: ChannelReaders): string {
+    return only?.player ?? `readers of ${streamId}`;
+  }
+
+  function beginTs(stream: () => RelayStream, sink: ChannelSink, readers: ChannelReaders): ChannelFeed {
+    const reads: LiveReads = {
+      query: '',
+      isShared: true,
+      player: () => playerOf(stream().id, readers),
+      failedOver: (report) => sink.failedOver(report),
+    };
+    return createTsChannel({
+      read: (reader) => options.readLive(stream, reader, reads),
+      settings,
+      reports: sink,
+      stats,
+      firstNumber: firstNumber(),
+      nowMs,
+    });
+  }
+
+  function beginHls(
+    stream: () => RelayStream,
+    sink: ChannelSink,
+    readers: ChannelReaders,
+    counts: ChannelCounts,
+  ): ChannelFeed {
+    const { id: streamId } = stream();
     const active = streams.of(streamId);
     if (options.failback === 'idle') active.start = 0;
     return createChannelFeed({
@@ -160,8 +202,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       pooled: options.pooled,
       accounts: options.accounts,
       policy: options.policy,
-      // A player that changes the channel takes its connection along, unless others read it too.
-      client: () => readers.only?.player ?? `readers of ${streamId}`,
+      client: () => playerOf(streamId, readers),
       onTakenOver: () => sink.takenOver(),
       health: active.health,
       resolve: (left) => options.resolve(stream(), left),
@@ -198,8 +239,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         if (counts.fetchesMs.length >= mostFetches) counts.fetchesMs.shift();
         counts.fetchesMs.push(elapsedMs);
       },
-      // A player that was away finds higher numbers than it knows, and a cache finds names that it has not got: no segment is shorter than a second for long.
-      firstNumber: Math.floor(now() / 1000),
+      firstNumber: firstNumber(),
       nowMs,
     });
   }

@@ -23,6 +23,7 @@ import { relayOperationNames } from './operations';
 import { createPassthrough } from './passthrough';
 import { programEndpoints } from './program-endpoints';
 import { createProvider } from './provider-client';
+import { readLive } from './read-live';
 import { createRemoveStreams } from './remove-streams';
 import { createReports } from './reports';
 import { createResolver } from './resolver';
@@ -163,14 +164,8 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       foundType,
       nowMs,
     };
-    const serveStream = createServeStream({
-      ...serving,
-      share: relay.share,
-      shared: createSharedFeeds(),
-      cards,
-      standby: relay.standby,
-      log,
-    });
+    const reading = { ...serving, shared: createSharedFeeds(), cards, standby: relay.standby };
+    const serveStream = createServeStream({ ...reading, share: relay.share, log });
     const passthrough = createPassthrough({
       ...serving,
       key,
@@ -181,6 +176,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
     const channels = createChannels({
       ...serving,
       pooled: hlsProvider,
+      readLive: (stream, reader, reads) => readLive(stream, reader, reads, reading),
       settings: () => hls.current(),
       record: times.record,
       log: boundedLog(log),

@@ -52,6 +52,9 @@ async function lab(
   const log = keptLog();
   const channels = createChannels({
     find: () => stream,
+    readLive: () => {
+      throw new Error('no transport stream is read here');
+    },
     provider,
     pooled: provider,
     accounts: createAccounts(new Map()),
