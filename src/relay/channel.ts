@@ -3,7 +3,7 @@ import type { ChannelFeed, ChannelFeedReports } from './channel-feed';
 import { masterPlaylistOf, mediaPlaylistOf, withQuery } from './channel-playlist';
 import type { ChannelRing, ChannelSegment, Companion } from './channel-ring';
 import { type ChannelTrack, mainName } from './channel-source';
-import type { RelayClient, RelayClients, RelayReports } from './client';
+import type { Failover, RelayClient, RelayClients, RelayReports } from './client';
 import type { SourceFailure } from './provider';
 import { clientOf, type Standing, type Viewer } from './viewer';
 
@@ -27,6 +27,8 @@ export type ChannelSink = Pick<ChannelFeedReports, 'changed' | 'failed' | 'faile
 
 export interface ChannelOptions {
   readonly streamId: string;
+  /** For whom it is made, as accounts know the player: it comes in later in the same turn. */
+  readonly opener: string;
   /** Makes the feed, and begins with its first source. Tells nothing in the same turn. */
   readonly begin: (
     sink: ChannelSink,
@@ -45,8 +47,8 @@ export interface ChannelOptions {
 
 /** Who reads a channel, at this moment. */
 export interface ChannelReaders {
-  /** The player, where it is the only one. */
-  readonly only: Viewer | undefined;
+  /** As accounts know the player, where it is the only one. */
+  readonly player: string | undefined;
 }
 
 /** One player, from its first request to some time after its last one. */
@@ -56,6 +58,26 @@ export interface ChannelSession {
   readonly client: RelayClient;
   /** A request has come. @returns what to call when it is answered: how many bytes went out, and whether they were a segment. */
   request(): (bytes: number, isSegment: boolean) => void;
+}
+
+/** Who takes the segments of a channel as they come, without a playlist. */
+export interface ChannelFollower {
+  /** As accounts know it. */
+  readonly player: string;
+  /** There is something new: a segment, or the end. */
+  changed(): void;
+  /** Told where no player is there, in whose name it could be told. */
+  failedOver(report: Omit<Failover, 'client'>): void;
+}
+
+/** A channel as a follower sees it. */
+export interface FollowedChannel extends Pick<ChannelFeed, 'failover' | 'shape' | 'source'> {
+  /** Nothing will be added. */
+  readonly isEnded: boolean;
+  /** Of each source, where none gave anything. */
+  readonly failures: readonly SourceFailure[] | undefined;
+  /** The channel ends with the last of its players and followers. Idempotent. */
+  leave(): void;
 }
 
 /** What a request gets that asks for a playlist. */
@@ -74,6 +96,8 @@ export interface Channel {
   media(track: string, query: string): Promise<Content | undefined>;
   segment(track: string, number: number): ChannelSegment | undefined;
   companion(track: string, number: number): Companion | undefined;
+  /** Follows the channel from now on. Nothing is told in the same turn. */
+  follow(follower: ChannelFollower): FollowedChannel;
   /** Looks who has gone; to be called some times a second. */
   tick(): void;
   /** Ends it where nobody came in. */
@@ -104,6 +128,7 @@ interface Session extends ChannelSession {
 export function createChannel(options: ChannelOptions): Channel {
   const { streamId, clients, reports, settings, recordManifest, nowMs } = options;
   const sessions = new Map<string, Session>();
+  const followers = new Set<ChannelFollower>();
   const waiting = new Set<() => void>();
   let failures: readonly SourceFailure[] | undefined;
   let hasEnded = false;
@@ -125,20 +150,25 @@ export function createChannel(options: ChannelOptions): Channel {
       failedOver(report) {
         for (const { standing } of sessions.values()) standing.failovers++;
         const [first] = sessions.values();
+        const [follower] = followers;
         if (first !== undefined) reports.failedOver({ client: first.client, ...report });
+        else follower?.failedOver(report);
       },
       takenOver: () => end('the player took its connection to another stream'),
     },
     {
-      get only() {
-        const [first] = sessions.values();
-        return sessions.size === 1 ? first?.viewer : undefined;
+      get player() {
+        const [session] = sessions.values();
+        const [follower] = followers;
+        if (sessions.size + followers.size > 1) return undefined;
+        return session?.viewer.player ?? follower?.player ?? options.opener;
       },
     },
   );
 
   function wake(): void {
     for (const look of waiting) look();
+    for (const follower of followers) follower.changed();
   }
 
   function tracks(): readonly ChannelTrack[] {
@@ -159,7 +189,11 @@ export function createChannel(options: ChannelOptions): Channel {
   function leave(session: Session, reason?: string): void {
     if (!sessions.delete(session.token)) return;
     clients.remove(session.client, reason);
-    if (sessions.size === 0) end(reason);
+    endIfEmpty(reason);
+  }
+
+  function endIfEmpty(reason?: string): void {
+    if (sessions.size === 0 && followers.size === 0) end(reason);
   }
 
   function end(reason?: string): void {
@@ -214,7 +248,7 @@ export function createChannel(options: ChannelOptions): Channel {
     return session;
   }
 
-  function move(to: string | undefined): number | undefined {
+  function move(to?: string): number | undefined {
     if (moved === undefined) {
       moved = { to: feed.failover(to) };
       queueMicrotask(() => (moved = undefined));
@@ -316,15 +350,34 @@ export function createChannel(options: ChannelOptions): Channel {
     },
     segment: (name, number) => trackNamed(name)?.ring.at(number),
     companion: (name, number) => trackNamed(name)?.ring.companion(number),
+    follow(follower) {
+      followers.add(follower);
+      return {
+        failover: move,
+        leave() {
+          if (followers.delete(follower)) endIfEmpty();
+        },
+        get shape() {
+          return feed.shape;
+        },
+        get source() {
+          return feed.source;
+        },
+        get isEnded() {
+          return feed.isEnded || hasEnded;
+        },
+        get failures() {
+          return failures;
+        },
+      };
+    },
     tick() {
       const now = nowMs();
       for (const session of sessions.values()) {
         if (session.underWay === 0 && now - session.lastRequestMs >= idleMs()) leave(session);
       }
     },
-    endIfEmpty() {
-      if (sessions.size === 0) end();
-    },
+    endIfEmpty: () => endIfEmpty(),
     get fill() {
       const segments = feed.shape?.main.ring.segments ?? [];
       const seconds = segments.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);

@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import type { Logger } from '../log';
 import type { RecordTime } from '../measure';
 import type { Accounts } from './accounts';
-import { type ActiveStreams, allSourcesOf } from './active-streams';
+import { type ActiveStream, type ActiveStreams, allSourcesOf } from './active-streams';
 import {
   type Channel,
   type ChannelFill,
@@ -17,8 +17,7 @@ import type { RelayClients, RelayReports } from './client';
 import type { FeedTimes } from './live-feed';
 import type { Provider } from './provider';
 import type { LiveReads } from './read-live';
-import type { Reading } from './shared-feeds';
-import type { SharedReader } from './shared-source';
+import type { ReadStream } from './serve-live';
 import { providerHeaders, type RelayStream } from './stream';
 import type { createStreamResolvers } from './stream-resolvers';
 import type { SlotPolicy } from './take-slot';
@@ -29,7 +28,7 @@ export interface ChannelsOptions {
   /** The stream as it is now. */
   readonly find: (streamId: string) => RelayStream | undefined;
   /** Reads a live stream that is no HLS. */
-  readonly readLive: (stream: () => RelayStream, reader: SharedReader, reads: LiveReads) => Reading;
+  readonly readLive: ReadStream;
   readonly provider: Provider;
   /** The same, with connections that are used again. */
   readonly pooled: Provider;
@@ -60,7 +59,7 @@ export interface Channels {
   /** The channel of a stream; undefined where nobody plays it. */
   find(streamId: string): Channel | undefined;
   /** The same; begun where it is not there. Who asks takes a place in it in the same turn, or ends it. */
-  open(stream: RelayStream): Channel;
+  open(stream: RelayStream, player: string): Channel;
   /** Whether this player was told to go a moment ago. */
   isDisconnected(streamId: string, token: string): boolean;
   /** Whether the stream was found to be no live list, lately. */
@@ -115,24 +114,31 @@ export function createChannels(options: ChannelsOptions): Channels {
     noted.set(key, nowMs() + forMs);
   }
 
-  function begin(stream: RelayStream): Channel {
+  /** Players are readers of the stream while they are clients. */
+  function readersOf({ readers }: ActiveStream): Pick<RelayClients, 'add' | 'remove'> {
+    return {
+      add(client) {
+        const isIn = clients.add(client);
+        if (isIn) readers.add(client);
+        return isIn;
+      },
+      remove(client, reason) {
+        readers.delete(client);
+        clients.remove(client, reason);
+      },
+    };
+  }
+
+  function begin(stream: RelayStream, opener: string): Channel {
     const { id: streamId } = stream;
     const counts: ChannelCounts = { underruns: 0, fetchesMs: [] };
     const active = streams.of(streamId);
     const channel = createChannel({
       streamId,
+      opener,
       begin: (sink, readers) => beginFeed(stream, sink, readers, counts),
-      clients: {
-        add(client) {
-          const isIn = clients.add(client);
-          if (isIn) active.clients.add(client);
-          return isIn;
-        },
-        remove(client, reason) {
-          active.clients.delete(client);
-          clients.remove(client, reason);
-        },
-      },
+      // Of a transport stream the channel is the reader, and not its players.
+      clients: stream.type === 'live' ? clients : readersOf(active),
       reports,
       settings,
       recordManifest: options.record.hls_manifest_generation,
@@ -164,8 +170,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   }
 
   /** A player that changes the channel takes its connection along, unless others read it too. */
-  function playerOf(streamId: string, { only }: ChannelReaders): string {
-    return only?.player ?? `readers of ${streamId}`;
+  function playerOf(streamId: string, { player }: ChannelReaders): string {
+    return player ?? `readers of ${streamId}`;
   }
 
   function beginTs(stream: () => RelayStream, sink: ChannelSink, readers: ChannelReaders): ChannelFeed {
@@ -246,7 +252,7 @@ export function createChannels(options: ChannelsOptions): Channels {
 
   return {
     find: (streamId) => channels.get(streamId)?.channel,
-    open: (stream) => channels.get(stream.id)?.channel ?? begin(stream),
+    open: (stream, player) => channels.get(stream.id)?.channel ?? begin(stream, player),
     figures(streamId) {
       const found = channels.get(streamId);
       if (found === undefined) return undefined;

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { RawHeaders } from '../http';
 import { type RelayProblem, respondRelayProblem } from './problems';
 import type { SourceFailure } from './provider';
+import { failureOf } from './provider-answer';
 
 /** Of more sources than this only the number is told. */
 const maxToldSources = 8;
@@ -43,7 +44,19 @@ export function respondFull(res: ServerResponse, more: RawHeaders = []): void {
   respondRelayProblem(res, 'Busy', { detail }, ['retry-after', '5', ...more]);
 }
 
+/** Why a source that works cannot be had as one transport stream. @param reason goes on after `since`. */
+export function notAsTransportStream(reason: string): SourceFailure {
+  return {
+    ...failureOf(
+      'type',
+      `The stream is HLS that cannot be one transport stream, since ${reason}: it is to be found at /hls/.`,
+    ),
+    status: 406,
+  };
+}
+
 function problemOf(failures: readonly SourceFailure[], isAnyBusy: boolean): RelayProblem {
+  if (failures.some(({ trigger, status }) => trigger === 'type' && status === 406)) return 'NotAcceptable';
   if (isAnyBusy) return 'SourceBusy';
   if (failures.some(isSilent)) return 'SourceSilent';
   return failures.length > 0 && failures.every(isMissing) ? 'SourceNotFound' : 'SourceFailed';

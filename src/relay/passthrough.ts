@@ -87,8 +87,8 @@ export function createPassthrough(options: PassthroughOptions): ServeHls {
     const session = createHlsSession({ streamId: stream.id, viewer, mtxs, client, standing }, nowMs(), id);
     if (!clients.add(client)) return undefined;
     const active = streams.of(stream.id);
-    if (active.clients.size === 0 && options.failback === 'idle') active.start = 0;
-    active.clients.add(client);
+    if (active.readers.size === 0 && options.failback === 'idle') active.start = 0;
+    active.readers.add(client);
     sessions.add(session);
     endTicks ??= ticker.add(endIdle);
     return session;
@@ -99,7 +99,7 @@ export function createPassthrough(options: PassthroughOptions): ServeHls {
     sessions.remove(session, isFinal);
     session.ending.abort();
     session.slot?.release();
-    streams.find(session.streamId)?.clients.delete(session.client);
+    streams.find(session.streamId)?.readers.delete(session.client);
     clients.remove(session.client, reason);
     for (const _other of sessions.all()) return;
     endTicks?.();

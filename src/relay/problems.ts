@@ -18,6 +18,7 @@ export const relayProblems = {
   NoSuchOperation: [404, 'No such operation'],
   SourceNotFound: [404, 'No provider has this stream'],
   MethodNotAllowed: [405, 'Method not allowed'],
+  NotAcceptable: [406, 'The stream cannot be had in this form'],
   SettingsContended: [409, 'Others change the settings at the same time'],
   Disconnected: [410, 'This player was disconnected'],
   SettingsChanged: [412, 'The settings are not those that the change was made for'],

@@ -73,7 +73,7 @@ export function createServeChannel(options: ServeChannelOptions): ServeHls {
     } else {
       // It may wait for longer than connections are silent otherwise.
       req.socket.setTimeout(0);
-      const channel = channels.open(stream);
+      const channel = channels.open(stream, player.viewer.player);
       const session = channel.session(player.token, player.viewer);
       if (session !== undefined) {
         const none = (failures: readonly SourceFailure[]): void => {

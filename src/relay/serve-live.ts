@@ -1,24 +1,33 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../log';
 import { nullPackets } from '../mpegts';
+import type { Accounts } from './accounts';
 import { withClientQuery } from './catch-up';
 import type { Failover, RelayClients, RelayReports } from './client';
 import type { createFoundType } from './found-type';
 import { respondFull, respondNoSource } from './no-source';
-import { type ReadLiveOptions, readLive } from './read-live';
+import type { LiveReads } from './read-live';
 import type { Reading } from './shared-feeds';
 import type { SharedReader } from './shared-source';
 import type { RelayStream } from './stream';
+import type { SlotPolicy } from './take-slot';
 import { clientOf, type Viewer } from './viewer';
 
-export interface LiveOptions extends ReadLiveOptions {
+/** Reads a stream from now on, until it is stopped. */
+export type ReadStream = (stream: () => RelayStream, reader: SharedReader, reads: LiveReads) => Reading;
+
+export interface LiveOptions {
+  readonly read: ReadStream;
   /** `client`: each client has a connection to the provider of its own; `stream`: all clients of a stream read one together. */
   readonly share: 'client' | 'stream';
+  readonly policy: SlotPolicy;
+  readonly accounts: Accounts;
   readonly clients: RelayClients;
   readonly reports: RelayReports;
   /** Answers whoever asked for a live stream that is HLS. */
   readonly foundType: ReturnType<typeof createFoundType>;
   readonly log: Logger;
+  readonly nowMs: () => number;
 }
 
 /** Who asks, and what its URL had behind `?`. */
@@ -144,7 +153,7 @@ export function serveLive(
       reports.failedOver({ client, ...report });
     },
   };
-  const feed = readLive(stream, reader, reads, options);
+  const feed = options.read(stream, reader, reads);
   reading.feed = feed;
   res.on('drain', () => feed.resume());
   res.once('close', () => {

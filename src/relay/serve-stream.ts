@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { respondRelayProblem } from './problems';
-import { answerProbe, type LiveOptions, serveLive } from './serve-live';
+import type { ReadLiveOptions } from './read-live';
+import { answerProbe, type LiveOptions, type ReadStream, serveLive } from './serve-live';
 import type { RelayStream } from './stream';
 import type { Viewer } from './viewer';
 import { serveVod } from './vod';
 
-export interface ServeStreamOptions extends LiveOptions {
+export interface ServeStreamOptions
+  extends Omit<LiveOptions, 'read'>,
+    Pick<ReadLiveOptions, 'provider' | 'resolve' | 'times'> {
+  /** Of transport streams. */
+  readonly readLive: ReadStream;
+  /** Of HLS streams, as a transport stream. */
+  readonly readHls: ReadStream;
   /** The stream as it is now. */
   readonly find: (streamId: string) => RelayStream | undefined;
   /** The client's true address. */
@@ -37,10 +43,10 @@ export function createServeStream(options: ServeStreamOptions) {
         reports,
         settings,
       });
-    } else if (stream.type === 'hls') {
-      const detail = 'The source of this stream is HLS, which this relay does not pass on.';
-      respondRelayProblem(res, 'NotAvailable', { detail });
-    } else if (!answerProbe(req, res)) serveLive(res, { viewer, query }, () => find(stream.id) ?? stream, options);
+    } else if (!answerProbe(req, res)) {
+      const read = stream.type === 'hls' ? options.readHls : options.readLive;
+      serveLive(res, { viewer, query }, () => find(stream.id) ?? stream, { ...options, read });
+    }
   };
 }
 

@@ -23,12 +23,14 @@ import { relayOperationNames } from './operations';
 import { createPassthrough } from './passthrough';
 import { programEndpoints } from './program-endpoints';
 import { createProvider } from './provider-client';
+import { readHls } from './read-hls';
 import { readLive } from './read-live';
 import { createRemoveStreams } from './remove-streams';
 import { createReports } from './reports';
 import { createResolver } from './resolver';
 import { createServeChannel } from './serve-channel';
 import { createServeHls } from './serve-hls';
+import type { ReadStream } from './serve-live';
 import { createServeStream } from './serve-stream';
 import { createRelayServer } from './server';
 import { createSharedFeeds } from './shared-feeds';
@@ -164,8 +166,9 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       foundType,
       nowMs,
     };
-    const reading = { ...serving, shared: createSharedFeeds(), cards, standby: relay.standby };
-    const serveStream = createServeStream({ ...reading, share: relay.share, log });
+    const shared = createSharedFeeds();
+    const reading = { ...serving, shared, cards, standby: relay.standby };
+    const readTs: ReadStream = (stream, reader, reads) => readLive(stream, reader, reads, reading);
     const passthrough = createPassthrough({
       ...serving,
       key,
@@ -176,7 +179,7 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
     const channels = createChannels({
       ...serving,
       pooled: hlsProvider,
-      readLive: (stream, reader, reads) => readLive(stream, reader, reads, reading),
+      readLive: readTs,
       settings: () => hls.current(),
       record: times.record,
       log: boundedLog(log),
@@ -187,6 +190,20 @@ export async function runRelay(settings: Settings, log: Logger): Promise<Running
       channels,
       passthrough,
       clientTimeoutMs: relay.clientTimeout,
+    });
+    const following = {
+      ...serving,
+      channels,
+      shared,
+      initialSegments: () => hls.current().initialSegments,
+      nullPacketsAfterMs: relay.nullPacketsAfter,
+    };
+    const serveStream = createServeStream({
+      ...serving,
+      share: relay.share,
+      readLive: readTs,
+      readHls: (stream, reader, reads) => readHls(stream, reader, reads, following),
+      log,
     });
     const server = createRelayServer({
       settings: relay,
