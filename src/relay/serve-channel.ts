@@ -78,8 +78,8 @@ export function createServeChannel(options: ServeChannelOptions): ServeHls {
       if (session !== undefined) {
         const none = (failures: readonly SourceFailure[]): void => {
           if (isMaster && channels.isRecording(stream.id)) passthrough(req, res, stream, asked);
-          else if (failures[0]?.found === 'live')
-            void options.foundType(res, { stream, type: 'live', query, failures });
+          else if (failures[0]?.found !== undefined && failures[0].found !== stream.type)
+            void options.foundType(res, { stream, type: failures[0].found, query, failures });
           else respondNothing(res, failures);
         };
         void sendPlaylist(res, stream.id, { channel, session, track, none });
