@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
+import { hlsSettingNames, hlsUsersName } from '../../src/config';
 import { type DashboardPage, type DashboardPageOptions, launchBrowser, openDashboard } from '../support/dashboard-page';
 import { type Lab, startLab } from '../support/lab';
 import { type RelayProcess, startRelay } from '../support/relay';
@@ -78,8 +79,18 @@ async function open(options: DashboardPageOptions = {}): Promise<DashboardPage> 
   const dashboard = await openDashboard(browser, `${lab.agent.url}/#/relay`, options);
   opened.push(dashboard);
   await card(dashboard.page).waitFor();
+  // The agent gives a relay's answer again for a second.
+  await until('the form to show what is in force', async () => {
+    const now = await inForce();
+    return String(await valuesOf(dashboard.page)) === String(settingNames.map((name) => now[name]));
+  });
   return dashboard;
 }
+const settingNames = hlsSettingNames.map(hlsUsersName);
+const valuesOf = (page: Page): Promise<string[]> =>
+  card(page)
+    .getByRole('textbox')
+    .evaluateAll((inputs) => inputs.map((input) => (input as unknown as { readonly value: string }).value));
 const card = (page: Page) => page.getByRole('region', { name: 'HLS buffering' });
 const field = (page: Page, name: string) => card(page).getByLabel(name, { exact: true });
 const button = (page: Page, name: string) => card(page).getByRole('button', { name, exact: true });
@@ -93,10 +104,7 @@ async function confirm(page: Page): Promise<void> {
 
 it('shows the eight settings with unit, range, default and what is configured', async () => {
   const { page, troubles } = await open();
-  const values = await card(page)
-    .getByRole('textbox')
-    .evaluateAll((inputs) => inputs.map((input) => (input as unknown as { readonly value: string }).value));
-  expect(values).toEqual(['20', '2', '6', '30', '30', '10', '10', '0.5']);
+  expect(await valuesOf(page)).toEqual(['20', '2', '6', '30', '30', '10', '10', '0.5']);
   const initial = field(page, 'Segments before start');
   const described = (await initial.getAttribute('aria-describedby'))?.split(' ') ?? [];
   const texts = await Promise.all(described.map((id) => page.locator(`[id="${id}"]`).textContent()));
