@@ -29,7 +29,7 @@ export function checkRelays(context: ConfigContext): Finding[] {
 
 function checkReached(relays: Proxy, frontends: readonly Proxy[]): Finding {
   if (frontends.length > 0) return right('relays.reached', `Requests for streams of relays go to ${relays.name}.`);
-  const change = `add "use_backend ${relays.name} if { path -m reg ^(/m3u-proxy)?/stream/[0-9a-f]{32}\\$ }" to the frontend`;
+  const change = `add "use_backend ${relays.name} if { path -m reg ^(/m3u-proxy)?/(stream/[0-9a-f]{32}|hls/[0-9a-f]{32}/.+)\\$ }" to the frontend`;
   return wrong('warning', 'relays.reached', `No frontend leads to backend ${relays.name}.`, relays, change);
 }
 

@@ -5,6 +5,7 @@ import { type ConfigFolder, shippedConfig } from '../fixtures/check/apply';
 import { createFaultProvider, createFeedClock, type FaultProvider, live, status } from '../support/fault-provider';
 import { haproxyVersion } from '../support/haproxy';
 import { type Lab, startLab } from '../support/lab';
+import { cutIntoSegments, putLiveHls } from '../support/live-hls';
 import { type RedisServer, startRedis } from '../support/redis-server';
 import { type RelayProcess, startRelay } from '../support/relay';
 import { addStream, callRelay, readStream, type StreamReader } from '../support/relay-client';
@@ -200,6 +201,37 @@ describe.each(['spoe', 'lua'] as const)(`HAProxy ${haproxyVersion}, %s: relays b
     }
     const { json } = await callRelay(relays.relay1.url, 'GET', `/streams/${id}`);
     expect(json).toMatchObject({ stream: { stream_id: id } });
+  });
+
+  test('HLS of a stream is reached as well: its playlists and segments are all of one relay', async () => {
+    const path = `/hls/user/secret/${++paths}`;
+    putLiveHls(provider, path, cutIntoSegments(clips.clip({ seconds: 30 })), Date.now());
+    const id = await addStream(relays.relay1.url, provider.url(`${path}/list.m3u8`));
+    await listedByBoth(id);
+    const servers = new Set<string | null>();
+    const get = async (from: string): Promise<Response> => {
+      const answer = await fetch(from);
+      expect(answer.status).toBe(200);
+      servers.add(answer.headers.get('x-mtx-server'));
+      return answer;
+    };
+    const uris = async (from: string): Promise<string[]> => {
+      const lines = (await (await get(from)).text()).split('\n');
+      return lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => new URL(line, from).href);
+    };
+    for (const prefix of ['', '/m3u-proxy']) {
+      const [list = ''] = await uris(`${lab.haproxy.url}${prefix}/hls/${id}/index.m3u8`);
+      const segments = await uris(list);
+      expect(segments.length).toBeGreaterThan(2);
+      for (const segment of segments) {
+        const bytes = Buffer.from(await (await get(segment)).arrayBuffer());
+        expect([bytes[0], bytes.length % 188]).toEqual([0x47, 0]);
+      }
+    }
+    expect([...servers]).toEqual([expect.stringMatching(/^relay/)]);
+    // Its clients are not ended from here.
+    const client = await fetch(`${lab.haproxy.url}/hls/${id}/clients/somebody`, { method: 'DELETE' });
+    expect([client.status, client.headers.get('x-mtx-server')]).toEqual([405, null]);
   });
 
   test('a page of another site may play a stream', async () => {
