@@ -23,7 +23,7 @@ import { viewerOf } from './serve-stream';
 import type { ServeHls } from './server';
 import type { RelayStream } from './stream';
 import type { Ticker } from './ticker';
-import { clientOf, type Standing } from './viewer';
+import { clientOf, idInHeader, type Standing } from './viewer';
 
 export interface PassthroughOptions extends PassthroughSourceOptions {
   /** That of the streams' ids. */
@@ -207,8 +207,7 @@ export function createPassthrough(options: PassthroughOptions): ServeHls {
       'content-length',
       String(playlist.length),
       'x-client-id',
-      // Its client may have chosen it.
-      session.viewer.id.replace(/[^\x20-\x7e]/gu, '?'),
+      idInHeader(session.viewer.id),
       'x-stream-id',
       session.streamId,
     ]);

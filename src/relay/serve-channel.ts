@@ -9,6 +9,7 @@ import { respondRelayProblem } from './problems';
 import type { SourceFailure } from './provider';
 import { viewerOf } from './serve-stream';
 import type { ServeHls } from './server';
+import { idInHeader } from './viewer';
 
 export interface ServeChannelOptions {
   readonly channels: Channels;
@@ -131,7 +132,7 @@ async function sendPlaylist(
   else {
     res.writeHead(200, [
       ...['content-type', playlistType, 'content-length', String(Buffer.byteLength(content.playlist))],
-      ...['cache-control', 'no-store', 'x-client-id', session.client.id, 'x-stream-id', streamId],
+      ...['cache-control', 'no-store', 'x-client-id', idInHeader(session.client.id), 'x-stream-id', streamId],
       ...everybody,
       ...exposed,
     ]);

@@ -12,6 +12,11 @@ export interface Viewer {
   readonly username: string | undefined;
 }
 
+/** The id of a client as a header may hold it: whoever asks may have chosen it. */
+export function idInHeader(id: string): string {
+  return id.replace(/[^\x20-\x7e]/gu, '?');
+}
+
 /** What the list of clients shows of one, as it changes. */
 export interface Standing {
   source: number;

@@ -222,6 +222,13 @@ test.each(['"><script>', '../../x', 'a'.repeat(65), 'a%0d%0ab', ''])(
   },
 );
 
+test('a name that no header can hold is told as far as it can be', async () => {
+  const { put, get } = await lab();
+  put(one, 0, 'a b c');
+  const { status, headers } = await get(`playlist.m3u8?client_id=${encodeURIComponent('漢字\u{1f600}-7')}`);
+  expect([status, headers.get('x-client-id')]).toEqual([200, '???-7']);
+});
+
 test('what is not held is 404', async () => {
   const { put, play, get } = await lab();
   put(one, 0, 'a b c');
