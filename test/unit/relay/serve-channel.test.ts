@@ -160,7 +160,8 @@ test('a player gets a master playlist with its session, a media playlist, and se
 test.each([50, 500])(
   '%i players cost the provider one fetch a segment, and nothing more for the playlist than one',
   async (count) => {
-    const { put, play, get, uris, provider, clients, told } = await lab();
+    // By a clock that is slow: on a busy machine the first would have left before the last has come.
+    const { put, play, get, uris, provider, clients, told } = await lab({ nowMs: () => performance.now() / 50 });
     put(one, 0, 'a b c');
     const players = await Promise.all(Array.from({ length: count }, () => play()));
     expect(new Set(players.map(({ media }) => media)).size).toBe(count);
@@ -176,7 +177,6 @@ test.each([50, 500])(
     expect(provider.count(one) - looks).toBeLessThan(count);
     expect(told.filter((line) => line === 'started')).toHaveLength(1);
   },
-  60_000,
 );
 
 test('who comes later begins near the live edge, with the same numbers', async () => {
