@@ -186,6 +186,7 @@ async function benchMemory(): Promise<void> {
     ['1,000 clients, a pipe', 1000, '', undefined, undefined],
     ['1,000 clients', 1000, '', {}, '<=40'],
     ['1,000 clients, shared', 1000, '', { share: 'stream' }, '<=24'],
+    ['200 clients that stopped, a pipe', 200, 'stopped', undefined, undefined],
     ['200 clients that stopped', 200, 'stopped', { clientTimeout: '1h' }, '<=64'],
   ] as const) {
     const [process, url] = settings === undefined ? await startPipe() : await startRelay(settings);
