@@ -108,9 +108,10 @@ describe(`HAProxy ${haproxyVersion}: the agent counts viewers`, () => {
     const before = calls();
     expect(await lab.player('live/a').load()).toBe(200);
     await lab.located('live/a', 'mtx3');
-    const asked = calls().map((now, i) => now['paths/get'] - (before[i]?.['paths/get'] ?? 0));
-    const listed = calls().map((now, i) => now['paths/list'] - (before[i]?.['paths/list'] ?? 0));
+    const since = (call: 'paths/get' | 'paths/list') => calls().map((now, i) => now[call] - (before[i]?.[call] ?? 0));
+    // Only when the new holder has confirmed.
+    await until('the former holder to be asked', () => since('paths/get')[1] === 1);
     // The new holder confirms, the former one denies.
-    expect({ asked, listed }).toEqual({ asked: [0, 1, 1], listed: [0, 0, 0] });
+    expect({ asked: since('paths/get'), listed: since('paths/list') }).toEqual({ asked: [0, 1, 1], listed: [0, 0, 0] });
   });
 });
