@@ -159,6 +159,11 @@ export function createChannels(options: ChannelsOptions): Channels {
     return Math.floor(now() / 1000);
   }
 
+  /** What one channel may hold of all that channels may. */
+  function mostOfOne(): number {
+    return Math.min(mostChannelBytes, mostBytes / Math.max(1, channels.size));
+  }
+
   function beginFeed(
     begun: RelayStream,
     sink: ChannelSink,
@@ -184,6 +189,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     return createTsChannel({
       read: (reader) => options.readLive(stream, reader, reads),
       settings,
+      mostBytes: mostOfOne,
       reports: sink,
       stats,
       firstNumber: firstNumber(),
@@ -214,7 +220,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       resolve: (left) => options.resolve(stream(), left),
       settings,
       maxBandwidth: () => stream().maxBandwidth ?? Infinity,
-      mostBytes: () => Math.min(mostChannelBytes, mostBytes / Math.max(1, channels.size)),
+      mostBytes: mostOfOne,
       stallMs: options.times.stallMs,
       retryAfterRunningMs: options.times.retryAfterRunningMs,
       reports: {

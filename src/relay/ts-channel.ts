@@ -28,6 +28,8 @@ export interface TsChannelOptions {
   /** Reads the stream from now on. */
   readonly read: (reader: SharedReader) => Reading;
   readonly settings: () => TsChannelSettings;
+  /** All that the channel may hold at this moment: what is older goes, whatever the settings say. */
+  readonly mostBytes: () => number;
   readonly reports: TsChannelReports;
   readonly stats: Pick<ChannelStats, 'underruns'>;
   /** The number of the first segment: higher than any that the stream had before. */
@@ -46,13 +48,11 @@ const slackSeconds = 1;
 const mostAheadSeconds = 20;
 /** The clock of a source may be faster than ours by this. */
 const clockTolerance = 1.02;
-/** Of one channel: what is older goes, whatever the settings say. */
-const mostRingBytes = 256 * 1024 * 1024;
 
 /** Cuts a live transport stream into the segments of a channel: whatever its readers see, failovers and cards included, is what is cut. */
 export function createTsChannel(options: TsChannelOptions): ChannelFeed {
   const { settings, reports, stats, nowMs, wait = waitFor } = options;
-  const limits = () => ({ segments: settings().maxSegments, bytes: mostRingBytes });
+  const limits = () => ({ segments: settings().maxSegments, bytes: options.mostBytes() });
   const ring = createChannelRing({ firstNumber: options.firstNumber, limits });
   const shape = { attributes: new Map<string, string>(), renditions: [], main: { name: mainName, ring } };
   const stopping = new AbortController();

@@ -36,6 +36,7 @@ function lab({ initialSegments = 3 } = {}) {
       };
     },
     settings: () => ({ maxSegments: 5, initialSegments }),
+    mostBytes: () => 256 * 1024 * 1024,
     reports: {
       changed: () => told.push('changed'),
       failed: (failures) => told.push(`failed ${failures.length}`),
