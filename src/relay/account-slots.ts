@@ -3,6 +3,7 @@ import type { Quota } from '../store';
 import { parsedUrl } from '../wire';
 import { type AccountShare, createAccountShare } from './account-share';
 import type { Accounts, Slot, SlotRequest } from './accounts';
+import { isAborted } from './deadline';
 import { portOf } from './provider-connection';
 
 export interface AccountSettings {
@@ -211,11 +212,6 @@ function enqueue(account: Account, request: SlotRequest, settled: (slot: Slot | 
   };
   account.waiting.add(waiter);
   return waiter;
-}
-
-/** A signal changes while it is waited for, which the compiler does not know. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }
 
 const unlimitedSlot: Slot = { account: undefined, release: () => undefined };

@@ -18,6 +18,8 @@ import type { ChannelStats } from './channel-stats';
 import { followTrack, type Oddity, type TrackEnd, type Wait, waitFor } from './channel-track';
 import { headersFor } from './child-url';
 import type { Failover } from './client';
+import { isAborted } from './deadline';
+import { mostStartTries, provenMs, resolverFirstMs, startPauseMs } from './failover-rules';
 import { fetchWhole } from './fetch-whole';
 import { createLanes } from './lanes';
 import type { Provider, SourceFailure } from './provider';
@@ -131,13 +133,6 @@ type Prepared =
 /** What the first segment of the next source bridges. */
 type Gap = Pick<Failover, 'from' | 'trigger' | 'reason'>;
 
-const provenMs = 10_000;
-/** A viewer who waits for the first picture waits no longer for a source that has just failed. */
-const startPauseMs = 1000;
-/** A resolver that has not answered by then answers late: the list is gone on with. */
-const resolverFirstMs = 1000;
-/** A resolver may name one dead source after the other: a viewer who waits for the first picture does not wait for more than this. */
-const mostStartTries = 10;
 const requestsAtATime = 4;
 /** After a slot was not to be had, while players wait for the next segment. */
 const slotPauseMs = 1000;
@@ -529,9 +524,4 @@ const recording = failureOf('type', 'The playlist is that of a recording, which 
 
 function manualGap(from: number): Gap {
   return { from, trigger: 'manual', reason: 'An operator asked for it.' };
-}
-
-/** A signal changes while something is waited for, which the compiler does not know. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

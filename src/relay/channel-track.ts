@@ -5,6 +5,7 @@ import { createCompanions } from './channel-companions';
 import { type Beginning, type ListedSegment, listedSegments } from './channel-cursor';
 import type { ChannelRing, ChannelSegment, SegmentDraft } from './channel-ring';
 import { fetchSegment, gapOf } from './channel-segment';
+import { isAborted } from './deadline';
 import type { SourceFailure } from './provider';
 import { failureOf } from './provider-answer';
 import { type AskSource, lookAgain, type UpstreamPlaylist } from './source-playlist';
@@ -165,8 +166,3 @@ export const waitFor: Wait = async (ms, signal) => {
   // An aborted wait is over, and nothing else.
   await pause(ms, undefined, { signal }).catch(() => undefined);
 };
-
-/** A signal changes while something is waited for, which the compiler does not know. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
-}

@@ -35,3 +35,8 @@ export function createDeadline(outer: AbortSignal, timeoutMs: number): Deadline 
     clear,
   };
 }
+
+/** A signal changes while something is waited for, which the compiler does not know. */
+export function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

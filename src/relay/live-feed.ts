@@ -3,6 +3,7 @@ import { createEntry, createPacketReader, createSplicer, type Entry, type JoinPo
 import type { Accounts, Slot, SlotRequest } from './accounts';
 import type { CardPlay, CardReason, Cards } from './cards';
 import type { Failover, SourceName } from './client';
+import { mostStartTries, provenMs, resolverFirstMs, startPauseMs } from './failover-rules';
 import { type MediaKind, sniffMedia } from './media-sniff';
 import { isBusy } from './no-source';
 import type { OpenSource, Provider, SourceFailure, Trigger } from './provider';
@@ -127,15 +128,8 @@ interface Gap {
 }
 
 const nullPacketsEveryMs = 500;
-const provenMs = 10_000;
 /** After every source has failed in turn, so long at least is waited before the next round. */
 const roundPauseMs = 1000;
-/** A viewer who waits for the first picture waits no longer for a source that has just failed. */
-const startPauseMs = 1000;
-/** A resolver that has not answered by then answers late: the list is gone on with. */
-const resolverFirstMs = 1000;
-/** A resolver may name one dead source after the other: a viewer who waits for the first picture does not wait for more than this. */
-const mostStartTries = 10;
 /** While a card plays, a keyframe is waited for so much longer: there is something to see. */
 const joinPatience = 5;
 /** A file that is shorter than this is no programme but a notice: the limit of connections is reached, say. */

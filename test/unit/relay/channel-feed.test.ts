@@ -1,5 +1,4 @@
 import { createDecipheriv } from 'node:crypto';
-import type { Accounts, SlotRequest } from '../../../src/relay/accounts';
 import { type ChannelFeed, type ChannelFeedOptions, createChannelFeed } from '../../../src/relay/channel-feed';
 import { mediaPlaylistOf, withQuery } from '../../../src/relay/channel-playlist';
 import type { ChannelRing } from '../../../src/relay/channel-ring';
@@ -9,31 +8,10 @@ import { createSourcesHealth } from '../../../src/relay/source-health';
 import { settle } from '../../support/fake-provider';
 import { createHlsProvider, mediaList, namedSegment, nameIn } from '../../support/hls-provider';
 import { until } from '../../support/until';
+import { oneEach } from './fakes';
 
 const [one, two] = ['http://one/live/index.m3u8', 'http://two/live/index.m3u8'];
 const first = 1000;
-
-/** Accounts of which each has one connection; the account of a URL is its host. */
-function oneEach(...hosts: readonly string[]): Accounts & { readonly taken: Map<string, SlotRequest> } {
-  const taken = new Map<string, SlotRequest>();
-  const nameOf = (url: string) => hosts.find((host) => url.startsWith(`http://${host}/`));
-  return {
-    taken,
-    nameOf,
-    take(request) {
-      const account = nameOf(request.url);
-      if (account === undefined) return { account, release: () => undefined };
-      if (taken.has(account)) return undefined;
-      taken.set(account, request);
-      const release = (): void => {
-        if (taken.get(account) === request) taken.delete(account);
-      };
-      return { account, release };
-    },
-    wait: () => Promise.resolve(undefined),
-    list: () => [],
-  };
-}
 
 const labs: { stop(): void }[] = [];
 afterEach(() => {

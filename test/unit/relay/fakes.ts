@@ -1,5 +1,6 @@
 import type { EventDraft } from '../../../src/events';
 import type { Logger } from '../../../src/log';
+import type { Accounts, SlotRequest } from '../../../src/relay/accounts';
 import type { RelayClient } from '../../../src/relay/client';
 import type { RelayStream } from '../../../src/relay/stream';
 
@@ -59,4 +60,26 @@ export function fakeClient(
 export function keptEvents() {
   const events: EventDraft[] = [];
   return { events, emit: (event: EventDraft) => void events.push(event) };
+}
+
+/** Accounts of which each has one connection; the account of a URL is its host. */
+export function oneEach(...hosts: readonly string[]): Accounts & { readonly taken: Map<string, SlotRequest> } {
+  const taken = new Map<string, SlotRequest>();
+  const nameOf = (url: string) => hosts.find((host) => url.startsWith(`http://${host}/`));
+  return {
+    taken,
+    nameOf,
+    take(request) {
+      const account = nameOf(request.url);
+      if (account === undefined) return { account, release: () => undefined };
+      if (taken.has(account)) return undefined;
+      taken.set(account, request);
+      const release = (): void => {
+        if (taken.get(account) === request) taken.delete(account);
+      };
+      return { account, release };
+    },
+    wait: () => Promise.resolve(undefined),
+    list: () => [],
+  };
 }

@@ -1,11 +1,11 @@
 import { type Clip, packetLength, readClip } from '../../../src/mpegts';
-import type { Accounts, SlotRequest } from '../../../src/relay/accounts';
 import { type Cards, playCard } from '../../../src/relay/cards';
 import { createLiveFeed, type LiveFeedOptions } from '../../../src/relay/live-feed';
 import type { SourceFailure } from '../../../src/relay/provider';
 import { createSourcesHealth } from '../../../src/relay/source-health';
 import { createFakeProvider, settle } from '../../support/fake-provider';
 import { type ClipFolder, createClipFolder } from '../../support/ts-clips';
+import { oneEach } from './fakes';
 
 let clips: ClipFolder;
 let clip: Buffer;
@@ -30,30 +30,6 @@ const times = {
   pausedMs: 30_000,
 };
 
-/** Accounts of which each has one connection; the account of a URL is its host. */
-function oneEach(hosts: readonly string[]): Accounts & { readonly taken: Map<string, SlotRequest> } {
-  const taken = new Map<string, SlotRequest>();
-  const nameOf = (url: string) => hosts.find((host) => url.startsWith(`http://${host}/`));
-  return {
-    taken,
-    nameOf,
-    take(request) {
-      const account = nameOf(request.url);
-      if (account === undefined) return { account, release: () => undefined };
-      if (taken.has(account)) return undefined;
-      taken.set(account, request);
-      return {
-        account,
-        release: () => {
-          if (taken.get(account) === request) taken.delete(account);
-        },
-      };
-    },
-    wait: () => Promise.resolve(undefined),
-    list: () => [],
-  };
-}
-
 async function lab(options: Partial<LiveFeedOptions> = {}) {
   const provider = createFakeProvider();
   const out: Buffer[] = [];
@@ -68,7 +44,7 @@ async function lab(options: Partial<LiveFeedOptions> = {}) {
     start: 0,
     headers: () => ({ 'user-agent': 'test' }),
     provider,
-    accounts: oneEach([]),
+    accounts: oneEach(),
     policy: { whenFull: 'next', waitForSlotMs: 15_000 },
     client: () => 'me',
     health: createSourcesHealth(),
@@ -311,7 +287,7 @@ describe('in the middle', () => {
   });
 
   test('by hand within one account: the old connection is closed before the new one is asked for', async () => {
-    const accounts = oneEach(['one']);
+    const accounts = oneEach('one');
     const it = await playing({ accounts, sources: () => [one, `${one}/backup`] });
     expect(accounts.taken.size).toBe(1);
     expect(it.feed.failover()).toBe(1);
@@ -610,7 +586,7 @@ describe('a card', () => {
   });
 
   test('tells of no slot by another clip', async () => {
-    const accounts = oneEach(['two']);
+    const accounts = oneEach('two');
     void accounts.take({ url: two, client: 'x', onTakenOver: () => undefined });
     const { of, reasons } = cards();
     const it = await playing({ cards: of, accounts, sources: () => [one, two] });
@@ -683,7 +659,7 @@ describe('a card', () => {
 
 describe('accounts', () => {
   test('a full account leads to the next source, and a slot is free again when the connection has closed', async () => {
-    const accounts = oneEach(['one']);
+    const accounts = oneEach('one');
     const first = await lab({ accounts });
     await first.provider.last.accept();
     const second = await lab({ accounts });
@@ -696,7 +672,7 @@ describe('accounts', () => {
   });
 
   test('refuse: nobody else is asked', async () => {
-    const accounts = oneEach(['one']);
+    const accounts = oneEach('one');
     void accounts.take({ url: one, client: 'x', onTakenOver: () => undefined });
     const it = await lab({ accounts, policy: { whenFull: 'refuse', waitForSlotMs: 0 } });
     await settle();
@@ -705,7 +681,7 @@ describe('accounts', () => {
   });
 
   test('the same client takes its slot to another stream: this one is over', async () => {
-    const accounts = oneEach(['one']);
+    const accounts = oneEach('one');
     const it = await lab({ accounts });
     await it.provider.last.accept();
     await it.provider.last.send(part(clip, 0, 0.5));
